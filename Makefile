@@ -1,0 +1,100 @@
+# The commands of this repository. Each makes and fills the environment it needs; `make help` lists them.
+# A fresh machine needs python3 (3.10 to 3.12, with venv), make and git. Where packages come from is pip's own setting.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := mailchimp-api source-mailchimp destination-mailchimp integration_tests
+UNIT_TESTS := mailchimp-api/unit_tests source-mailchimp/unit_tests destination-mailchimp/unit_tests
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# Passed on to pytest, as in: make unit PYTEST="-k retry -x"
+PYTEST ?=
+# Tests run in as many processes as the machine has cores; a file's tests stay together, and so do their fixtures.
+PARALLEL := -n auto --dist loadfile
+UV := uv==0.13.9
+
+# The first Python that is new enough and that PyAirbyte admits; PYTHON=python3.13 may be asked for by name,
+# for the unit tests (there is no PyAirbyte for it).
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## Run all checks and tests, as CI does
+	@$(MAKE) lint
+	@$(MAKE) unit
+	@$(MAKE) integration
+
+.PHONY: lint
+lint: venv ## Check style, formatting and types
+	@echo "== ruff"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@# Folder by folder: modules such as main.py and unit_tests/conftest.py exist in several.
+	@for package in $(PACKAGES); do echo "== mypy $$package"; $(BIN)/mypy $$package || exit 1; done
+
+.PHONY: format
+format: venv ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix --exit-zero
+	@$(BIN)/ruff format
+
+.PHONY: unit
+unit: venv ## Run the unit tests of the three packages
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS)
+
+.PHONY: integration
+integration: venv ## Run the tests across processes, against the simulator
+	@echo "== integration tests"
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) integration_tests/tests
+
+.PHONY: coverage
+coverage: venv ## Run the unit tests and show the lines they miss
+	@$(BIN)/python -m pytest $(PARALLEL) --cov $(PYTEST) $(UNIT_TESTS)
+
+.PHONY: demo
+demo: venv ## Read a simulated account into DuckDB and ask it three questions
+	@$(BIN)/python integration_tests/demo.py
+
+.PHONY: bench
+bench: venv ## Measure both connectors against the simulator
+	@cd integration_tests && $(CURDIR)/$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT \
+	&& $(BIN)/python -m venv "$$tmp" \
+	&& "$$tmp/bin/python" -m pip --disable-pip-version-check -qq install "$(UV)" \
+	&& requirements/lock.sh "$$tmp/bin/uv" $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove the environment and everything tools have left behind
+	rm -rf $(VENV) .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(PACKAGES) -type d \( -name __pycache__ -o -name .tmp -o -name .hypothesis \) -prune -exec rm -rf {} +
+
+# The environment: two stamps, so that a changed pyproject.toml does not install two hundred packages again.
+.PHONY: venv
+venv: $(VENV)/.packages ## Make and fill .venv (the other commands do so by themselves)
+
+$(VENV)/.requirements: requirements/dev.txt
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.10, 3.11 or 3.12 found. Install one (with venv)," \
+		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "PYTHON=$(PYTHON) does not run, or is not Python 3.10 to 3.13." >&2; exit 1; }
+	@echo "Filling $(VENV) from requirements/dev.txt with $$($(PYTHON) --version); the first time takes a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+	@# The pinned file is complete, so there is nothing to resolve (--no-deps).
+	@$(PIP) install --no-deps --require-hashes --requirement requirements/dev.txt
+	@$(PIP) check
+	@touch $@
+
+$(VENV)/.packages: $(VENV)/.requirements $(PACKAGES:%=%/pyproject.toml)
+	@$(PIP) install --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
+	@touch $@
