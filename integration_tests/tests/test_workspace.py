@@ -87,7 +87,7 @@ def imported(module: Path) -> list[str]:
 
 def tracked_files() -> list[Path]:
     """Every text file that is committed or about to be."""
-    listing = subprocess.run(  # noqa: S603
+    listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=ROOT,
         check=True,
