@@ -1,0 +1,1 @@
+"""What the Mailchimp source and destination share: access, requests, errors, masking."""

@@ -1,0 +1,75 @@
+"""Proves that a client works, and that the audiences somebody configured exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mailchimp_api.client import MailchimpClient
+from mailchimp_api.errors import (
+    AudienceNotFound,
+    ConnectionFault,
+    HostUnreachable,
+    PermissionDenied,
+    ResourceGone,
+    ResourceRefused,
+)
+
+WHERE_IDS_ARE = "Mailchimp shows it under Audience → Settings → Audience name and defaults"
+
+
+def account_of(client: MailchimpClient) -> dict[str, Any]:
+    """The account's own object (``account_id``, ``account_name``, …): proves key, host and permission at once.
+
+    Raises InvalidApiKey, InvalidAccessToken, UserDisabled, PermissionDenied, HostUnreachable; other
+    TransientErrors where Mailchimp itself has a problem.
+    """
+    try:
+        return client.get("", {"exclude_fields": "_links"})
+    except ResourceRefused as error:
+        raise PermissionDenied(
+            f"The key works, but its user may not read the account ({error.problem}). "
+            "Use the key of a user with at least the Viewer role.",
+            field="credentials",
+            request_id=error.request_id,
+        ) from None
+    except ConnectionFault as error:
+        raise HostUnreachable(
+            f"Mailchimp's host can't be reached ({error}). Check the ending of the key, and that this machine "
+            "reaches the internet, through a proxy if it needs one.",
+            field="credentials",
+        ) from None
+
+
+def audience_of(client: MailchimpClient, list_id: str, *, field: str) -> dict[str, Any]:
+    """The audience (list) ``list_id``. ``field`` is the option it was configured in, for the error.
+
+    Raises AudienceNotFound, PermissionDenied.
+    """
+    # A slash or a blank in the id would ask for another resource altogether.
+    if not list_id.isascii() or not list_id.isalnum():
+        raise _not_found(list_id, field)
+    try:
+        return client.get(f"lists/{list_id}", {"exclude_fields": "_links"})
+    except ResourceGone as error:
+        raise _not_found(list_id, field) from error
+    except ResourceRefused as error:
+        raise PermissionDenied(
+            f"The key's user may not read the audience {list_id} ({error.problem}).",
+            field=field,
+            request_id=error.request_id,
+        ) from None
+
+
+def check_audiences(client: MailchimpClient, list_ids: Iterable[str], *, field: str) -> None:
+    """Raises AudienceNotFound for the first of ``list_ids`` that the account does not have."""
+    for list_id in list_ids:
+        audience_of(client, list_id, field=field)
+
+
+def _not_found(list_id: str, field: str) -> AudienceNotFound:
+    return AudienceNotFound(
+        f"List ID not found: {list_id}. {WHERE_IDS_ARE}; it is a short code such as a1b2c3d4e5, "
+        "not the audience's name and not the number in the browser's address.",
+        field=field,
+    )

@@ -1,0 +1,161 @@
+"""Every error of this package, drawn as a tree by what the caller does about it.
+
+MailchimpError
+├── TransientError            retry; when raised, the bounded retries are used up
+│   ├── ConnectionFault       no answer, or the connection broke in the middle of one
+│   ├── AnswerTimeout         a time-out of ours, or a 504 of theirs: a smaller page may help
+│   ├── RateLimited           429, or a 403 that is not problem+json: fewer requests in flight help
+│   ├── ServerFault           any other 5xx, or an answer no API server gives (a redirect, a bare 4xx)
+│   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be
+├── SkippableError            warn, count, and go on with the rest
+│   ├── ResourceGone          404 problem+json: it vanished since it was listed
+│   └── ResourceRefused       403 problem+json: the role or plan of the account lacks this resource
+├── RequestRefused            give up: Mailchimp understood the request and will not carry it out
+└── ConfigError               tell the user: names the field and the remedy
+    ├── InvalidApiKey
+    ├── InvalidAccessToken
+    ├── UserDisabled
+    ├── PermissionDenied
+    ├── HostUnreachable
+    └── AudienceNotFound
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What Mailchimp says about an error: the members of its problem+json body.
+
+    ``detail`` and the field messages may quote addresses: mask them before they are shown.
+    """
+
+    status: int
+    title: str = ""
+    detail: str = ""
+    field_errors: tuple[tuple[str, str], ...] = field(default=())
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any], status: int) -> Problem:
+        """Read a decoded problem+json body; members of the wrong type count as missing."""
+        errors = body.get("errors")
+        rows = [row for row in errors if isinstance(row, dict)] if isinstance(errors, list) else []
+        return cls(
+            status=status,
+            title=str(body.get("title") or ""),
+            detail=str(body.get("detail") or ""),
+            field_errors=tuple((str(row.get("field") or ""), str(row.get("message") or "")) for row in rows),
+        )
+
+    def __str__(self) -> str:
+        """One line: title, detail and the messages of the fields."""
+        fields = "; ".join(f"{name}: {message}" if name else message for name, message in self.field_errors)
+        return " — ".join(part for part in (self.title, self.detail, fields) if part) or f"status {self.status}"
+
+
+class MailchimpError(Exception):
+    """Base of all errors of this package.
+
+    ``str(error)`` is fit to be shown: it holds no secret, no address and no answer body.
+    ``request_id`` is Mailchimp's ``X-Request-Id`` where an answer came at all.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+
+
+class TransientError(MailchimpError):
+    """Would probably work later. ``retry_after`` is what the server asked for, in seconds."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class ConnectionFault(TransientError):
+    """No answer came, or it broke off."""
+
+
+class AnswerTimeout(TransientError):
+    """The answer took too long: our own time-out, or a 504."""
+
+
+class RateLimited(TransientError):
+    """Too many requests at once or in too short a time."""
+
+
+class ServerFault(TransientError):
+    """The server, or something in front of it, failed."""
+
+
+class UnreadableAnswer(TransientError):
+    """Status 2xx with a body that is not the JSON it should be."""
+
+
+class SkippableError(MailchimpError):
+    """This one resource can't be read; others can."""
+
+
+class ResourceGone(SkippableError):
+    """404: the resource does not exist (any more)."""
+
+
+class ResourceRefused(SkippableError):
+    """403 problem+json: the key's role or the account's plan does not include the resource."""
+
+    def __init__(self, message: str, *, problem: Problem, request_id: str | None = None) -> None:
+        super().__init__(message, status=problem.status, request_id=request_id)
+        self.problem = problem
+
+
+class RequestRefused(MailchimpError):
+    """Mailchimp refused the request for good; ``problem`` says why."""
+
+    def __init__(self, message: str, *, problem: Problem, request_id: str | None = None) -> None:
+        super().__init__(message, status=problem.status, request_id=request_id)
+        self.problem = problem
+
+
+class ConfigError(MailchimpError):
+    """The configuration must change. ``field`` is the name of the option to change, as in the spec."""
+
+    def __init__(self, message: str, *, field: str, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.field = field
+
+
+class InvalidApiKey(ConfigError):
+    """The API key is malformed, unknown or revoked."""
+
+
+class InvalidAccessToken(ConfigError):
+    """The OAuth access token is unknown or revoked."""
+
+
+class UserDisabled(ConfigError):
+    """The Mailchimp user or account behind the key is disabled."""
+
+
+class PermissionDenied(ConfigError):
+    """The key works, but its user may not do what the connector is for."""
+
+
+class HostUnreachable(ConfigError):
+    """The data centre's host does not exist or can't be reached."""
+
+
+class AudienceNotFound(ConfigError):
+    """A configured audience (list) id does not exist in the account."""

@@ -1,0 +1,107 @@
+"""The cap on requests in flight, and how it gives way when Mailchimp throttles."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Mailchimp allows ten simultaneous connections per user (its documentation, "Fundamentals").
+MAX_CONNECTIONS = 10
+# A request is cut off by the server after this many seconds; until then it may hold its connection (documentation).
+SERVER_CUTOFF_SECONDS = 120.0
+_SHRINK = 0.7
+_SHRINK_AT_MOST_EVERY = 1.0
+_GROW_EVERY = 5.0
+
+
+class Slot:
+    """One request's place among those in flight. ``abandon`` it when the server may still be at work on it."""
+
+    def __init__(self, cutoff_seconds: float) -> None:
+        self._deadline = time.monotonic() + cutoff_seconds
+        self.held_until: float | None = None
+
+    def abandon(self) -> None:
+        """We stopped waiting, the server may not have: the place stays taken until its cut-off."""
+        self.held_until = self._deadline
+
+
+class Limiter:
+    """At most ``limit`` requests in flight; fewer for a while after Mailchimp answered that it was too many.
+
+    Thread-safe. The cap shrinks by 30 % (at most once a second, never below one) with every ``throttled()``
+    and grows by one every five seconds of undisturbed work, up to ``limit`` again.
+    """
+
+    def __init__(self, limit: int, *, cutoff_seconds: float = SERVER_CUTOFF_SECONDS) -> None:
+        if not 1 <= limit <= MAX_CONNECTIONS:
+            raise ValueError(f"limit must be between 1 and {MAX_CONNECTIONS}, not {limit}")
+        self._limit = limit
+        self._cap = float(limit)
+        self._in_flight = 0
+        self._abandoned: list[float] = []
+        self._cutoff_seconds = cutoff_seconds
+        self._changed = threading.Condition()
+        self._last_shrink = self._last_growth = float("-inf")
+
+    @property
+    def cap(self) -> int:
+        """How many requests may be in flight now."""
+        return int(self._cap)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests hold a place now, abandoned ones included."""
+        with self._changed:
+            self._forget_abandoned()
+            return self._in_flight + len(self._abandoned)
+
+    @contextmanager
+    def slot(self) -> Iterator[Slot]:
+        """Wait for a place, hold it while the block runs."""
+        with self._changed:
+            while not self._free():
+                # Wakes by itself for the next abandoned request that the server must have dropped.
+                self._changed.wait(max(self._abandoned[0] - time.monotonic(), 0.01) if self._abandoned else None)
+            self._in_flight += 1
+        slot = Slot(self._cutoff_seconds)
+        try:
+            yield slot
+        finally:
+            with self._changed:
+                self._in_flight -= 1
+                if slot.held_until is not None and slot.held_until > time.monotonic():
+                    heapq.heappush(self._abandoned, slot.held_until)
+                self._changed.notify_all()
+
+    def throttled(self) -> None:
+        """Mailchimp said that it was too much: go on with fewer."""
+        with self._changed:
+            now = time.monotonic()
+            if now - self._last_shrink >= _SHRINK_AT_MOST_EVERY:
+                self._cap = max(1.0, self._cap * _SHRINK)
+                self._last_shrink = now
+            self._last_growth = now
+
+    def succeeded(self) -> None:
+        """A request went well: after a quiet time one more may fly."""
+        if self._cap >= self._limit:
+            return
+        with self._changed:
+            now = time.monotonic()
+            if now - self._last_growth >= _GROW_EVERY:
+                self._cap = min(float(self._limit), self._cap + 1)
+                self._last_growth = now
+                self._changed.notify_all()
+
+    def _free(self) -> bool:
+        self._forget_abandoned()
+        return self._in_flight + len(self._abandoned) < int(self._cap)
+
+    def _forget_abandoned(self) -> None:
+        now = time.monotonic()
+        while self._abandoned and self._abandoned[0] <= now:
+            heapq.heappop(self._abandoned)
