@@ -19,7 +19,7 @@ UV := uv==0.13.9
 # The first Python that is new enough and that PyAirbyte admits; PYTHON=python3.13 may be asked for by name,
 # for the unit tests (there is no PyAirbyte for it).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
-	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
 
 .PHONY: help
