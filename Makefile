@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := mailchimp-api source-mailchimp destination-mailchimp integration_tests
-UNIT_TESTS := mailchimp-api/unit_tests source-mailchimp/unit_tests destination-mailchimp/unit_tests
+UNIT_TESTS := $(wildcard $(PACKAGES:%=%/unit_tests))
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Passed on to pytest, as in: make unit PYTEST="-k retry -x"
 PYTEST ?=

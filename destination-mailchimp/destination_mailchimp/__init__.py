@@ -1,0 +1,1 @@
+"""Airbyte destination that keeps Mailchimp contacts up to date."""
