@@ -1,0 +1,1 @@
+"""A stand-in for the Mailchimp Marketing API, served over HTTP."""

@@ -1,0 +1,262 @@
+"""The HTTP application: access, connection limit, faults, latency, counting, and the control endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import socket
+import struct
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import orjson
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, QueryParams
+from starlette.routing import Mount
+
+from mailchimp_simulator.access import Access
+from mailchimp_simulator.answers import Answer, ProblemError
+from mailchimp_simulator.control import Control
+from mailchimp_simulator.drift import Drift
+from mailchimp_simulator.faults import Faults, Rule
+from mailchimp_simulator.service import Service
+from mailchimp_simulator.stats import Stats
+from mailchimp_simulator.world import World
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from mailchimp_simulator.settings import Settings
+
+_HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Something went wrong</h1></body></html>"
+_ROOT = "/3.0"
+
+
+class Simulator:
+    """Everything that one simulated service holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Seed the account."""
+        self.settings = settings
+        self.world = World(settings)
+        self.service = Service(self.world)
+        self.access = Access(settings)
+        self.faults = Faults()
+        self.stats = Stats()
+        self.drift = Drift(self.world)
+        self.control = Control(self)
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(routes=[Mount("/__control__", self.control.app()), Mount("/", self.serve)])
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request to the simulated service."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(self, scope, receive, send)
+        await exchange.run()
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, simulator: Simulator, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read nothing yet."""
+        self.simulator = simulator
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.headers = Headers(scope=scope)
+        self.method: str = scope["method"]
+        path = unquote(scope["path"])
+        self.path = path[len(_ROOT) :].rstrip("/") or "/" if path.startswith(_ROOT) else path
+        self.query = dict(QueryParams(scope["query_string"]))
+        self.template = "?"
+        self.status = 0
+        self.rows = 0
+        self.request_id = str(uuid.UUID(int=random.getrandbits(128)))  # noqa: S311
+
+    async def run(self) -> None:
+        """Count it, and answer it or not."""
+        stats = self.simulator.stats
+        begun = time.monotonic()
+        start = stats.start()
+        entered: str | None = None
+        latencies: list[Rule] = []
+        fault: Rule | None = None
+        try:
+            body = await self._body()
+            try:
+                secret, user = self._who()
+                operation = values = None
+                if user is not None:
+                    operation, values = self.simulator.service.operation(self.method, self.path)
+                    self.template = operation.path
+                    entered = self.simulator.access.enter(secret, user)
+                    latencies, fault = self.simulator.faults.strike(self.method, self.template, self.path, self.query)
+                    self.simulator.access.check(user, self.template)
+                if fault is not None and fault.kind in ("reset", "hang", "status"):
+                    await self._early(fault, latencies, begun)
+                    return
+                if operation is None or values is None:
+                    answer = self._metadata()
+                else:
+                    answer = self.simulator.service.answer(operation, values, self.query, body)
+                    if answer.wrote:
+                        stats.writes[f"{self.method} {self.template}"] += 1
+                    if fault is not None and fault.kind == "forget_members":
+                        answer.body = _forget(answer.body, int(fault.options.get("members", 1)))
+            except ProblemError as problem:
+                if problem.status == 429:
+                    stats.refused += 1
+                answer = problem.answer(self.request_id)
+            self.rows = answer.rows
+            await self._wait(latencies, begun, answer.rows)
+            await self._give(answer, fault)
+            if self.method == "GET":
+                self.simulator.drift.after(self.template)
+        finally:
+            if entered is not None:
+                self.simulator.access.leave(entered)
+            query = self.scope["query_string"].decode("latin-1")
+            stats.end(start, self.method, self.template, self.path, query, self.status, self.rows)
+
+    async def _body(self) -> bytes:
+        parts = []
+        while True:
+            message = await self.receive()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    def _who(self) -> tuple[str, Any]:
+        if self.path == "/oauth2/metadata":
+            return "", None
+        if not self.scope["path"].startswith(_ROOT):
+            raise ProblemError(404, "Resource Not Found", "The requested resource could not be found.")
+        return self.simulator.access.who(self.headers.get("authorization"))
+
+    def _metadata(self) -> Answer:
+        host = self.headers.get("host", "localhost")
+        content = self.simulator.access.metadata(self.headers.get("authorization"), f"http://{host}")
+        self.template = "/oauth2/metadata"
+        return Answer(200, orjson.dumps(content))
+
+    async def _wait(self, latencies: list[Rule], begun: float, rows: int) -> None:
+        wanted = sum(
+            float(rule.options.get("seconds", 0)) + float(rule.options.get("seconds_per_row", 0)) * rows
+            for rule in latencies
+        )
+        if wanted:
+            await asyncio.sleep(max(0.0, begun + wanted - time.monotonic()))
+
+    async def _early(self, fault: Rule, latencies: list[Rule], begun: float) -> None:
+        """Faults that come instead of the answer."""
+        await self._wait(latencies, begun, 0)
+        if fault.kind == "hang":
+            # The connection goes on counting even if the client has long given up (doc).
+            await asyncio.sleep(float(fault.options.get("seconds", 120)))
+            self._close()
+        elif fault.kind == "reset":
+            self._reset()
+        else:
+            await self._give(_status_answer(fault, self.request_id), None)
+
+    async def _give(self, answer: Answer, fault: Rule | None) -> None:
+        """Send the answer, or as much of it as the fault lets through."""
+        kind = fault.kind if fault else ""
+        body = answer.body
+        if kind == "lose_answer":
+            self._reset()
+            return
+        if kind == "not_json":
+            answer, body = Answer(200, _HTML, "text/html; charset=utf-8"), _HTML
+        elif kind == "missing_items":
+            body = orjson.dumps({"total_items": 0, "_links": []})
+        length = len(body)
+        if kind == "truncate" and fault is not None:
+            body = body[: int(length * float(fault.options.get("keep", 0.5)))]
+            if fault.options.get("content_length", "right") == "wrong":
+                length = len(body)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"x-request-id", self.request_id.encode()),
+            (b"date", self.simulator.world.clock.http_date().encode()),
+            (b"server", b"openresty"),
+        ]
+        zipped = (
+            self.simulator.settings.gzip and not kind and len(body) > 1_000
+            and "gzip" in self.headers.get("accept-encoding", "")
+        )  # fmt: skip
+        if zipped:
+            body = gzip.compress(body, 1)
+            length = len(body)
+            headers.append((b"content-encoding", b"gzip"))
+        headers += [(key.encode(), value.encode()) for key, value in answer.headers.items()]
+        if answer.status != 204:
+            headers.append((b"content-length", str(length).encode()))
+        self.status = answer.status
+        self.simulator.stats.bytes += len(body)
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if kind == "reset_midway" or (kind == "truncate" and length != len(body)):
+            part = body[: len(body) // 2] if kind == "reset_midway" else body
+            await self.send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(0.02)
+            self.status = 0
+            if kind == "reset_midway":
+                self._reset()
+            else:
+                self._close()
+            return
+        await self.send({"type": "http.response.body", "body": body})
+
+    def _reset(self) -> None:
+        """Cut the connection as a crashed server or a firewall does: with a RST."""
+        transport = self.scope["simulator.transport"]
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def _close(self) -> None:
+        """End the connection in an orderly way, whatever was promised."""
+        self.scope["simulator.transport"].close()
+
+
+def _status_answer(fault: Rule, instance: str) -> Answer:
+    options = fault.options
+    status = int(options.get("status", 500))
+    headers = {}
+    if "retry_after" in options:
+        headers["Retry-After"] = str(options["retry_after"])
+    body = options.get("body", "problem")
+    if body == "html":
+        return Answer(status, _HTML, "text/html; charset=utf-8", headers=headers)
+    if body == "none":
+        return Answer(status, b"", "text/html", headers=headers)
+    title = options.get("title") or _TITLES.get(status, "InternalServerError")
+    answer = ProblemError(status, title, options.get("detail", "A fault that was asked for.")).answer(instance)
+    answer.headers = headers
+    return answer
+
+
+_TITLES = {400: "Invalid Resource", 401: "API Key Invalid", 403: "Forbidden", 404: "Resource Not Found",
+           405: "Method Not Allowed", 429: "Too Many Requests"}  # fmt: skip
+
+
+def _forget(body: bytes, members: int) -> bytes:
+    """A batch answer that does not mention some members, though they were written."""
+    content = orjson.loads(body)
+    for key in ("new_members", "updated_members", "members_added", "errors"):
+        rows = content.get(key) or []
+        taken = min(members, len(rows))
+        content[key] = rows[taken:]
+        members -= taken
+    for total, key in (("total_created", "new_members"), ("total_updated", "updated_members"), ("error_count", "errors")):
+        if total in content:
+            content[total] = len(content[key])
+    return orjson.dumps(content)

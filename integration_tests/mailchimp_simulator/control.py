@@ -1,0 +1,243 @@
+"""The control endpoint: how tests tell the simulator to misbehave, and ask what happened.
+
+Every command is `/__control__/<name>`, with and answered by JSON. It needs no key and is not counted. The README
+beside this file describes each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from mailchimp_simulator.clock import iso
+from mailchimp_simulator.settings import OpenFacts
+from mailchimp_simulator.truth import truth
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from mailchimp_simulator.app import Simulator
+
+Json = dict[str, Any]
+
+
+class Control:
+    """All commands."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        """Command this simulator."""
+        self.simulator = simulator
+        self.commands: dict[str, Callable[[Json], Any]] = {
+            "stats": self.stats, "reset_stats": self.reset_stats, "log": self.log, "truth": self.truth,
+            "fault": self.fault, "faults": self.faults, "clear_faults": self.clear_faults, "latency": self.latency,
+            "clock": self.clock, "rows": self.rows, "facts": self.facts, "drift": self.drift, "change": self.change,
+            "news": self.news, "delete": self.delete, "user": self.user, "forbid": self.forbid, "limit": self.limit,
+            "reset": self.reset, "settings": self.settings, "contact": self.contact,
+        }  # fmt: skip
+
+    def app(self) -> Router:
+        """The ASGI application."""
+        return Router(routes=[Route("/{name}", self.serve, methods=["GET", "POST"])])
+
+    async def serve(self, request: Request) -> Response:
+        """One command. Its arguments: the JSON body of a POST, the query of a GET."""
+        command = self.commands.get(request.path_params["name"])
+        if command is None:
+            return _json({"error": f"no such command; there are: {sorted(self.commands)}"}, 404)
+        body = await request.body()
+        arguments: Json = orjson.loads(body) if body else dict(request.query_params)
+        try:
+            return _json(command(arguments))
+        except (ValueError, KeyError, TypeError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    # -- what happened -----------------------------------------------------------------------------------
+
+    def stats(self, body: Json) -> Json:
+        """Counts since the last reset."""
+        del body
+        return self.simulator.stats.summary()
+
+    def reset_stats(self, body: Json) -> Json:
+        """Count from zero."""
+        del body
+        self.simulator.stats.reset()
+        return {}
+
+    def log(self, body: Json) -> Json:
+        """Requests: start, end (seconds), method, path, query, status (0: no answer), rows."""
+        wanted = body.get("path")
+        entries = [entry for entry in self.simulator.stats.log if not wanted or str(wanted) in entry[3]]
+        return {"columns": ["start", "end", "method", "path", "query", "status", "rows"], "log": entries}
+
+    def truth(self, body: Json) -> Json:
+        """What a collection really holds."""
+        parents = body.get("parents")
+        if isinstance(parents, str):
+            parents = parents.split(",")
+        return truth(
+            self.simulator.world, body["path"], body.get("detail", "count"), tuple(parents) if parents else None
+        )
+
+    def contact(self, body: Json) -> Json:
+        """One contact as it really is, `status` "gone" for one that was deleted for good; {} for an unknown one."""
+        audience = self.simulator.world.audience(body["list_id"])
+        index = audience.contacts.find(body["hash"]) if audience else None
+        if audience is None or index is None:
+            return {"status": "gone"} if audience and body["hash"] in audience.contacts.forgotten else {}
+        return audience.rows.row(index, links=False)
+
+    # -- misbehaviour ------------------------------------------------------------------------------------
+
+    def fault(self, body: Json) -> Json:
+        """Add a rule."""
+        return self.simulator.faults.add(body).show()
+
+    def latency(self, body: Json) -> Json:
+        """Add a latency rule: seconds, seconds_per_row, and what `fault` takes to match."""
+        return self.simulator.faults.add({**body, "kind": "latency"}).show()
+
+    def faults(self, body: Json) -> Json:
+        """All rules, with how often they matched and struck."""
+        del body
+        return {"faults": [rule.show() for rule in self.simulator.faults.rules]}
+
+    def clear_faults(self, body: Json) -> Json:
+        """Forget all rules (or the one with `id`)."""
+        faults = self.simulator.faults
+        if "id" in body:
+            faults.rules = [rule for rule in faults.rules if rule.id != int(body["id"])]
+        else:
+            faults.clear()
+        return {}
+
+    def drift(self, body: Json) -> Json:
+        """Set the rate of change per request; `per_request: 0` stops it."""
+        self.simulator.drift.set(body)
+        return {"made": len(self.simulator.drift.made)}
+
+    def change(self, body: Json) -> Json:
+        """Change contacts now: `count` of a `kind`, or those of `emails`."""
+        emails = body.get("emails") or [None] * int(body.get("count", 1))
+        done = [self.simulator.drift.one(body["kind"], email, body.get("list_id")) for email in emails]
+        return {"changed": [one for one in done if one is not None]}
+
+    # -- the account -------------------------------------------------------------------------------------
+
+    def clock(self, body: Json) -> Json:
+        """`advance` by seconds, `set` to seconds since 1970, `freeze` true or false; tells the time."""
+        clock = self.simulator.world.clock
+        if "set" in body:
+            clock.advance(float(body["set"]) - clock.now())
+        if "advance" in body:
+            clock.advance(float(body["advance"]))
+        if "freeze" in body:
+            clock.freeze(frozen=bool(body["freeze"]))
+        return {"now": clock.now(), "iso": iso(clock.now())}
+
+    def rows(self, body: Json) -> Json:
+        """Exactly so many rows per parent, by path template; null: the natural count. Starts the account anew."""
+        world = self.simulator.world
+        known = set(world.sources) | {
+            "/lists/{list_id}/members", "/lists/{list_id}/members?status=archived",
+            "/lists/{list_id}/segments/{segment_id}/members", "/audiences/{audience_id}/contacts",
+        }  # fmt: skip
+        unknown = set(body) - known
+        if unknown:
+            raise ValueError(f"no such collections: {sorted(unknown)}")
+        for template, count in body.items():
+            if count is None:
+                world.overrides.pop(template, None)
+            else:
+                world.overrides[template] = int(count)
+        world.reset()
+        return {"rows": world.overrides}
+
+    def reset(self, body: Json) -> Json:
+        """The seeded account again; faults, drift and counts are cleared too, row counts as well unless `keep_rows`."""
+        world = self.simulator.world
+        if not body.get("keep_rows"):
+            world.overrides.clear()
+        world.reset()
+        self.simulator.faults.clear()
+        self.simulator.drift.set({"per_request": 0})
+        self.simulator.drift.made.clear()
+        self.simulator.access.forbidden.clear()
+        self.simulator.settings.facts = OpenFacts()
+        self.simulator.stats.reset()
+        return {}
+
+    def facts(self, body: Json) -> Json:
+        """Choose readings of the open facts; tells all of them."""
+        known = {field.name for field in fields(OpenFacts)}
+        unknown = set(body) - known
+        if unknown:
+            raise ValueError(f"no such facts: {sorted(unknown)}; there are {sorted(known)}")
+        for name, value in body.items():
+            setattr(self.simulator.settings.facts, name, value)
+        return asdict(self.simulator.settings.facts)
+
+    def news(self, body: Json) -> Json:
+        """New events at the clock's now in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`,
+        `bounces`, `unsubscribes` (each: how many recipients).
+        """  # noqa: D205
+        world = self.simulator.world
+        wanted = body.get("campaigns", 1)
+        if isinstance(wanted, int):
+            chosen = [world.campaigns.at(n) for n in world.campaigns.sent()[:wanted]]
+        else:
+            chosen = [found for found in map(world.campaigns.find, wanted) if found is not None]
+        now = iso(world.clock.now())
+        for campaign in chosen:
+            for number in range(min(int(body.get("opens", 0)), campaign.recipients)):
+                campaign.extra.setdefault(number, []).append({"action": "open", "timestamp": now, "ip": "203.0.113.1"})
+            for number in range(min(int(body.get("clicks", 0)), campaign.recipients)):
+                campaign.extra.setdefault(number, []).append(
+                    {"action": "click", "timestamp": now, "url": "https://example.com/a", "ip": "203.0.113.1"}
+                )
+            for number in range(min(int(body.get("bounces", 0)), campaign.recipients)):
+                campaign.extra.setdefault(number, []).append({"action": "bounce", "type": "soft", "timestamp": now})
+            campaign.extra_unsubscribes += range(min(int(body.get("unsubscribes", 0)), campaign.recipients))
+        return {"campaigns": [campaign.id for campaign in chosen], "at": now}
+
+    def delete(self, body: Json) -> Json:
+        """Make an object vanish, and all that hangs on it: `path`, such as /campaigns/abc or /lists/abc."""
+        world = self.simulator.world
+        collection, _, value = str(body["path"]).rstrip("/").rpartition("/")
+        found = world.contract.match(collection)
+        if found is None or "GET" not in found[0]:
+            raise ValueError(f"no such collection: {collection}")
+        table = world.table(found[0]["GET"].path, found[1])
+        place = table.find(value)
+        if place is None:
+            raise ValueError(f"no such object: {body['path']}")
+        table.delete(place)
+        return {}
+
+    def user(self, body: Json) -> Json:
+        """A user: `name`, `keys`, `disabled`, `forbidden` (path templates or beginnings of them)."""
+        return asdict(self.simulator.access.add_user(body))
+
+    def forbid(self, body: Json) -> Json:
+        """`paths` (templates or beginnings of them) that the account's plan lacks: 403 problem+json."""
+        self.simulator.access.forbidden = list(body.get("paths", []))
+        return {"paths": self.simulator.access.forbidden}
+
+    def limit(self, body: Json) -> Json:
+        """How many connections at once (`connections`)."""
+        self.simulator.access.limit = int(body["connections"])
+        return {"connections": self.simulator.access.limit}
+
+    def settings(self, body: Json) -> Json:
+        """What the simulator was started with, and the key."""
+        del body
+        return asdict(self.simulator.settings)
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -1,0 +1,102 @@
+"""From a request that was let in to its answer: find the operation, check it, read or write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mailchimp_simulator.answers import Answer, FieldChoice, ProblemError, invalid, not_found, not_simulated
+from mailchimp_simulator.listings import listing
+from mailchimp_simulator.member_listings import audience_contacts, members, segment_members
+from mailchimp_simulator.objects import single
+from mailchimp_simulator.query import Query
+from mailchimp_simulator.world import CONTACTS, MEMBERS, SEGMENT_MEMBERS
+from mailchimp_simulator.writes import WRITES, write_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mailchimp_simulator.contract import Operation
+    from mailchimp_simulator.world import World
+
+Json = dict[str, Any]
+
+
+class Service:
+    """The API proper, without access, latency and faults."""
+
+    def __init__(self, world: World) -> None:
+        """Serve this account."""
+        self.world = world
+
+    def operation(self, method: str, path: str) -> tuple[Operation, tuple[str, ...]]:
+        """The operation of a request. Raises ProblemError: 404 for a path, 405 for a method."""
+        found = self.world.contract.match(path)
+        if found is None:
+            raise not_found()
+        operations, values = found
+        if method not in operations:
+            raise ProblemError(405, "Method Not Allowed", "The requested method and resource are not compatible.")
+        return operations[method], values
+
+    def answer(self, operation: Operation, values: tuple[str, ...], query: Mapping[str, str], body: bytes) -> Answer:
+        """The answer to a request. Raises ProblemError."""
+        if operation.method == "GET":
+            return self.read(operation, values, query)
+        return self.write(operation, values, query, body)
+
+    def read(self, operation: Operation, values: tuple[str, ...], raw: Mapping[str, str]) -> Answer:
+        """A GET."""
+        world = self.world
+        query = Query(operation, raw)
+        if not operation.collection:
+            if not world.exists(operation.path.rpartition("/{")[0], values[:-1]):
+                raise not_found()
+            content = single(world, operation, values, query)
+            return Answer(200, orjson.dumps(query.fields.apply(content)), rows=1)
+        if not world.exists(operation.path, values):
+            raise not_found()
+        if operation.path in (MEMBERS, SEGMENT_MEMBERS, CONTACTS):
+            audience = world.audience(values[0])
+            assert audience is not None
+            if operation.path == MEMBERS:
+                return members(world, audience, operation, query)
+            if operation.path == SEGMENT_MEMBERS:
+                return segment_members(audience, operation, values, query)
+            return audience_contacts(audience, operation, query)
+        return listing(world, operation, values, query)
+
+    def write(self, operation: Operation, values: tuple[str, ...], raw: Mapping[str, str], body: bytes) -> Answer:
+        """A POST, PUT, PATCH or DELETE."""
+        query = Query(operation, raw)
+        content: Json = {}
+        validator = self.world.contract.request_validator(operation)
+        if body.strip() or validator:
+            try:
+                content = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                raise ProblemError(
+                    400, "JSON Parse Exception", "We encountered an unspecified JSON parsing error.",
+                ) from None  # fmt: skip
+        handler = WRITES.get((operation.method, operation.path))
+        if validator and not (handler and handler.lenient):
+            errors = [
+                (".".join(map(str, error.absolute_path)), f"Schema describes {error.validator_value}, {error.message[:120]}")
+                for error in validator.iter_errors(content)
+            ]
+            if errors:
+                raise invalid(*errors[:20])
+        if handler:
+            if not self.world.exists(operation.path, values) and not handler.creates:
+                raise not_found()
+            result = handler.run(self.world, values, query, content)
+        else:
+            result = write_object(self.world, operation, values, content)
+            if result is NotImplemented:
+                raise not_simulated(operation.method, operation.path)
+        if result is None:
+            return Answer(204, b"", wrote=True)
+        if not isinstance(result, bytes):
+            result = orjson.dumps(FieldChoice(None, None).apply(result))
+        return Answer(200, result, rows=1, wrote=True)

@@ -1,0 +1,60 @@
+"""What can be chosen: the size of the account, its seed, and how the service behaves where sources disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DEFAULT_API_KEY = "0123456789abcdef0123456789abcdef-us10"
+DEFAULT_OAUTH_TOKEN = "simulated-oauth-token"  # noqa: S105 -- the stand-in's own token opens nothing
+
+
+@dataclass
+class OpenFacts:
+    """One reading of each fact that `facts.md` marks *open*."""
+
+    batch_takes_tags: bool = False
+    """A batch member's `tags` are applied, also for existing contacts."""
+    batch_update_without_status: bool = True
+    """A batch may update an existing contact that comes without `status`; else ERROR_GENERIC."""
+    archived_in_create: Literal["exists", "revives", "exists_generic"] = "exists"
+    """`update_existing: false` for an archived contact: ERROR_CONTACT_EXISTS, revived, or ERROR_GENERIC."""
+    put_tags_ignored_for_existing: bool = True
+    """`tags` in a PUT do nothing for a contact that exists."""
+    resubscribe_succeeds: bool = False
+    """`status: subscribed` for an unsubscribed contact succeeds; else Member In Compliance State."""
+    tie_order: Literal["stable", "shuffled"] = "stable"
+    """Rows with equal sort values come in the same order with every request, or in another."""
+    connection_limit_per: Literal["user", "key"] = "user"
+    """Whether two keys of one user share the ten connections."""
+    incomplete_address: Literal["error", "ignored"] = "error"
+    """An address merge field without addr1, city, state or zip: an error, or 200 and no change."""
+
+
+@dataclass
+class Settings:
+    """Everything that the command line sets."""
+
+    seed: int = 1
+    contacts: int = 300
+    audiences: int = 3
+    campaigns: int = 12
+    recipients: int = 40
+    stores: int = 2
+    products: int = 5
+    orders: int = 8
+    templates: int = 6
+    automations: int = 2
+    conversations: int = 5
+    messages: int = 3
+    segments: int = 4
+    rows: int | None = None
+    import_size: int = 2500
+    all_sent: bool = False
+    plain: bool = False
+    now: int | None = None
+    api_key: str = DEFAULT_API_KEY
+    oauth_token: str = DEFAULT_OAUTH_TOKEN
+    connection_limit: int = 10
+    gzip: bool = True
+    facts: OpenFacts = field(default_factory=OpenFacts)
