@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contact_rows import ContactRows
 from mailchimp_simulator.contacts import Contacts
-from mailchimp_simulator.randomness import hex_id, index_of_hex_id, mix, salt_of
+from mailchimp_simulator.randomness import mix, salt_of
 from mailchimp_simulator.tags import Segments
 
 if TYPE_CHECKING:
+    from mailchimp_simulator.table import Table
     from mailchimp_simulator.world import World
 
 Json = dict[str, Any]
@@ -113,16 +114,17 @@ class Audience:
     # -- interests ---------------------------------------------------------------------------------------
 
     def interest_ids(self) -> list[str]:
-        """The ids of the first thirty interests of the audience, the keys of a contact's `interests`."""
+        """The ids of the audience's interests, the keys of a contact's `interests`: those that a write has made,
+        and the first ten of each of the first three categories.
+        """  # noqa: D205
         version = self.world.version
         if self._interest_ids[0] != version:
             categories = "/lists/{list_id}/interest-categories"
             ids: list[str] = []
-            for category in self.world.rows(categories, (self.id,), 3):
-                rows = self.world.rows(categories + "/{interest_category_id}/interests", (self.id, category["id"]), 10)
-                ids += [row["id"] for row in rows]
+            for category in _first(self.world.table(categories, (self.id,)), 3):
+                table = self.world.table(categories + "/{interest_category_id}/interests", (self.id, category["id"]))
+                ids += [row["id"] for row in _first(table, 10)]
             self._interest_ids = (version, ids)
-            self.rows.forget_interests()
         return self._interest_ids[1]
 
     # -- the record --------------------------------------------------------------------------------------
@@ -162,11 +164,8 @@ class Audience:
         return {**row, **self.changes}
 
 
-def audience_index(world: World, list_id: str) -> int | None:
-    """The position of a list in the account, from its id."""
-    return index_of_hex_id(list_id, world.list_salt)
-
-
-def audience_id(world: World, index: int) -> str:
-    """The id of the list at a position."""
-    return hex_id(index, world.list_salt)
+def _first(table: Table, count: int) -> list[Json]:
+    """The first rows of a table and all that were created."""
+    size = table.size()
+    made = range(max(count, size - len(table.created)), size)
+    return [table.at(n) for n in (*range(min(count, size)), *made)]

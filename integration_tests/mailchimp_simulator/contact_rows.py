@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mailchimp_simulator.clock import iso
-from mailchimp_simulator.contacts import ARCHIVED, STATUSES, UNSUBSCRIBED
-from mailchimp_simulator.people import person
+from mailchimp_simulator.contacts import STATUSES, UNSUBSCRIBED
+from mailchimp_simulator.people import FIRST, LAST, address, subscriber_hash
 from mailchimp_simulator.randomness import mix
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ _SOURCES = ("Import", "API - Generic", "Hosted Signup Form", "Admin Add")
 _COUNTRIES = ("", "US", "DE", "FR", "UA", "", "BR", "JP")
 _REASONS = ("N/A (Unsubscribed by admin)", "I no longer want to receive these emails", "Did not signup for list", "")
 _REGIONS = ("", "GA", "by", "idf", "30", "", "sp", "13")
+_STATUS_TEXTS = (*STATUSES, "archived")
+_REASON_TEXTS = tuple(f'"unsubscribe_reason":"{reason}",' for reason in _REASONS)
+_PLACE_TEXTS = tuple(
+    f'"gmtoff":{n - 4},"dstoff":{n - 3},"country_code":"{_COUNTRIES[n]}","timezone":"","region":"{_REGIONS[n]}"'
+    for n in range(8)
+)
 _SIZES = ("S", "M", "L")
 _PLANS = ("free", "paid")
 
@@ -37,21 +43,19 @@ class ContactRows:
         """Remember the audience; nothing is computed yet."""
         self.audience = audience
         self.list_id = audience.id
-        self._tag_texts: dict[tuple[int, int], tuple[int, str]] = {}
-        self._interest_texts: dict[int, str] = {}
+        self._tag_texts: tuple[tuple[int, int], dict[int, str]] = ((-1, -1), {})
+        self._interest_texts: tuple[list[str] | None, list[str]] = (None, [])
 
     def page(self, indexes: Iterable[int], *, links: bool) -> str:
         """Rows as JSON text, separated by commas."""
-        audience = self.audience
-        contacts = audience.contacts
-        overlay = contacts.overlay
-        text = self.text
+        overlay = self.audience.contacts.overlay
+        indexes = list(indexes)
+        texts = self.texts(indexes, links=links)
         if overlay:
-            return ",".join(
-                orjson.dumps(self.row(i, links=links)).decode() if i in overlay else text(i, links=links)
-                for i in indexes
-            )
-        return ",".join([text(i, links=links) for i in indexes])
+            for place, index in enumerate(indexes):
+                if index in overlay:
+                    texts[place] = orjson.dumps(self.row(index, links=links)).decode()
+        return ",".join(texts)
 
     def row(self, index: int, *, links: bool = True) -> dict[str, Any]:
         """One contact, changes included."""
@@ -77,74 +81,96 @@ class ContactRows:
             row["full_name"] = f"{merged.get('FNAME', '')} {merged.get('LNAME', '')}".strip()
         return row
 
-    def text(self, index: int, *, links: bool) -> str:
-        """One seeded contact as JSON text, its status, dates and tags as they are now."""
+    def texts(self, indexes: Iterable[int], *, links: bool) -> list[str]:
+        """Contacts as JSON text, as they were seeded, but with their status, dates and tags of now.
+
+        One long loop, because it is what limits how fast pages are served.
+        """
         audience = self.audience
         contacts = audience.contacts
-        who = person(contacts.number(index), contacts.people_salt)
-        bits = mix(index ^ contacts.salt)
-        status = contacts.status[index]
-        opt = contacts.timestamp_opt[index]
-        b4 = bits >> 4 & 7
-        if bits & 63 == 63:
-            merged = "null"
-        else:
-            place = (
-                f'{{"addr1":"{bits & 255} Main St","addr2":"","city":"Gary","state":"IN","zip":"{46000 + b4}","country":"US"}}'
-                if bits & 1
-                else '""'
+        statuses, opts, signups, changed = (
+            contacts.status, contacts.timestamp_opt, contacts.timestamp_signup, contacts.last_changed
+        )  # fmt: skip
+        salt, people_salt, offset, toggled = contacts.salt, contacts.people_salt, contacts.offset, contacts.toggled
+        wide, extra, list_id, seeded = audience.wide, audience.extra_merge_text, self.list_id, contacts.seeded
+        tag_bits = audience.segments.seeded_bits()
+        tag_texts = self._tag_table()
+        interests = self._interest_table()
+        made = []
+        for index in indexes:
+            number = index if index & 3 == 0 else offset + index
+            who = mix(number ^ people_salt)
+            bits = mix(index ^ salt)
+            email = address(number, who)
+            digest = subscriber_hash(email)
+            first, last = FIRST[who & 31], LAST[who >> 5 & 31]
+            status, opt = statuses[index], opts[index]
+            b4 = bits >> 4 & 7
+            if bits & 63 == 63:
+                merged = "null"
+            else:
+                place = (
+                    f'{{"addr1":"{bits & 255} Main St","addr2":"","city":"Gary","state":"IN",'
+                    f'"zip":"{46000 + b4}","country":"US"}}'
+                    if bits & 1
+                    else '""'
+                )
+                phone = f"+1 555 01{bits >> 8 & 63:02d}" if bits & 2 else ""
+                birthday = f"{(bits >> 14) % 12 + 1:02d}/{(bits >> 18) % 28 + 1:02d}" if bits & 4 else ""
+                merged = (
+                    f'{{"FNAME":"{first}","LNAME":"{last}","ADDRESS":{place},"PHONE":"{phone}",'
+                    f'"BIRTHDAY":"{birthday}"{_wide(bits) if wide else ""}{extra}}}'
+                )
+            mask = bits >> 40 & bits >> 48 & tag_bits if index < seeded else 0
+            if toggled:
+                mask ^= toggled.get(index, 0)
+            tags = tag_texts.get(mask) or self._tags(mask)
+            made.append(
+                f'{{"id":"{digest}","email_address":"{email}","unique_email_id":"{who >> 24:010x}",'
+                f'"contact_id":"{bits:016x}{who:016x}","full_name":"{first} {last}","web_id":{500000000 + index},'
+                f'"email_type":"{"text" if b4 == 3 else "html"}","status":"{_STATUS_TEXTS[status]}",'
+                f'{_REASON_TEXTS[bits >> 30 & 3] if status == UNSUBSCRIBED else ""}'
+                f'"consents_to_one_to_one_messaging":{"true" if bits & 8 else "false"},"merge_fields":{merged},'
+                f'"interests":{"null" if bits & 63 == 31 else interests[bits >> 24 & 63]},'
+                f'"stats":{{"avg_open_rate":{(bits >> 32 & 127) / 100},"avg_click_rate":{(bits >> 40 & 63) / 100}}},'
+                f'"ip_signup":"","timestamp_signup":"{iso(signups[index])}",'
+                f'"ip_opt":"{f"198.51.100.{bits >> 48 & 255}" if opt else ""}","timestamp_opt":"{iso(opt)}",'
+                f'"member_rating":{bits % 5 + 1},"last_changed":"{iso(changed[index])}",'
+                f'"language":"{_LANGUAGES[bits >> 7 & 7]}","vip":{"true" if bits & 63 == 5 else "false"},'
+                f'"email_client":"{_CLIENTS[bits >> 10 & 7]}","location":{{"latitude":{(bits >> 13 & 63) - 30},'
+                f'"longitude":{(bits >> 19 & 127) - 60},{_PLACE_TEXTS[b4]}}},'
+                f'"source":"{_SOURCES[bits >> 12 & 3]}",{tags},"list_id":"{list_id}"'
+                f'{self._links(digest) if links else ""}}}'
             )
-            phone = f"+1 555 01{bits >> 8 & 63:02d}" if bits & 2 else ""
-            birthday = f"{(bits >> 14) % 12 + 1:02d}/{(bits >> 18) % 28 + 1:02d}" if bits & 4 else ""
-            merged = (
-                f'{{"FNAME":"{who.first}","LNAME":"{who.last}","ADDRESS":{place},"PHONE":"{phone}",'
-                f'"BIRTHDAY":"{birthday}"{_wide(bits) if audience.wide else ""}{audience.extra_merge_text}}}'
-            )
-        tag_count, tags = self._tags(index)
-        interests = "null" if bits & 63 == 31 else self._interests(bits >> 24 & 63)
-        reason = f'"unsubscribe_reason":"{_REASONS[bits >> 30 & 3]}",' if status == UNSUBSCRIBED else ""
-        tail = self._links(who.hash) if links else ""
-        return (
-            f'{{"id":"{who.hash}","email_address":"{who.email}","unique_email_id":"{who.bits >> 24:010x}",'
-            f'"contact_id":"{bits:016x}{who.bits:016x}","full_name":"{who.first} {who.last}","web_id":{500000000 + index},'
-            f'"email_type":"{"text" if b4 == 3 else "html"}","status":"{STATUSES[status] if status < 6 else "archived"}",{reason}'
-            f'"consents_to_one_to_one_messaging":{"true" if bits & 8 else "false"},"merge_fields":{merged},'
-            f'"interests":{interests},"stats":{{"avg_open_rate":{(bits >> 32 & 127) / 100},"avg_click_rate":{(bits >> 40 & 63) / 100}}},'
-            f'"ip_signup":"","timestamp_signup":"{iso(contacts.timestamp_signup[index])}",'
-            f'"ip_opt":"{"" if not opt else f"198.51.100.{bits >> 48 & 255}"}","timestamp_opt":"{iso(opt)}",'
-            f'"member_rating":{bits % 5 + 1},"last_changed":"{iso(contacts.last_changed[index])}",'
-            f'"language":"{_LANGUAGES[bits >> 7 & 7]}","vip":{"true" if bits & 63 == 5 else "false"},'
-            f'"email_client":"{_CLIENTS[bits >> 10 & 7]}","location":{{"latitude":{(bits >> 13 & 63) - 30},'
-            f'"longitude":{(bits >> 19 & 127) - 60},"gmtoff":{b4 - 4},"dstoff":{b4 - 3},'
-            f'"country_code":"{_COUNTRIES[b4]}","timezone":"","region":"{_REGIONS[b4]}"}},'
-            f'"source":"{_SOURCES[bits >> 12 & 3]}","tags_count":{tag_count},"tags":[{tags}],'
-            f'"list_id":"{self.list_id}"{tail}}}'
-        )
+        return made
 
-    def _tags(self, index: int) -> tuple[int, str]:
+    def text(self, index: int, *, links: bool) -> str:
+        """One contact as `texts` has it."""
+        return self.texts((index,), links=links)[0]
+
+    def _tag_table(self) -> dict[int, str]:
         segments = self.audience.segments
-        mask = segments.mask(index)
-        key = (mask, segments.version if mask >> 8 else len(segments.items))
-        known = self._tag_texts.get(key)
-        if known is None:
-            if len(self._tag_texts) > 10_000:
-                self._tag_texts.clear()
-            tags = segments.tags_of(index)
-            text = ",".join(orjson.dumps({"id": tag.id, "name": tag.name}).decode() for tag in tags)
-            known = self._tag_texts[key] = (len(tags), text)
-        return known
+        stamp = (segments.version, len(segments.items))
+        if self._tag_texts[0] != stamp or len(self._tag_texts[1]) > 10_000:
+            self._tag_texts = (stamp, {})
+        return self._tag_texts[1]
 
-    def _interests(self, bits: int) -> str:
-        ids = self.audience.interest_ids()
-        text = self._interest_texts.get(bits)
-        if text is None:
-            text = "{" + ",".join(f'"{i}":{"true" if bits >> n & 1 and n < 6 else "false"}' for n, i in enumerate(ids)) + "}"
-            self._interest_texts[bits] = text
+    def _tags(self, mask: int) -> str:
+        """`tags_count` and `tags` of a contact in these segments."""
+        tags = self.audience.segments.tags_in(mask)
+        texts = ",".join(orjson.dumps({"id": tag.id, "name": tag.name}).decode() for tag in tags)
+        text = self._tag_texts[1][mask] = f'"tags_count":{len(tags)},"tags":[{texts}]'
         return text
 
-    def forget_interests(self) -> None:
-        """The audience's interests have changed."""
-        self._interest_texts.clear()
+    def _interest_table(self) -> list[str]:
+        """The `interests` of contacts by the six bits that choose them; interests beyond six are chosen by nobody."""
+        ids = self.audience.interest_ids()
+        if self._interest_texts[0] is not ids:
+            self._interest_texts = (ids, [
+                "{" + ",".join(f'"{i}":{"true" if n < 6 and bits >> n & 1 else "false"}' for n, i in enumerate(ids)) + "}"
+                for bits in range(64)
+            ])  # fmt: skip
+        return self._interest_texts[1]
 
     def _links(self, digest: str) -> str:
         base = f"https://us10.api.mailchimp.com/3.0/lists/{self.list_id}/members"
@@ -189,5 +215,3 @@ def segment_member(row: dict[str, Any]) -> dict[str, Any]:
 _NOT_IN_SEGMENTS = frozenset({
     "contact_id", "web_id", "consents_to_one_to_one_messaging", "tags", "tags_count", "source", "unsubscribe_reason",
 })  # fmt: skip
-
-__all__ = ["ARCHIVED", "ContactRows", "segment_member"]

@@ -221,13 +221,9 @@ class Contacts:
         for name in ("merge_fields", "interests"):
             if name in fields and name in old:
                 fields = {**fields, name: {**(old[name] or {}), **(fields[name] or {})}}
-        renamed = "email_address" in fields and index < len(self) and index in self._known()
         self.overlay[index] = orjson.dumps({**old, **fields})
-        if renamed and self._index is not None:
+        if "email_address" in fields and self._index is not None:
             self._index.add(index, self.hash(index))
-
-    def _known(self) -> range:
-        return range(len(self))
 
     def add(self, email: str, status: int, now: int, fields: dict[str, Any], *, opt: int, signup: int) -> int:
         """A contact that was not there; its index."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
-
-from mailchimp_simulator.randomness import mix
 
 FIRST = (
     "Ada", "Zoë", "Bjørn", "Chloé", "Dmitri", "Élodie", "Fatima", "Grace", "Hélène", "Ivan", "Jürgen", "Kåre",
@@ -26,16 +23,6 @@ DOMAINS = ("example.com", "example.org", "example.net", "mail.example.com", "pos
            "firma.example.net", "corp.example.com")  # fmt: skip
 
 
-class Person(NamedTuple):
-    """One human being behind contacts of one or more audiences."""
-
-    first: str
-    last: str
-    email: str
-    hash: str
-    bits: int
-
-
 def address(number: int, bits: int) -> str:
     """The address of person `number`; some are written in capitals, as people do."""
     text = f"{_ASCII_FIRST[bits & 31]}.{number:x}@{DOMAINS[bits >> 10 & 7]}"
@@ -45,10 +32,3 @@ def address(number: int, bits: int) -> str:
 def subscriber_hash(email: str) -> str:
     """Mailchimp's id of a contact: the md5 of the address in lower case."""
     return hashlib.md5(email.lower().encode(), usedforsecurity=False).hexdigest()
-
-
-def person(number: int, salt: int) -> Person:
-    """Everything about person `number`."""
-    bits = mix(number ^ salt)
-    email = address(number, bits)
-    return Person(FIRST[bits & 31], LAST[bits >> 5 & 31], email, subscriber_hash(email), bits)

@@ -49,6 +49,7 @@ class Segments:
             created = now - 400 * 86_400 + bit * 3_600
             self._add(Segment(bit, number_id(bit, self.salt), name, "saved" if bit % 4 == 3 else "static",
                               created, created + bit % 3 * 86_400))  # fmt: skip
+        self._seeded_bits = (1 << min(count, SEEDED_WITH_MEMBERS)) - 1
         self._lists: dict[int, tuple[int, list[int]]] = {}
 
     def _add(self, segment: Segment) -> None:
@@ -89,8 +90,12 @@ class Segments:
         """The bits before any write."""
         if index >= self.contacts.seeded:
             return 0
-        bits = mix(index ^ self.salt)
-        return bits & (bits >> 8) & 0xFF & ((1 << len(self.items)) - 1 if len(self.items) < 8 else 0xFF)
+        bits = mix(index ^ self.contacts.salt)
+        return bits >> 40 & bits >> 48 & self.seeded_bits()
+
+    def seeded_bits(self) -> int:
+        """The bits of the segments that seeded contacts may be in."""
+        return self._seeded_bits
 
     def has(self, segment: Segment, index: int) -> bool:
         """Whether a contact is in a segment."""
@@ -108,7 +113,10 @@ class Segments:
 
     def tags_of(self, index: int) -> list[Segment]:
         """The tags of a contact."""
-        mask = self.mask(index)
+        return self.tags_in(self.mask(index))
+
+    def tags_in(self, mask: int) -> list[Segment]:
+        """The tags that a mask stands for."""
         return [s for s in self.items if s.type == "static" and mask >> s.bit & 1]
 
     def members(self, segment: Segment) -> list[int]:

@@ -44,6 +44,7 @@ class World:
         self.version += 1
         self._audiences: dict[int, Audience] = {}
         self.made_audiences = 0
+        self.created_ids: set[str] = set()
         self.deleted_audiences: set[int] = set()
         self.tables: dict[tuple[str, Parents], Table] = {}
         self.reports = Reports(self)
