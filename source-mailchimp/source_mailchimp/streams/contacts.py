@@ -1,0 +1,155 @@
+"""Contacts: the members of audiences and segments, and what Mailchimp keeps about each."""
+
+from __future__ import annotations
+
+from source_mailchimp.stream import Cursor, Paging, Reading, Record, Stream
+from source_mailchimp.streams.audiences import AUDIENCES, LISTS, SEGMENTS
+
+FAMILY = "Contacts"
+
+# The plain list hides archived contacts; they are a second pass of the reader (status=archived).
+LIST_MEMBERS = Stream(
+    "list_members",
+    "lists/{list_id}/members",
+    items="members",
+    key=("id", "list_id"),
+    parent=LISTS,
+    reading=Reading.WINDOW,
+    cursor=Cursor("last_changed", "since_last_changed", "before_last_changed", sort="last_changed"),
+    family=FAMILY,
+)
+
+# Joining or leaving moves neither last_changed of the contact nor updated_at of the segment, and with the
+# include_* flags total_items is too small (seen on the real API).
+SEGMENT_MEMBERS = Stream(
+    "segment_members",
+    "lists/{list_id}/segments/{segment_id}/members",
+    items="members",
+    key=("id", "segment_id"),
+    parent=SEGMENTS,
+    params={"include_cleaned": "true", "include_transactional": "true", "include_unsubscribed": "true"},
+    trust_total=False,
+    family=FAMILY,
+)
+
+AUDIENCE_CONTACTS = Stream(
+    "audience_contacts",
+    "audiences/{audience_id}/contacts",
+    items="contacts",
+    key=("audience_id", "id"),
+    parent=AUDIENCES,
+    paging=Paging.CURSOR,
+    reading=Reading.FILTER,
+    cursor=Cursor("last_updated_at", "updated_since", "updated_before", sort="updated_at"),
+    trust_total=False,
+    family=FAMILY,
+)
+
+
+def has_note(contact: Record) -> bool:
+    """Whether a row of ``list_members`` names a last note, which it does when there is any."""
+    return bool((contact.get("last_note") or {}).get("note_id"))
+
+
+def has_tags(contact: Record) -> bool:
+    """Whether a row of ``list_members`` counts tags; one that doesn't say may have some."""
+    return contact.get("tags_count") != 0
+
+
+_PER_CONTACT_COST = "opens, events, notes and tags don't move the contact's last_changed: always read whole"
+
+# Entries have no id. These fields tell one from another, of whatever kind, and don't change afterwards
+# (has_read, note_text and avatars do).
+MEMBER_ACTIVITY = Stream(
+    "member_activity",
+    "lists/{list_id}/members/{subscriber_hash}/activity-feed",
+    items="activity",
+    key=("member_activity_id",),
+    hash_key=(
+        "list_id",
+        "subscriber_hash",
+        "activity_type",
+        "created_at_timestamp",
+        "campaign_id",
+        "link_clicked",
+        "bounce_type",
+        "thread_id",
+        "note_id",
+        "marketing_permission_text",
+        "marketing_permission_opted_in",
+        "outreach_id",
+        "store_name",
+        "signup_category",
+        "order_id",
+        "event_name",
+        "event_properties",
+        "survey_id",
+        "id",
+    ),
+    adds={"member_activity_id": "string"},
+    parent=LIST_MEMBERS,
+    reading=Reading.PER_CONTACT,
+    trust_total=False,
+    family=FAMILY,
+    cost=_PER_CONTACT_COST,
+)
+
+MEMBER_EVENTS = Stream(
+    "member_events",
+    "lists/{list_id}/members/{subscriber_hash}/events",
+    items="events",
+    key=("member_event_id",),
+    hash_key=("list_id", "subscriber_hash", "name", "occurred_at", "properties"),
+    adds={"member_event_id": "string"},
+    parent=LIST_MEMBERS,
+    reading=Reading.PER_CONTACT,
+    family=FAMILY,
+    cost=_PER_CONTACT_COST,
+)
+
+MEMBER_GOALS = Stream(
+    "member_goals",
+    "lists/{list_id}/members/{subscriber_hash}/goals",
+    items="goals",
+    key=("list_id", "subscriber_hash", "goal_id"),
+    parent=LIST_MEMBERS,
+    paging=Paging.NONE,
+    reading=Reading.PER_CONTACT,
+    family=FAMILY,
+    cost=_PER_CONTACT_COST,
+)
+
+MEMBER_NOTES = Stream(
+    "member_notes",
+    "lists/{list_id}/members/{subscriber_hash}/notes",
+    items="notes",
+    key=("id",),
+    parent=LIST_MEMBERS,
+    reading=Reading.PER_CONTACT,
+    only_parents=has_note,
+    family=FAMILY,
+    cost="only contacts that have a note are asked",
+)
+
+MEMBER_TAGS = Stream(
+    "member_tags",
+    "lists/{list_id}/members/{subscriber_hash}/tags",
+    items="tags",
+    key=("list_id", "subscriber_hash", "id"),
+    parent=LIST_MEMBERS,
+    reading=Reading.PER_CONTACT,
+    only_parents=has_tags,
+    family=FAMILY,
+    cost="only contacts that have tags are asked",
+)
+
+TABLE = (
+    LIST_MEMBERS,
+    SEGMENT_MEMBERS,
+    AUDIENCE_CONTACTS,
+    MEMBER_ACTIVITY,
+    MEMBER_EVENTS,
+    MEMBER_GOALS,
+    MEMBER_NOTES,
+    MEMBER_TAGS,
+)

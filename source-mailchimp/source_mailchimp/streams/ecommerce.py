@@ -1,0 +1,79 @@
+"""Connected stores and what they sell. The API filters none of it by date, so all of it is read whole."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from source_mailchimp.stream import Stream
+
+FAMILY = "E-commerce"
+
+STORES = Stream("stores", "ecommerce/stores", items="stores", key=("id",), family=FAMILY)
+
+_of_store = partial(Stream, parent=STORES, family=FAMILY)
+
+CUSTOMERS = _of_store("customers", "ecommerce/stores/{store_id}/customers", items="customers", key=("store_id", "id"))
+
+PRODUCTS = _of_store("products", "ecommerce/stores/{store_id}/products", items="products", key=("store_id", "id"))
+
+PRODUCT_VARIANTS = _of_store(
+    "product_variants",
+    "ecommerce/stores/{store_id}/products/{product_id}/variants",
+    items="variants",
+    key=("store_id", "product_id", "id"),
+    parent=PRODUCTS,
+)
+
+PRODUCT_IMAGES = _of_store(
+    "product_images",
+    "ecommerce/stores/{store_id}/products/{product_id}/images",
+    items="images",
+    key=("store_id", "product_id", "id"),
+    parent=PRODUCTS,
+)
+
+ORDERS = _of_store("orders", "ecommerce/stores/{store_id}/orders", items="orders", key=("store_id", "id"))
+
+ORDER_LINES = _of_store(
+    "order_lines",
+    "ecommerce/stores/{store_id}/orders/{order_id}/lines",
+    items="lines",
+    key=("store_id", "order_id", "id"),
+    parent=ORDERS,
+)
+
+CARTS = _of_store("carts", "ecommerce/stores/{store_id}/carts", items="carts", key=("store_id", "id"))
+
+CART_LINES = _of_store(
+    "cart_lines",
+    "ecommerce/stores/{store_id}/carts/{cart_id}/lines",
+    items="lines",
+    key=("store_id", "cart_id", "id"),
+    parent=CARTS,
+)
+
+PROMO_RULES = _of_store(
+    "promo_rules", "ecommerce/stores/{store_id}/promo-rules", items="promo_rules", key=("store_id", "id")
+)
+
+PROMO_CODES = _of_store(
+    "promo_codes",
+    "ecommerce/stores/{store_id}/promo-rules/{promo_rule_id}/promo-codes",
+    items="promo_codes",
+    key=("store_id", "promo_rule_id", "id"),
+    parent=PROMO_RULES,
+)
+
+TABLE = (
+    STORES,
+    CUSTOMERS,
+    PRODUCTS,
+    PRODUCT_VARIANTS,
+    PRODUCT_IMAGES,
+    ORDERS,
+    ORDER_LINES,
+    CARTS,
+    CART_LINES,
+    PROMO_RULES,
+    PROMO_CODES,
+)

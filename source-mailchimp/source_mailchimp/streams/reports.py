@@ -1,0 +1,200 @@
+"""What became of sent campaigns: reports, and their details by contact, link, domain and place.
+
+The children of a report are read for campaigns with news only (``Reading.GATED``). Those whose rows have no
+date that moves with every change get ``campaign_last_activity`` as cursor: the newest of the campaign's send
+time, last open and last click.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from source_mailchimp.dates import parse_date
+from source_mailchimp.stream import Cursor, Paging, Reading, Record, Stream
+from source_mailchimp.streams.activity import flatten_activity
+
+FAMILY = "Reports"
+
+
+def may_have_changed(report: Record, since: datetime) -> bool:
+    """Whether a report's counts may differ from what they were before ``since``, its opens and clicks aside."""
+    sent = parse_date(report.get("send_time"))
+    return sent is None or sent >= since
+
+
+# Sent campaigns only, children of variate and automation campaigns included.
+REPORTS = Stream(
+    "reports",
+    "reports",
+    items="reports",
+    key=("id",),
+    reading=Reading.REFRESH,
+    cursor=Cursor("send_time", "since_send_time", "before_send_time", created=True),
+    follows_reports=True,
+    may_have_changed=may_have_changed,
+    family=FAMILY,
+)
+
+_gated = partial(Stream, parent=REPORTS, reading=Reading.GATED, family=FAMILY)
+_LAST_ACTIVITY = Cursor("campaign_last_activity")
+_ADDS_LAST_ACTIVITY = {"campaign_last_activity": "date-time"}
+
+# since trims the events of each recipient, and keeps every recipient: a campaign's pages are always all read.
+EMAIL_ACTIVITY = _gated(
+    "email_activity",
+    "reports/{campaign_id}/email-activity",
+    items="emails",
+    key=("activity_id",),
+    row_key=("email_id",),
+    expand=flatten_activity,
+    adds={"activity_id": "string"},
+    cursor=Cursor("timestamp", since="since"),
+    cost="one page for each 1000 recipients of a campaign with news",
+)
+
+UNSUBSCRIBES = _gated(
+    "unsubscribes",
+    "reports/{campaign_id}/unsubscribed",
+    items="unsubscribes",
+    key=("campaign_id", "email_id", "timestamp"),
+    cursor=Cursor("timestamp"),
+)
+
+# since would leave the older opens out of the row, and so lose them where a newer row replaces the older.
+OPEN_DETAILS = _gated(
+    "open_details",
+    "reports/{campaign_id}/open-details",
+    items="members",
+    key=("campaign_id", "email_id"),
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CLICK_DETAILS = _gated(
+    "click_details",
+    "reports/{campaign_id}/click-details",
+    items="urls_clicked",
+    key=("campaign_id", "id"),
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CLICK_DETAIL_MEMBERS = _gated(
+    "click_detail_members",
+    "reports/{campaign_id}/click-details/{link_id}/members",
+    items="members",
+    key=("campaign_id", "link_id", "email_id"),
+    parent=CLICK_DETAILS,
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+SENT_TO = _gated(
+    "sent_to",
+    "reports/{campaign_id}/sent-to",
+    items="sent_to",
+    key=("campaign_id", "email_id"),
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+DOMAIN_PERFORMANCE = _gated(
+    "domain_performance",
+    "reports/{campaign_id}/domain-performance",
+    items="domains",
+    key=("campaign_id", "domain"),
+    paging=Paging.NONE,
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CAMPAIGN_LOCATIONS = _gated(
+    "campaign_locations",
+    "reports/{campaign_id}/locations",
+    items="locations",
+    key=("campaign_id", "country_code", "region"),
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CAMPAIGN_ABUSE_REPORTS = _gated(
+    "campaign_abuse_reports",
+    "reports/{campaign_id}/abuse-reports",
+    items="abuse_reports",
+    key=("id",),
+    paging=Paging.NONE,
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CAMPAIGN_ADVICE = _gated(
+    "campaign_advice",
+    "reports/{campaign_id}/advice",
+    items="advice",
+    key=("advice_id",),
+    hash_key=("campaign_id", "type", "message"),
+    paging=Paging.NONE,
+    cursor=_LAST_ACTIVITY,
+    adds={"advice_id": "string", **_ADDS_LAST_ACTIVITY},
+)
+
+# Two products may have the same title, and nothing but the stock-keeping unit tells them apart.
+CAMPAIGN_PRODUCT_ACTIVITY = _gated(
+    "campaign_product_activity",
+    "reports/{campaign_id}/ecommerce-product-activity",
+    items="products",
+    key=("product_activity_id",),
+    hash_key=("campaign_id", "title", "sku", "currency_code"),
+    cursor=_LAST_ACTIVITY,
+    adds={"product_activity_id": "string", **_ADDS_LAST_ACTIVITY},
+)
+
+CAMPAIGN_EEPURL = _gated(
+    "campaign_eepurl",
+    "reports/{campaign_id}/eepurl",
+    items=None,
+    key=("campaign_id",),
+    paging=Paging.OBJECT,
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+CAMPAIGN_EEPURL_REFERRERS = _gated(
+    "campaign_eepurl_referrers",
+    "reports/{campaign_id}/eepurl",
+    items="referrers",
+    key=("referrer_id",),
+    hash_key=("campaign_id", "referrer", "first_click"),
+    paging=Paging.NONE,
+    cursor=_LAST_ACTIVITY,
+    adds={"referrer_id": "string", **_ADDS_LAST_ACTIVITY},
+)
+
+SUB_REPORTS = _gated(
+    "sub_reports",
+    "reports/{campaign_id}/sub-reports",
+    items="reports",
+    key=("campaign_id", "id"),
+    paging=Paging.NONE,
+    cursor=_LAST_ACTIVITY,
+    adds=_ADDS_LAST_ACTIVITY,
+)
+
+TABLE = (
+    REPORTS,
+    EMAIL_ACTIVITY,
+    UNSUBSCRIBES,
+    OPEN_DETAILS,
+    CLICK_DETAILS,
+    CLICK_DETAIL_MEMBERS,
+    SENT_TO,
+    DOMAIN_PERFORMANCE,
+    CAMPAIGN_LOCATIONS,
+    CAMPAIGN_ABUSE_REPORTS,
+    CAMPAIGN_ADVICE,
+    CAMPAIGN_PRODUCT_ACTIVITY,
+    CAMPAIGN_EEPURL,
+    CAMPAIGN_EEPURL_REFERRERS,
+    SUB_REPORTS,
+)
