@@ -21,23 +21,24 @@ WHERE_IDS_ARE = "Mailchimp shows it under Audience → Settings → Audience nam
 def account_of(client: MailchimpClient) -> dict[str, Any]:
     """The account's own object (``account_id``, ``account_name``, …): proves key, host and permission at once.
 
-    Raises InvalidApiKey, InvalidAccessToken, UserDisabled, PermissionDenied, HostUnreachable; other
-    TransientErrors where Mailchimp itself has a problem.
+    Raises InvalidApiKey, InvalidAccessToken, UserDisabled, PermissionDenied, HostUnreachable (after the client's
+    retries: give it few); other TransientErrors where Mailchimp itself has a problem.
     """
     try:
         return client.get("", {"exclude_fields": "_links"})
     except ResourceRefused as error:
         raise PermissionDenied(
-            f"The key works, but its user may not read the account ({error.problem}). "
+            f"The key works, but its user may not read the account: {error.problem}. "
             "Use the key of a user with at least the Viewer role.",
             field="credentials",
             request_id=error.request_id,
         ) from None
-    except ConnectionFault as error:
+    except (ConnectionFault, ResourceGone) as error:
         raise HostUnreachable(
-            f"Mailchimp's host can't be reached ({error}). Check the ending of the key, and that this machine "
-            "reaches the internet, through a proxy if it needs one.",
+            f"Mailchimp's host can't be reached, or is not Mailchimp's: {error.message}. "
+            "Check the ending of the key, and that this machine reaches the internet, through a proxy if it needs one.",
             field="credentials",
+            request_id=error.request_id,
         ) from None
 
 
@@ -47,15 +48,16 @@ def audience_of(client: MailchimpClient, list_id: str, *, field: str) -> dict[st
     Raises AudienceNotFound, PermissionDenied.
     """
     # A slash or a blank in the id would ask for another resource altogether.
-    if not list_id.isascii() or not list_id.isalnum():
+    if not (list_id.isascii() and list_id.isalnum()):
         raise _not_found(list_id, field)
     try:
         return client.get(f"lists/{list_id}", {"exclude_fields": "_links"})
     except ResourceGone as error:
-        raise _not_found(list_id, field) from error
+        raise _not_found(list_id, field, error.request_id) from None
     except ResourceRefused as error:
         raise PermissionDenied(
-            f"The key's user may not read the audience {list_id} ({error.problem}).",
+            f"The key's user may not read the audience {list_id}: {error.problem}. "
+            "Use the key of a user who may, or leave this audience out.",
             field=field,
             request_id=error.request_id,
         ) from None
@@ -67,9 +69,10 @@ def check_audiences(client: MailchimpClient, list_ids: Iterable[str], *, field: 
         audience_of(client, list_id, field=field)
 
 
-def _not_found(list_id: str, field: str) -> AudienceNotFound:
+def _not_found(list_id: str, field: str, request_id: str | None = None) -> AudienceNotFound:
     return AudienceNotFound(
         f"List ID not found: {list_id}. {WHERE_IDS_ARE}; it is a short code such as a1b2c3d4e5, "
         "not the audience's name and not the number in the browser's address.",
         field=field,
+        request_id=request_id,
     )

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailchimp_api.errors import ConfigError, InvalidAccessToken, InvalidApiKey
 
-_DATA_CENTER = re.compile(r"^[a-z]{2,}\d+$")
+_DATA_CENTER = re.compile(r"[a-z]{2,20}[0-9]{1,5}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 WHERE_KEYS_ARE = "in Mailchimp under Account & billing → Extras → API keys"
 
 
@@ -71,7 +72,8 @@ Credentials = ApiKeyCredentials | OAuthCredentials
 def secrets_of(credentials: Credentials) -> list[str]:
     """The values of ``credentials`` that must never be shown, in plain and as sent in the header."""
     if isinstance(credentials, ApiKeyCredentials):
-        plain = [credentials.apikey, credentials.apikey.strip(), credentials.apikey.rpartition("-")[0]]
+        key = credentials.apikey.strip()
+        plain = [credentials.apikey, key, key.rpartition("-")[0]]
     else:
         plain = [value for value in (credentials.access_token, credentials.client_secret) if value]
     return [value for value in plain if value] + [authorization_header(credentials).partition(" ")[2]]
@@ -91,8 +93,8 @@ def data_center_of_key(apikey: str) -> str:
             "Invalid API Key: there are blanks around it, or it is empty. Copy it again without them.",
             field="credentials.apikey",
         )
-    _, dash, suffix = apikey.rpartition("-")
-    if not dash or not _DATA_CENTER.match(suffix) or not apikey.isascii() or any(c.isspace() for c in apikey):
+    secret, _, suffix = apikey.rpartition("-")
+    if not secret or not is_data_center(suffix) or not apikey.isascii() or any(c.isspace() for c in apikey):
         raise InvalidApiKey(
             "Invalid API Key: it must end in a dash and your data center, such as -us10. "
             f"Copy the whole key; you find it {WHERE_KEYS_ARE}.",
@@ -110,9 +112,14 @@ def check_token(token: str) -> None:
         )
 
 
+def is_data_center(value: object) -> bool:
+    """Whether ``value`` looks like a data centre's name, such as ``us10``: the key is sent to a host made of it."""
+    return isinstance(value, str) and _DATA_CENTER.fullmatch(value) is not None
+
+
 def api_root(data_center: str) -> str:
-    """The root of the Marketing API of a data centre, without a slash at its end."""
-    if not _DATA_CENTER.match(data_center):
+    """The root of the Marketing API of a data centre, without a slash at its end. Raises ConfigError."""
+    if not is_data_center(data_center):
         raise ConfigError(
             "data_center must be letters and a number, such as us10.",
             field="data_center",
@@ -121,15 +128,23 @@ def api_root(data_center: str) -> str:
 
 
 def check_api_url(api_url: str) -> str:
-    """Return the origin of a configured ``api_url`` without a slash at its end.
+    """Return the origin of a configured ``api_url`` without a slash at its end; it may end in ``/3.0``.
 
     The key is sent there, so only https will do, or http to this machine itself. Raises ConfigError.
     """
-    parts = urlsplit(api_url)
     try:
-        local = parts.hostname in _LOOPBACK and (parts.port is None or parts.port > 0)
+        parts = urlsplit(api_url)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        local = False
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise ConfigError("api_url must be an https address, or http on 127.0.0.1, localhost or ::1.", field="api_url")
-    return f"{parts.scheme}://{parts.netloc}"
+        host, port, parts = "", None, urlsplit("")
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    # What is left over is refused: dropping a path, a password or a query in silence would ask somewhere else.
+    plain = f"{parts.scheme}://[{host}]" if ":" in host else f"{parts.scheme}://{host}"
+    origin = plain if port is None else f"{plain}:{port}"
+    if not safe or not _HOST.fullmatch(host) or api_url.lower().rstrip("/").removesuffix("/3.0") != origin:
+        raise ConfigError(
+            "api_url must be an https address, or http on 127.0.0.1, localhost or ::1, such as "
+            "https://us10.api.mailchimp.com, with nothing after the host but a port.",
+            field="api_url",
+        )
+    return origin

@@ -3,10 +3,10 @@
 MailchimpError
 ├── TransientError            retry; when raised, the bounded retries are used up
 │   ├── ConnectionFault       no answer, or the connection broke in the middle of one
-│   ├── AnswerTimeout         a time-out of ours, or a 504 of theirs: a smaller page may help
+│   ├── AnswerTimeout         a time-out of ours, a 504 or 408 of theirs: a smaller page may help
 │   ├── RateLimited           429, or a 403 that is not problem+json: fewer requests in flight help
 │   ├── ServerFault           any other 5xx, or an answer no API server gives (a redirect, a bare 4xx)
-│   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be
+│   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be (or a GET's is missing)
 ├── SkippableError            warn, count, and go on with the rest
 │   ├── ResourceGone          404 problem+json: it vanished since it was listed
 │   └── ResourceRefused       403 problem+json: the role or plan of the account lacks this resource
@@ -25,12 +25,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailchimp_api.masking import mask
+
 
 @dataclass(frozen=True)
 class Problem:
     """What Mailchimp says about an error: the members of its problem+json body.
 
-    ``detail`` and the field messages may quote addresses: mask them before they are shown.
+    As Mailchimp sent it: ``detail`` and the field messages may quote addresses. Errors mask what they show of it.
     """
 
     status: int
@@ -59,15 +61,18 @@ class Problem:
 class MailchimpError(Exception):
     """Base of all errors of this package.
 
-    ``str(error)`` is fit to be shown: it holds no secret, no address and no answer body.
-    ``request_id`` is Mailchimp's ``X-Request-Id`` where an answer came at all.
+    ``str(error)`` is fit to be shown: the message, masked here, and the request id.
+    ``request_id`` is Mailchimp's ``X-Request-Id`` where an answer came at all; its support asks for it.
     """
 
     def __init__(self, message: str, *, status: int | None = None, request_id: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = mask(message)
+        super().__init__(self.message)
         self.status = status
         self.request_id = request_id
+
+    def __str__(self) -> str:
+        return f"{self.message} (request id {self.request_id})" if self.request_id else self.message
 
 
 class TransientError(MailchimpError):
@@ -90,7 +95,7 @@ class ConnectionFault(TransientError):
 
 
 class AnswerTimeout(TransientError):
-    """The answer took too long: our own time-out, or a 504."""
+    """The answer took too long: our own time-out, a 504 or a 408."""
 
 
 class RateLimited(TransientError):

@@ -21,12 +21,15 @@ class Slot:
     """One request's place among those in flight. ``abandon`` it when the server may still be at work on it."""
 
     def __init__(self, cutoff_seconds: float) -> None:
-        self._deadline = time.monotonic() + cutoff_seconds
+        self._cutoff_seconds = cutoff_seconds
         self.held_until: float | None = None
 
-    def abandon(self) -> None:
-        """We stopped waiting, the server may not have: the place stays taken until its cut-off."""
-        self.held_until = self._deadline
+    def abandon(self, *, sent_ago: float = 0.0) -> None:
+        """We stopped waiting, the server may not have: the place stays taken until its cut-off.
+
+        ``sent_ago``: how many seconds ago, at least, the server got the request.
+        """
+        self.held_until = time.monotonic() - sent_ago + self._cutoff_seconds
 
 
 class Limiter:

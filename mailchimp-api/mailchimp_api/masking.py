@@ -1,29 +1,43 @@
 """Keeps secrets and personal data out of logs and error messages.
 
-One function masks a text, one logging filter applies it to every record a handler writes.
+One function masks a text; every error of ``errors`` and, after ``mask_logging``, every log record goes through it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
 from collections.abc import Iterable
+from typing import Any
 
-_ADDRESS = re.compile(r"([^\s@<>\"',;:(){}\[\]/\\=&?]{1,64})(?:@|%40)([^\s@<>\"',;:(){}\[\]/\\=&?]{1,255})")
-_API_KEY = re.compile(r"\b[0-9a-f]{32}-us\d+\b", re.IGNORECASE)
-# A subscriber hash is md5 of an address: anyone who has the address can recognise it.
-_SUBSCRIBER_HASH = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
+# An @ as it is, and as it stands in a URL, encoded once or more often.
+_AT = re.compile(r"@|%(?:25)*40")
+# What may stand around an address in URLs, JSON and prose ends it. Word by word, the search stays linear.
+_WORD = re.compile(r"[^\s<>\"',;:(){}\[\]\\/=&?]+")
+_QUOTED_LOCAL_PART = re.compile(r'\\?"[^"\n]{1,64}"(?=@|%(?:25)*40)')
+# A subscriber hash is md5 of an address: anyone who has the address can recognise it. An API key looks the same,
+# with a data centre after it.
+_HASH_OR_KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?:-[a-z]{2,}[0-9]+)?(?![0-9a-f])", re.IGNORECASE)
 _MASK = "***"
+_SHORTEST_SECRET = 4
 
-_secrets: set[str] = set()
+_secrets: tuple[str, ...] = ()
 _lock = threading.Lock()
 
 
 def register_secrets(values: Iterable[str]) -> None:
-    """From now on ``mask`` replaces these exact strings; blank and very short ones are left alone."""
+    """From now on ``mask`` replaces these strings, also as they look escaped in JSON.
+
+    Blank ones and those below four characters are left alone: replacing them would garble every message.
+    """
+    global _secrets  # noqa: PLW0603 - replaced as a whole, so that mask() may read it without the lock
+    long_enough = [value for value in values if len(value.strip()) >= _SHORTEST_SECRET]
+    shapes = {*long_enough, *(json.dumps(value)[1:-1] for value in long_enough)}
     with _lock:
-        _secrets.update(value for value in values if len(value.strip()) >= 4)  # noqa: PLR2004 - see docstring
+        # The longest first: one secret may be a part of another.
+        _secrets = tuple(sorted({*_secrets, *shapes}, key=lambda value: (-len(value), value)))
 
 
 def mask_address(address: str) -> str:
@@ -33,33 +47,49 @@ def mask_address(address: str) -> str:
 
 
 def mask(text: str) -> str:
-    """Return ``text`` without registered secrets, API keys, e-mail addresses and subscriber hashes."""
-    for secret in sorted(_secrets, key=len, reverse=True):
+    """Return ``text`` without registered secrets, API keys, e-mail addresses and subscriber hashes.
+
+    Masking what is masked already changes nothing.
+    """
+    for secret in _secrets:
         text = text.replace(secret, _MASK)
-    text = _API_KEY.sub(_MASK, text)
-    text = _ADDRESS.sub(lambda match: f"{match[1][:1]}{_MASK}@{match[2][:1]}{_MASK}", text)
-    return _SUBSCRIBER_HASH.sub(_MASK, text)
+    if _AT.search(text):
+        text = _WORD.sub(_mask_word, _QUOTED_LOCAL_PART.sub(_MASK, text))
+    return _HASH_OR_KEY.sub(_MASK, text)
 
 
-class MaskingFilter(logging.Filter):
-    """Masks the message, its arguments and the text of its traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite ``record`` in place; always lets it pass."""
-        record.msg = mask(record.getMessage())
-        record.args = ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = mask(record.exc_text)
-            record.exc_info = None
-        return True
+def _mask_word(match: re.Match[str]) -> str:
+    parts = _AT.split(match[0])
+    return match[0] if len(parts) == 1 else "@".join(part[:1].strip("*") + _MASK for part in parts)
 
 
 def mask_logging() -> None:
-    """Put the filter on every handler of the root logger, and of the loggers that have handlers of their own."""
-    loggers = [logging.getLogger(), *(item for item in logging.Logger.manager.loggerDict.values())]
-    for logger in loggers:
-        for handler in getattr(logger, "handlers", ()):
-            if not any(isinstance(item, MaskingFilter) for item in handler.filters):
-                handler.addFilter(MaskingFilter())
+    """From now on every log record of this process is masked: message, arguments, traceback and stack.
+
+    At the source of the records, so that handlers and loggers set up later are covered as well.
+    Fields passed as ``extra`` are not. Calling it again changes nothing.
+    """
+    make_record = logging.getLogRecordFactory()
+    if getattr(make_record, "masks", False):
+        return
+
+    def make_masked_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        return _masked(make_record(*args, **kwargs))
+
+    make_masked_record.masks = True  # type: ignore[attr-defined] # functions take attributes; mypy knows none
+    logging.setLogRecordFactory(make_masked_record)
+
+
+def _masked(record: logging.LogRecord) -> logging.LogRecord:
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 - like logging itself, never fail the caller for a message that does not format
+        message = f"{record.msg} {record.args}"
+    record.msg, record.args = mask(message), ()
+    if record.exc_info:
+        # As text only: a formatter of its own way would print the exception's chain unmasked.
+        record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+        record.exc_info = None
+    if record.stack_info:
+        record.stack_info = mask(record.stack_info)
+    return record
