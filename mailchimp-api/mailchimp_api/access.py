@@ -26,7 +26,7 @@ from mailchimp_api.retries import RetryPolicy, retrying
 from mailchimp_api.transport import Timeouts, Transport
 
 LOGIN_HOST = "https://login.mailchimp.com"
-_TIMEOUTS = Timeouts(connect=10.0, read=30.0, whole=60.0)
+_TIMEOUTS = Timeouts(connect=10.0, read=30.0)
 _RETRY = RetryPolicy(attempts=4, seconds=60.0, longest_wait=10.0)
 # What a name that does not exist gives; a name service that is down gives EAI_AGAIN.
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}

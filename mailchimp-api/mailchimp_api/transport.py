@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlencode
@@ -16,19 +15,17 @@ from mailchimp_api.answers import Answer
 from mailchimp_api.errors import AnswerTimeout, ConnectionFault, HostUnreachable, MailchimpError, UnreadableAnswer
 from mailchimp_api.limiter import SERVER_CUTOFF_SECONDS
 
-_CHUNK_BYTES = 64 * 1024
-
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: to connect, between two pieces of an answer, and for an answer from first to last.
+    """Seconds: to connect, and of silence before an answer or in the middle of one.
 
     ``read`` outlasts the server's own cut-off, so a request we give up holds no connection there.
+    That cut-off is also what ends an answer that trickles in.
     """
 
     connect: float = 10.0
     read: float = SERVER_CUTOFF_SECONDS + 5.0
-    whole: float = 2 * SERVER_CUTOFF_SECONDS
 
 
 class Transport:
@@ -50,7 +47,7 @@ class Transport:
             "User-Agent": user_agent,
         }
         self._session = session = requests.Session()
-        settings = session.merge_environment_settings(f"{origin}/", {}, stream=True, verify=None, cert=None)
+        settings = session.merge_environment_settings(f"{origin}/", {}, stream=False, verify=None, cert=None)
         self._proxies, self._verify = settings["proxies"], settings["verify"]
         # The CDN sets cookies. Kept, they would change under the hands of other threads, for nothing.
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -64,7 +61,7 @@ class Transport:
         where the host's certificate is not trusted.
         """
         try:
-            return self._exchange(method, path, query, data, call)
+            return self._exchange(method, path, query, data)
         # UnicodeError: a header that names no host (a redirect's) is decoded by requests.
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as fault:
             error = self._error_of(fault, call)
@@ -75,27 +72,20 @@ class Transport:
         """Close the pooled connections."""
         self._session.close()
 
-    def _exchange(self, method: str, path: str, query: dict[str, str] | None, data: bytes | None, call: str) -> Answer:
-        deadline = time.monotonic() + self._timeouts.whole
-        chunks = []
+    def _exchange(self, method: str, path: str, query: dict[str, str] | None, data: bytes | None) -> Answer:
         url = f"{self._origin}/{path}" + (f"?{urlencode(query)}" if query else "")
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         request = requests.PreparedRequest()
         # Without a session's help, so that no .netrc of the machine can replace the Authorization header.
         request.prepare(method, url, headers, data=data)
-        with self._session.send(
+        response = self._session.send(
             request,
             timeout=(self._timeouts.connect, self._timeouts.read),
             proxies=self._proxies,
             verify=self._verify,
             allow_redirects=False,
-            stream=True,
-        ) as response:
-            for chunk in response.iter_content(_CHUNK_BYTES):
-                chunks.append(chunk)
-                if time.monotonic() > deadline:
-                    raise AnswerTimeout(f"The answer to {call} was not complete after {self._timeouts.whole:g} s")
-        return Answer(response.status_code, response.headers, b"".join(chunks))
+        )
+        return Answer(response.status_code, response.headers, response.content)
 
     def _error_of(self, fault: Exception, call: str) -> MailchimpError:
         if isinstance(fault, requests.exceptions.ReadTimeout) or _holds(fault, urllib3.exceptions.ReadTimeoutError):

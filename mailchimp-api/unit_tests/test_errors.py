@@ -1,0 +1,47 @@
+"""The tree of errors: what its file draws is what there is, and each leaf is one that somebody can meet."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import mailchimp_api
+from mailchimp_api import errors
+from mailchimp_api.members import subscriber_hash
+
+
+def tree(kind: type[errors.MailchimpError], depth: int = 0) -> list[tuple[int, str]]:
+    below = [line for child in kind.__subclasses__() for line in tree(child, depth + 1)]
+    return [(depth, kind.__name__), *below]
+
+
+def test_the_drawing_is_the_hierarchy() -> None:
+    drawing = inspect.getdoc(errors) or ""
+    drawn = []
+    for line in drawing.splitlines()[2:]:
+        name = line.lstrip("│├└─ ").split()[0]
+        drawn.append((line.index(name) // 4, name))
+
+    assert drawn == tree(errors.MailchimpError)
+
+
+@pytest.mark.parametrize("name", [name for _, name in tree(errors.MailchimpError)])
+def test_every_error_is_raised_somewhere_or_gathers_those_that_are(name: str) -> None:
+    """No class without a use: the other tests of this package show when each is raised."""
+    folder = Path(mailchimp_api.__file__).parent
+    made = {
+        node.func.id
+        for module in folder.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+    assert name in made or getattr(errors, name).__subclasses__()
+
+
+def test_the_hash_of_an_address_ignores_case() -> None:
+    """As in Mailchimp's documentation: md5 of the lower-cased address."""
+    assert subscriber_hash("Urist.McVankab@freddiesjokes.com") == "62eeb292278cc15f5817cb78f7790b08"
