@@ -67,6 +67,14 @@ demo: venv ## Read a simulated account into DuckDB and ask it three questions
 bench: venv ## Measure both connectors against the simulator
 	@cd integration_tests && $(CURDIR)/$(BIN)/python -m benchmarks
 
+.PHONY: schemas
+schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
+	@$(BIN)/python source-mailchimp/tools/generate_schemas.py
+
+.PHONY: docs-tables
+docs-tables: venv ## Make docs/streams.md from the stream table
+	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
+
 .PHONY: lock
 lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT \

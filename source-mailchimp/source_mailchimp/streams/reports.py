@@ -50,7 +50,7 @@ EMAIL_ACTIVITY = _gated(
     expand=flatten_activity,
     adds={"activity_id": "string"},
     cursor=Cursor("timestamp", since="since"),
-    cost="one page for each 1000 recipients of a campaign with news",
+    cost="recipients without events take pages too",
 )
 
 UNSUBSCRIBES = _gated(

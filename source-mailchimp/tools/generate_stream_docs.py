@@ -1,0 +1,174 @@
+# ruff: noqa: INP001 -- a command beside the package, not part of it
+"""Makes ``docs/streams.md`` from the stream table (``make docs-tables``).
+
+With ``--check`` nothing is written, and the exit code is 1 if the page is not what it would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from generate_schemas import Contract
+
+from source_mailchimp.stream import Paging, Reading, Stream
+from source_mailchimp.streams import STREAMS, SUGGESTED
+from source_mailchimp.streams.exclusions import NOT_STREAMS, SINGLE_OBJECTS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "streams.md"
+
+_HEADER = """\
+| stream | endpoint | primary key | cursor | parent | modes | requests |
+| --- | --- | --- | --- | --- | --- | --- |"""
+
+_INTRODUCTION = """\
+<!-- Made by `make docs-tables` from source_mailchimp/streams; edit those, not this page. -->
+
+# Streams
+
+{count} streams read everything that Mailchimp's API serves of an account,
+but for what stands under [Not a stream](#not-a-stream).
+Most people want {suggested}.
+
+What the columns say:
+
+- **primary key**: unique in the whole account.
+  Parts in *italics* are not in Mailchimp's answer: the connector adds them,
+  as ids of the parents or as a hash that is the same for the same row in every sync.
+- **parent**: the stream whose rows are needed to find these.
+  A parent is read once per sync, whether it is selected or not, and all of it: a start date never hides one.
+- **modes**: F is full refresh, I is incremental. How a stream tells what is new is said below.
+- **requests**: what reading it costs. A page has up to 1000 rows; up to ten requests run at a time.
+"""
+
+_READING = """\
+## How incremental streams tell what is new
+
+| way | streams | what is read | what you get |
+| --- | --- | --- | --- |
+| window | {window} | contacts changed since the last sync, in closed pieces whose rows are counted | \
+what changed, archived contacts included |
+| filter | {filter} | rows that the API says are newer | what changed |
+| refresh | {refresh} | the listing, which costs a page for each 1000 rows | what is new, and what may have changed: \
+audiences and automations every time; campaigns that aren't sent yet, were sent within the refresh window, \
+or were opened or clicked since the last sync, however old they are |
+| gate | {gated} | campaigns with news: their report has changed since the last sync | \
+{gated_gives} |
+
+Where no such way exists, changes can't be seen from outside, and the stream is read whole.
+If a connection asks for such a stream incrementally, it is read whole too, and the log says so.
+
+Worth knowing:
+
+- `segments` moves when a segment is made or renamed. Contacts that join or leave move nothing, neither there
+  nor in `list_members`: read incrementally, `member_count` is as of the last such change.
+  `segment_members` is always read whole.
+- `list_members` has contacts of every status. Tagging a contact doesn't move its `last_changed`:
+  read incrementally, `tags` are as of the contact's last other change.
+  A tag is a segment, so `segment_members` has the present ones; `member_tags` has them with their dates.
+- `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
+- `campaign_last_activity` is the newest of a campaign's send time, last open and last click.
+  `open_details`, `click_details` and the like are emitted whole for each campaign with news.
+- Deleting a contact for good deletes its activity with it: sums over `email_activity` can be lower than the counts in
+  `reports`.
+
+## Streams per contact
+
+{per_contact} ask once for each contact:
+a hundred thousand contacts are a hundred thousand requests, ten at a time. Select them only when they are needed.
+A new tag doesn't move a contact's `last_changed`, and nothing shows that a new open, event, goal or note does,
+so there is no telling whose are new: these streams are read whole in every sync.
+`member_notes` asks only for contacts whose row names a last note, `member_tags` only for those that have tags.
+
+## Not a stream
+
+| endpoint | why |
+| --- | --- |
+{exclusions}
+
+Single objects of a listing (`/campaigns/{{campaign_id}}`, `/lists/{{list_id}}/members/{{subscriber_hash}}` …) say what
+their row in the listing says. Where they say more, or people look for them:
+
+| endpoint | why |
+| --- | --- |
+{singles}
+"""
+
+
+def page() -> str:
+    """The text of the page."""
+    streams = list(STREAMS.values())
+    contract = Contract()
+    tables = [
+        "\n".join([f"## {family}", "", _HEADER, *(_row(stream, contract) for stream in members)])
+        for family, members in groupby(streams, key=lambda stream: stream.family)
+    ]
+    gated = _names(streams, Reading.GATED)
+    reading = _READING.format(
+        window=_names(streams, Reading.WINDOW),
+        filter=_names(streams, Reading.FILTER),
+        refresh=_names(streams, Reading.REFRESH),
+        gated=gated,
+        gated_gives="new events in `email_activity` and `unsubscribes`; elsewhere all rows of those campaigns",
+        per_contact=_names(streams, Reading.PER_CONTACT),
+        exclusions="\n".join(f"| `{path}` | {why} |" for path, why in NOT_STREAMS.items()),
+        singles="\n".join(f"| `{path}` | {why} |" for path, why in SINGLE_OBJECTS.items()),
+    )
+    introduction = _INTRODUCTION.format(count=len(streams), suggested=", ".join(f"`{name}`" for name in SUGGESTED))
+    return "\n\n".join([introduction.rstrip(), *tables, reading])
+
+
+def _names(streams: list[Stream], reading: Reading) -> str:
+    return ", ".join(f"`{stream.name}`" for stream in streams if stream.reading is reading)
+
+
+def _row(stream: Stream, contract: Contract) -> str:
+    cells = (
+        f"`{stream.name}`",
+        f"`/{stream.path}`",
+        ", ".join(_key_parts(stream, contract)),
+        f"`{stream.cursor.field}`" if stream.cursor else "",
+        f"`{stream.parent.name}`" if stream.parent else "",
+        "F I" if stream.incremental else "F",
+        _requests(stream),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _key_parts(stream: Stream, contract: Contract) -> Iterator[str]:
+    answered = contract.row(stream)["properties"]
+    for name in stream.key:
+        # What expand makes of the row, it takes from inside it.
+        theirs = name in answered or (stream.expand is not None and name not in stream.adds)
+        yield name if theirs else f"*{name}*"
+
+
+def _requests(stream: Stream) -> str:
+    amount = "one" if stream.paging in {Paging.OBJECT, Paging.NONE, Paging.COUNT_ONLY} else "one a page"
+    if stream.parent is not None:
+        news = " with news" if stream.reading is Reading.GATED else ""
+        of = "campaign" if stream.parent is STREAMS["reports"] else f"row of `{stream.parent.name}`"
+        amount += f" for each {of}{news}"
+    return f"{amount}; {stream.cost}" if stream.cost else amount
+
+
+def main() -> int:
+    """Write the page, or compare it with ``--check``. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is stale")
+    check = parser.parse_args().check
+    wanted = page()
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
+        return 0
+    sys.stdout.write(f"{'stale' if check else 'wrote'} docs/streams.md\n")
+    if not check:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(wanted, encoding="utf-8")
+    return 1 if check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
