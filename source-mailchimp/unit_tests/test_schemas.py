@@ -90,7 +90,7 @@ class TestRealRecords:
     def test_what_the_schema_calls_a_date_is_one_or_is_unset(self, line: dict[str, Any]) -> None:
         for path in date_paths_of(STREAMS[line["stream"]]):
             for container, key in values_at(line["data"], path):
-                assert not container[key] or datetime.fromisoformat(container[key])
+                assert not container[key] or datetime.fromisoformat(container[key]).tzinfo is not None
 
     @pytest.mark.parametrize("line", REAL_RECORDS, ids=[line["stream"] for line in REAL_RECORDS])
     def test_no_field_of_a_real_record_is_unknown(self, line: dict[str, Any]) -> None:
