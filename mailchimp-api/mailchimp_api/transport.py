@@ -49,7 +49,7 @@ class Transport:
         self._session = session = requests.Session()
         settings = session.merge_environment_settings(f"{origin}/", {}, stream=False, verify=None, cert=None)
         self._proxies, self._verify = settings["proxies"], settings["verify"]
-        # The CDN sets cookies. Kept, they would change under the hands of other threads, for nothing.
+        # The CDN sets cookies with every answer. None is sent back, so none is kept.
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0))
