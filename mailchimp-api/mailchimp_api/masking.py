@@ -63,6 +63,15 @@ def _mask_word(match: re.Match[str]) -> str:
     return match[0] if len(parts) == 1 else "@".join(part[:1].strip("*") + _MASK for part in parts)
 
 
+class MaskingFilter(logging.Filter):
+    """Masks the records of one handler, for a process that leaves all others as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite ``record`` in place; always lets it pass."""
+        _masked(record)
+        return True
+
+
 def mask_logging() -> None:
     """From now on every log record of this process is masked: message, arguments, traceback and stack.
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailchimp_api.errors import Problem, RequestRefused, ServerFault
-from mailchimp_api.masking import mask, mask_address, mask_logging, register_secrets
+from mailchimp_api.masking import MaskingFilter, mask, mask_address, mask_logging, register_secrets
 from mailchimp_api.members import subscriber_hash
 
 KEY = "0123456789abcdef0123456789abcdef-us10"
@@ -212,3 +212,14 @@ class TestMaskLogging:
         mask_logging()
 
         assert logging.getLogRecordFactory() is once
+
+
+def test_a_single_handler_can_be_masked_by_itself() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(MaskingFilter())
+    logger = logging.Logger("test")  # noqa: LOG001 - out of the tree, so that nothing of it remains
+    logger.addHandler(handler)
+    logger.info("%s", ADDRESS)
+
+    assert stream.getvalue() == "j***@e***\n"
