@@ -54,8 +54,9 @@ what changed, archived contacts included |
 | filter | {filter} | rows that the API says are newer | what changed |
 | refresh | {refresh} | the listing, which costs a page for each 1000 rows | what is new, and what may have changed: \
 audiences and automations every time; campaigns that aren't sent yet, were sent within the refresh window, \
-or were opened or clicked since the last sync, however old they are |
-| gate | {gated} | campaigns with news: their report has changed since the last sync | \
+or have news (see gate), however old they are |
+| gate | {gated} | campaigns with news: the counts or dates of their report have changed since the last sync, or they \
+were sent within the look-back | \
 {gated_gives} |
 
 Where no such way exists, changes can't be seen from outside, and the stream is read whole.

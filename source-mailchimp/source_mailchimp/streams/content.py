@@ -32,7 +32,7 @@ LANDING_PAGES = Stream(
     key=("id",),
     paging=Paging.COUNT_ONLY,
     family=FAMILY,
-    cost="the API has no second page: at most 1000",
+    cost="no second page: of more than 1000, the other end is read too, which makes 2000 at most",
 )
 
 LANDING_PAGE_CONTENT = Stream(
