@@ -91,7 +91,7 @@ def error_of(answer: Answer, call: str, *, field: str) -> MailchimpError:
         return AnswerTimeout(text, status=status, request_id=rid, retry_after=retry_after)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or problem is None:
         return ServerFault(text, status=status, request_id=rid, retry_after=retry_after)
-    if status == HTTPStatus.UNAUTHORIZED or problem.title == "User Disabled":
+    if status == HTTPStatus.UNAUTHORIZED or _key_of(problem) in {"userdisabled", "wrongdatacenter"}:
         return _access_error(problem, field=field, request_id=rid)
     if status == HTTPStatus.FORBIDDEN:
         return ResourceRefused(text, problem=problem, request_id=rid)
@@ -101,11 +101,18 @@ def error_of(answer: Answer, call: str, *, field: str) -> MailchimpError:
 
 
 def _access_error(problem: Problem, *, field: str, request_id: str | None) -> ConfigError:
-    if problem.title == "User Disabled":
+    if _key_of(problem) == "userdisabled":
         return UserDisabled(
             "User Disabled: the Mailchimp user behind these credentials is deactivated. "
             "Reactivate the user or account in Mailchimp, or use the key of another user.",
             field=field,
+            request_id=request_id,
+        )
+    if field == "credentials.access_token" and _key_of(problem) == "wrongdatacenter":
+        return ConfigError(
+            "The account is in another data center than the configured one. Leave data_center empty: "
+            "Mailchimp is then asked for it.",
+            field="data_center",
             request_id=request_id,
         )
     if field == "credentials.access_token":
@@ -138,11 +145,16 @@ def _problem(answer: Answer) -> Problem | None:
     return Problem.from_body(body, answer.status)
 
 
+def _key_of(problem: Problem) -> str:
+    """The problem's title as one word: answers say "User Disabled", other clients' lists "UserDisabled"."""
+    return problem.title.replace(" ", "").casefold()
+
+
 def _is_about_access(answer: Answer) -> bool:
     """Whether a 403 comes from the API itself: as problem+json, and not to say that it is too much."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     problem = _problem(answer)
-    return media_type == "application/problem+json" and problem is not None and problem.title != "Too Many Requests"
+    return media_type == "application/problem+json" and problem is not None and _key_of(problem) != "toomanyrequests"
 
 
 def _http_date(value: str) -> datetime | None:

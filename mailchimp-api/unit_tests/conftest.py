@@ -6,10 +6,15 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailchimp_api import masking
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
+
+# How long an example takes says something of the machine's other work, not of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 ROOT = "https://us10.api.mailchimp.com/3.0"
 

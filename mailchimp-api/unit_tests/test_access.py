@@ -175,6 +175,7 @@ class TestAccount:
         [
             ((401, "API Key Invalid"), errors.InvalidApiKey, "credentials.apikey", "make a new one under Account"),
             ((403, "User Disabled"), errors.UserDisabled, "credentials.apikey", "Reactivate the user"),
+            ((403, "WrongDatacenter"), errors.InvalidApiKey, "credentials.apikey", "another data center than its"),
             ((403, "Forbidden"), errors.PermissionDenied, "credentials", "at least the Viewer role"),
             ((404, "Resource Not Found"), errors.HostUnreachable, "credentials", "Check the ending of the key"),
         ],
@@ -197,6 +198,15 @@ class TestAccount:
         assert caught.value.field == field
         assert str(caught.value).endswith("(request id req-1)")
         assert "jane" not in str(caught.value)
+
+    def test_a_tokens_data_center_that_is_another_accounts_is_no_fault_of_the_token(
+        self, requests_mock: rm.Mocker
+    ) -> None:
+        requests_mock.get(f"{ROOT}/", status_code=403, json={"title": "Wrong Datacenter"}, headers=PROBLEM)
+
+        with pytest.raises(errors.ConfigError, match="Leave data_center empty") as caught:
+            account_of(MailchimpClient(open_access(TOKEN, data_center="us10")))
+        assert caught.value.field == "data_center"
 
     def test_an_unreachable_host_names_what_to_check(self, client: MailchimpClient, requests_mock: rm.Mocker) -> None:
         requests_mock.get(f"{ROOT}/", exc=requests.exceptions.ConnectionError)

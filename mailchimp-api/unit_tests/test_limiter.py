@@ -28,36 +28,41 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Flights:
-    """Threads that take a place, stay for a moment, and count each other."""
+    """Threads that take a place and count each other; the first wait in theirs until ``full`` of them are in."""
 
-    def __init__(self, limiter: Limiter, *, threads: int, rounds: int, stay: float = 0.001) -> None:
+    def __init__(self, limiter: Limiter, *, full: int, threads: int, rounds: int) -> None:
         self.most = self.done = self._now = 0
+        self._full = full
+        self._filled = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._fly, args=(limiter, rounds, stay)) for _ in range(threads)]
+        self._threads = [threading.Thread(target=self._fly, args=(limiter, rounds)) for _ in range(threads)]
         for thread in self._threads:
             thread.start()
 
-    def _fly(self, limiter: Limiter, rounds: int, stay: float) -> None:
+    def _fly(self, limiter: Limiter, rounds: int) -> None:
         for _ in range(rounds):
             with limiter.slot():
                 with self._lock:
                     self._now += 1
                     self.most = max(self.most, self._now)
-                time.sleep(stay)
+                    if self._now == self._full:
+                        self._filled.set()
+                self._filled.wait(5)
+                time.sleep(0.001)
                 with self._lock:
                     self._now -= 1
                     self.done += 1
 
     def join(self) -> None:
         for thread in self._threads:
-            thread.join(10)
+            thread.join(20)
 
 
 class TestCap:
     @pytest.mark.parametrize("limit", [1, 3, 10])
     def test_it_is_reached_and_never_passed(self, limit: int) -> None:
         limiter = Limiter(limit)
-        flights = Flights(limiter, threads=14, rounds=4)
+        flights = Flights(limiter, full=limit, threads=14, rounds=4)
         flights.join()
 
         assert (flights.most, flights.done, limiter.in_flight) == (limit, 56, 0)
@@ -124,7 +129,7 @@ class TestThrottling:
     def test_it_lets_fewer_fly_at_once(self) -> None:
         limiter = Limiter(10)
         limiter.throttled()
-        flights = Flights(limiter, threads=12, rounds=3)
+        flights = Flights(limiter, full=7, threads=12, rounds=3)
         flights.join()
 
         assert (flights.most, flights.done) == (7, 36)
