@@ -63,7 +63,11 @@ class Access:
                 secret = ""
         user = self.secrets.get(secret)
         if user is None:
-            raise ProblemError(401, "API Key Invalid", "Your API key may be invalid, or you've attempted to access the wrong datacenter.")
+            raise ProblemError(
+                401,
+                "API Key Invalid",
+                "Your API key may be invalid, or you've attempted to access the wrong datacenter.",
+            )
         if user.disabled:
             raise ProblemError(403, "User Disabled", "This account has been deactivated.")
         return secret, user
@@ -72,13 +76,19 @@ class Access:
         """Refuse what the user's role, or the account's plan, does not have. Raises ProblemError (403)."""
         for beginning in (*self.forbidden, *user.forbidden):
             if template == beginning or template.startswith(beginning.rstrip("/") + "/"):
-                raise ProblemError(403, "User action not permitted", "The user does not have permission to perform this action, or the plan lacks the feature.")
+                raise ProblemError(
+                    403,
+                    "User action not permitted",
+                    "The user does not have permission to perform this action, or the plan lacks the feature.",
+                )
 
     def enter(self, secret: str, user: User) -> str:
         """Count a connection in. Raises ProblemError (429) if there are too many."""
         name = user.name if self.settings.facts.connection_limit_per == "user" else secret
         if self.in_flight[name] >= self.limit:
-            raise ProblemError(429, "Too Many Requests", f"You have exceeded the limit of {self.limit} simultaneous connections.")
+            raise ProblemError(
+                429, "Too Many Requests", f"You have exceeded the limit of {self.limit} simultaneous connections."
+            )
         self.in_flight[name] += 1
         return name
 

@@ -78,7 +78,7 @@ class Exchange:
         self.template = "?"
         self.status = 0
         self.rows = 0
-        self.request_id = str(uuid.UUID(int=random.getrandbits(128)))  # noqa: S311
+        self.request_id = str(uuid.UUID(int=random.getrandbits(128)))
 
     async def run(self) -> None:
         """Count it, and answer it or not."""
@@ -256,7 +256,11 @@ def _forget(body: bytes, members: int) -> bytes:
         taken = min(members, len(rows))
         content[key] = rows[taken:]
         members -= taken
-    for total, key in (("total_created", "new_members"), ("total_updated", "updated_members"), ("error_count", "errors")):
+    for total, key in (
+        ("total_created", "new_members"),
+        ("total_updated", "updated_members"),
+        ("error_count", "errors"),
+    ):
         if total in content:
             content[total] = len(content[key])
     return orjson.dumps(content)

@@ -34,6 +34,7 @@ WIDE_FIELDS: tuple[tuple[str, str, str], ...] = (
 )
 _CHOICES = {"PLAN": ["free", "paid"], "SIZE": ["S", "M", "L"]}
 MERGE_FIELD_LIMIT = 30
+_LOOKED_THROUGH = 100_000
 
 
 class Audience:
@@ -55,7 +56,7 @@ class Audience:
             world.contacts_of(index), self.salt, world.people_salt, (index + 1) * 10_000_000, world.clock.start,
             settings.import_size,
         )  # fmt: skip
-        if world.rows_of("/lists/{list_id}/members") is not None:
+        if world.exact_contacts:
             # Exactly so many rows in the plain listing, and as many archived ones as were asked for.
             size = world.contacts_of(index)
             archived = min(size, world.rows_of("/lists/{list_id}/members?status=archived") or 0)
@@ -76,7 +77,15 @@ class Audience:
         count = world.rows_of("/lists/{list_id}/merge-fields")
         for number in range(len(names) if count is None else count):
             tag, name, kind = names[number] if number < len(names) else (f"MMERGE{number}", f"Field {number}", "text")
-            self.add_merge_field({"tag": tag, "name": name, "type": kind, "options": {"choices": _CHOICES[tag]} if tag in _CHOICES else {}}, seeded=True)
+            self.add_merge_field(
+                {
+                    "tag": tag,
+                    "name": name,
+                    "type": kind,
+                    "options": {"choices": _CHOICES[tag]} if tag in _CHOICES else {},
+                },
+                seeded=True,
+            )
         self._interest_ids: tuple[int, list[str]] = (-1, [])
 
     # -- merge fields ------------------------------------------------------------------------------------
@@ -127,6 +136,11 @@ class Audience:
             self._interest_ids = (version, ids)
         return self._interest_ids[1]
 
+    def _last_opt_in(self) -> int:
+        """When the newest contact opted in; of a large audience not looked up."""
+        times = self.contacts.timestamp_opt
+        return max(times, default=0) if len(times) < _LOOKED_THROUGH else self.created
+
     # -- the record --------------------------------------------------------------------------------------
 
     def row(self) -> Json:
@@ -138,7 +152,7 @@ class Audience:
         alive = len(contacts) > 0
         row: Json = {
             "id": self.id, "web_id": self.web_id,
-            "name": ("Newsletter", "Kunden & Partner", "Neue Liste")[self.index] if self.index < 3 else f"Audience {self.index}",
+            "name": self.world.list_name(self.index),
             "contact": {"company": "Example Ltd", "address1": "1 Main St", "address2": "", "city": "Gary",
                         "state": "IN", "zip": "46401", "country": "US", "phone": ""},
             "permission_reminder": "You are receiving this email because you opted in via our website.",
@@ -157,7 +171,7 @@ class Audience:
                 "campaign_count": self.world.campaigns.count_of(self.id), "campaign_last_sent": iso(sent),
                 "merge_field_count": len(self.merge_fields), "avg_sub_rate": 0, "avg_unsub_rate": 1,
                 "target_sub_rate": 1, "open_rate": 100 if alive else 0, "click_rate": 64.70588235294117 if alive else 0,
-                "last_sub_date": iso(max(contacts.timestamp_opt, default=0)) if len(contacts) < 100_000 else iso(self.created),
+                "last_sub_date": iso(self._last_opt_in()),
                 "last_unsub_date": iso(self.created + 86_400) if unsubscribed else "",
             },
         }  # fmt: skip

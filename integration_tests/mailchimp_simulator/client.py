@@ -38,7 +38,7 @@ class Control:
         """`url`: where the simulator listens."""
         self.url = url.rstrip("/")
 
-    def call(self, name: str, **arguments: Any) -> Json:
+    def call(self, name: str, /, **arguments: Any) -> Json:
         """Send a command. Raises ControlError if it is refused."""
         return self.send(name, arguments)
 
@@ -173,7 +173,7 @@ class SimulatorProcess(Simulator):
     def start(self) -> Self:
         """Start it and wait until it listens. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "mailchimp_simulator", *self.arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})  # noqa: S603
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -214,7 +214,8 @@ def mean_in_flight(log: list[list[Any]], begin: float, end: float) -> float:
     """The mean number of requests in flight between two moments of a log."""
     if end <= begin:
         return 0.0
-    return sum(max(0.0, min(entry[1], end) - max(entry[0], begin)) for entry in log) / (end - begin)
+    area = sum(max(0.0, min(float(entry[1]), end) - max(float(entry[0]), begin)) for entry in log)
+    return area / (end - begin)
 
 
 def busy_window(log: list[list[Any]]) -> tuple[float, float]:

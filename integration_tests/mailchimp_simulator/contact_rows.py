@@ -129,7 +129,7 @@ class ContactRows:
                 f'{{"id":"{digest}","email_address":"{email}","unique_email_id":"{who >> 24:010x}",'
                 f'"contact_id":"{bits:016x}{who:016x}","full_name":"{first} {last}","web_id":{500000000 + index},'
                 f'"email_type":"{"text" if b4 == 3 else "html"}","status":"{_STATUS_TEXTS[status]}",'
-                f'{_REASON_TEXTS[bits >> 30 & 3] if status == UNSUBSCRIBED else ""}'
+                f"{_REASON_TEXTS[bits >> 30 & 3] if status == UNSUBSCRIBED else ''}"
                 f'"consents_to_one_to_one_messaging":{"true" if bits & 8 else "false"},"merge_fields":{merged},'
                 f'"interests":{"null" if bits & 63 == 31 else interests[bits >> 24 & 63]},'
                 f'"stats":{{"avg_open_rate":{(bits >> 32 & 127) / 100},"avg_click_rate":{(bits >> 40 & 63) / 100}}},'
@@ -140,7 +140,7 @@ class ContactRows:
                 f'"email_client":"{_CLIENTS[bits >> 10 & 7]}","location":{{"latitude":{(bits >> 13 & 63) - 30},'
                 f'"longitude":{(bits >> 19 & 127) - 60},{_PLACE_TEXTS[b4]}}},'
                 f'"source":"{_SOURCES[bits >> 12 & 3]}",{tags},"list_id":"{list_id}"'
-                f'{self._links(digest) if links else ""}}}'
+                f"{self._links(digest) if links else ''}}}"
             )
         return made
 
@@ -166,8 +166,11 @@ class ContactRows:
         """The `interests` of contacts by the six bits that choose them; interests beyond six are chosen by nobody."""
         ids = self.audience.interest_ids()
         if self._interest_texts[0] is not ids:
+            made = self.audience.world.created_ids
+            seeded = [one for one in ids if one not in made][:6]
+            bits_of = {one: seeded.index(one) if one in seeded else 6 for one in ids}
             self._interest_texts = (ids, [
-                "{" + ",".join(f'"{i}":{"true" if n < 6 and bits >> n & 1 else "false"}' for n, i in enumerate(ids)) + "}"
+                orjson.dumps({one: bool(bits >> bit & 1) for one, bit in bits_of.items()}).decode()
                 for bits in range(64)
             ])  # fmt: skip
         return self._interest_texts[1]
@@ -197,8 +200,9 @@ _BLANK: dict[str, Any] = {
 
 def _wide(bits: int) -> str:
     """The merge fields of an audience that has one of every type."""
+    joined = f"2024-0{bits % 9 + 1}-15" if bits & 32 else ""
     return (
-        f',"POINTS":{bits >> 5 & 1023 if bits & 16 else _EMPTY},"JOINED":"{"2024-0%d-15" % (bits % 9 + 1) if bits & 32 else ""}",'
+        f',"POINTS":{bits >> 5 & 1023 if bits & 16 else _EMPTY},"JOINED":"{joined}",'
         f'"SITE":"{"https://example.com/u" if bits & 64 else ""}","AVATAR":"","PLAN":"{_PLANS[bits >> 9 & 1]}",'
         f'"SIZE":"{_SIZES[bits % 3]}","ZIPCODE":"{"04200" if bits & 128 else ""}"'
     )

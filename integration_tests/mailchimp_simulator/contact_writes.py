@@ -27,7 +27,7 @@ _RESUBSCRIBES = (UNSUBSCRIBED, CLEANED)
 
 
 @dataclass
-class Refusal(Exception):  # noqa: N818 -- the API's word for it is "error", and it is not ours
+class Refusal(Exception):
     """Why one contact was not written."""
 
     title: str
@@ -74,8 +74,8 @@ class Writer:
     def check_forgotten(self, email: str) -> None:
         """A contact that was deleted for good can't be written. Raises Refusal."""
         if subscriber_hash(email) in self.contacts.forgotten:
-            raise Refusal("Forgotten Email Not Subscribed", f"{email} was permanently deleted and cannot be re-imported. "
-                          "The contact must re-subscribe to get back on the list.")  # fmt: skip
+            text = "was permanently deleted and cannot be re-imported. The contact must re-subscribe to be back."
+            raise Refusal("Forgotten Email Not Subscribed", f"{email} {text}")
 
     def status_for(self, index: int, wanted: str | None) -> int | None:
         """The status to set for a contact that exists. Raises Refusal for a resubscription (open)."""
@@ -87,8 +87,8 @@ class Writer:
             before = self.contacts.before_archive.get(index, SUBSCRIBED)
         if status == SUBSCRIBED and before in _RESUBSCRIBES and not self.facts.resubscribe_succeeds:
             email = self.contacts.email(index)
-            raise Refusal("Member In Compliance State", f"{email} is in a compliance state due to unsubscribe, bounce, or "
-                          "compliance review and cannot be subscribed.")  # fmt: skip
+            text = "is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed."
+            raise Refusal("Member In Compliance State", f"{email} {text}")
         return status
 
     # -- writing -----------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class Writer:
                                   "timezone": "", "region": "", **body["location"]}  # fmt: skip
         given = body.get("merge_fields") or {}
         if given or self.required:
-            before = {}
+            before: Json = {}
             if index is not None and any(field["required"] for field in self.audience.merge_fields):
                 before = self.audience.rows.row(index, links=False)["merge_fields"] or {}
             merged, errors = check(
@@ -132,7 +132,9 @@ class Writer:
             try:
                 found.append(parse_time(text) if text else None)
             except ValueError:
-                raise Refusal("Invalid Resource", "Invalid date.", name, "This value is not a valid datetime.") from None
+                raise Refusal(
+                    "Invalid Resource", "Invalid date.", name, "This value is not a valid datetime."
+                ) from None
         return found[0], found[1]
 
     def create(self, email: str, status: str, body: Json) -> int:
@@ -153,7 +155,9 @@ class Writer:
         email = body.get("email_address")
         if email and subscriber_hash(email) != self.contacts.hash(index):
             if self.contacts.find(subscriber_hash(email)) is not None:
-                raise Refusal("Invalid Resource", f"{email} is already a list member.", "email_address", "Already in use.")
+                raise Refusal(
+                    "Invalid Resource", f"{email} is already a list member.", "email_address", "Already in use."
+                )
             self.check_forgotten(email)
             stored["email_address"] = email
         if stored:
@@ -221,7 +225,9 @@ class Writer:
         if index is None:
             self.check_forgotten(email)
             if status is None:
-                raise Refusal("", "A status is required for a new contact.", "status", "This value should not be blank.")
+                raise Refusal(
+                    "", "A status is required for a new contact.", "status", "This value should not be blank."
+                )
             return self.create(email, status, member), True
         if not update:
             archived = self.contacts.status[index] == ARCHIVED
@@ -266,13 +272,10 @@ def post_member(world: World, values: tuple[str, ...], query: Query, body: Json)
     """`POST /lists/{list_id}/members`: new contacts only."""
     audience = _audience(world, values)
     writer = Writer(world, audience, query)
-    try:
-        email = writer.check_address(body["email_address"])
-        if audience.contacts.find(subscriber_hash(email)) is not None:
-            raise Refusal("Member Exists", f"{email} is already a list member. Use PUT to insert or update list members.")
-        index = writer.create(email, body["status"], body)
-    except Refusal as refusal:
-        raise refusal.problem() from None
+    email = writer.check_address(body["email_address"])
+    if audience.contacts.find(subscriber_hash(email)) is not None:
+        raise Refusal("Member Exists", f"{email} is already a list member. Use PUT to insert or update list members.")
+    index = writer.create(email, body["status"], body)
     writer.tag(index, body.get("tags") or [])
     return audience.rows.row(index)
 
@@ -283,18 +286,15 @@ def put_member(world: World, values: tuple[str, ...], query: Query, body: Json) 
     writer = Writer(world, audience, query)
     tags = body.get("tags") or []
     tags = [tag if isinstance(tag, str) else str(tag.get("name", "")) for tag in tags]
-    try:
-        email = writer.check_address(body["email_address"])
-        index = _find(audience, values[1])
-        if index is None:
-            index = writer.create(email, body.get("status") or body["status_if_new"], body)
+    email = writer.check_address(body["email_address"])
+    index = _find(audience, values[1])
+    if index is None:
+        index = writer.create(email, body.get("status") or body["status_if_new"], body)
+        writer.tag(index, tags)
+    else:
+        writer.update(index, body.get("status"), body)
+        if not world.settings.facts.put_tags_ignored_for_existing:
             writer.tag(index, tags)
-        else:
-            writer.update(index, body.get("status"), body)
-            if not world.settings.facts.put_tags_ignored_for_existing:
-                writer.tag(index, tags)
-    except Refusal as refusal:
-        raise refusal.problem() from None
     return audience.rows.row(index)
 
 
@@ -307,12 +307,9 @@ def patch_member(world: World, values: tuple[str, ...], query: Query, body: Json
     if audience.contacts.status[index] == ARCHIVED:
         raise _archived()
     writer = Writer(world, audience, query)
-    try:
-        if "email_address" in body:
-            writer.check_address(body["email_address"])
-        writer.update(index, body.get("status"), body)
-    except Refusal as refusal:
-        raise refusal.problem() from None
+    if "email_address" in body:
+        writer.check_address(body["email_address"])
+    writer.update(index, body.get("status"), body)
     return audience.rows.row(index)
 
 
@@ -348,7 +345,7 @@ def post_member_tags(world: World, values: tuple[str, ...], query: Query, body: 
     index = _find(audience, values[1])
     if index is None:
         raise not_found()
-    tags = body.get("tags") if isinstance(body, dict) else None
+    tags = body.get("tags")
     if not isinstance(tags, list) or not all(isinstance(t, dict) and {"name", "status"} <= t.keys() for t in tags):
         return
     writer = Writer(world, audience, query)

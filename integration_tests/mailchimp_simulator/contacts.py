@@ -74,9 +74,9 @@ class HashIndex:
         slot = mark & mask
         while self.slots[slot]:
             if self.marks[slot] == mark:
-                index = self.slots[slot] - 1
-                if subscriber_hash(self.email_of(index)) == digest:
-                    return index
+                found = int(self.slots[slot]) - 1
+                if subscriber_hash(self.email_of(found)) == digest:
+                    return found
             slot = (slot + 1) & mask
         return None
 
@@ -93,7 +93,9 @@ class Contacts:
         self.status = bytearray((_PATTERN * (size // 64 + 1))[:size])
         start = now - _YEARS
         span = _YEARS - 86_400
-        self.last_changed = array("I", [start + (((i + 7) * 2_654_435_761 & 0xFFFFFFFF) * span >> 32) for i in range(size)])
+        self.last_changed = array(
+            "I", [start + (((i + 7) * 2_654_435_761 & 0xFFFFFFFF) * span >> 32) for i in range(size)]
+        )
         block = min(import_size, size // 4)
         self.imported = range(size // 2, size // 2 + block)
         moment = start + span // 3
@@ -138,21 +140,13 @@ class Contacts:
         """The index of a contact that exists (archived ones do), by its hash."""
         if self._index is None:
             self._index = HashIndex(len(self), self.email)
-            for index in range(len(self)):
-                if self.status[index] != GONE:
-                    self._index.add(index, self.hash(index))
+            for each in range(len(self)):
+                if self.status[each] != GONE:
+                    self._index.add(each, self.hash(each))
         index = self._index.find(digest.lower())
         return None if index is None or self.status[index] == GONE else index
 
     # -- views -------------------------------------------------------------------------------------------
-
-    def value(self, index: int, sort: str) -> int:
-        """What a view sorts by."""
-        if sort == "last_changed":
-            return self.last_changed[index]
-        if sort == "timestamp_opt":
-            return self.timestamp_opt[index]
-        return self.timestamp_signup[index] if sort else 0
 
     def values(self, sort: str) -> Sequence[int]:
         """The array that a view sorts by."""

@@ -72,7 +72,9 @@ class Contract:
         """The operations of a path by method, and the values of its parameters; None for an unknown path."""
         return self._walk(self.tree, [part for part in path.split("/") if part], ())
 
-    def _walk(self, node: Json, parts: list[str], values: tuple[str, ...]) -> Any:
+    def _walk(
+        self, node: Json, parts: list[str], values: tuple[str, ...]
+    ) -> tuple[dict[str, Operation], tuple[str, ...]] | None:
         if not parts:
             return (node[""], values) if "" in node else None
         head, rest = parts[0], parts[1:]

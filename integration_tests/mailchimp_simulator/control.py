@@ -17,6 +17,7 @@ from starlette.routing import Route, Router
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.settings import OpenFacts
 from mailchimp_simulator.truth import truth
+from mailchimp_simulator.world import SAME_ROWS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -150,7 +151,8 @@ class Control:
         unknown = set(body) - known
         if unknown:
             raise ValueError(f"no such collections: {sorted(unknown)}")
-        for template, count in body.items():
+        for name, count in body.items():
+            template = SAME_ROWS.get(name, name)
             if count is None:
                 world.overrides.pop(template, None)
             else:

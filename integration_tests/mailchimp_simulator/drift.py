@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.contacts import ARCHIVED, GONE, STATUSES, SUBSCRIBED, UNSUBSCRIBED
+from mailchimp_simulator.people import subscriber_hash
 
 if TYPE_CHECKING:
     from mailchimp_simulator.audiences import Audience
@@ -74,7 +75,7 @@ class Drift:
                 status = {"unsubscribe": UNSUBSCRIBED, "archive": ARCHIVED,
                           "unarchive": contacts.before_archive.get(index, SUBSCRIBED)}[kind]  # fmt: skip
                 contacts.set(index, status=status, changed=now)
-        done = {"kind": kind, "list_id": audience.id, "email": email, "hash": contacts_hash(email), "at": now}
+        done = {"kind": kind, "list_id": audience.id, "email": email, "hash": subscriber_hash(email), "at": now}
         self.made.append(done)
         return done
 
@@ -88,7 +89,7 @@ class Drift:
     def _pick(self, audience: Audience, kind: str, email: str | None) -> int | None:
         contacts = audience.contacts
         if email is not None:
-            return contacts.find(contacts_hash(email))
+            return contacts.find(subscriber_hash(email))
         for _ in range(_TRIES):
             index = self.random.randrange(len(contacts))
             status = contacts.status[index]
@@ -101,10 +102,3 @@ class Drift:
             if kind in ("update", "archive", "delete_permanent") and status != ARCHIVED:
                 return index
         return None
-
-
-def contacts_hash(email: str) -> str:
-    """The hash of an address."""
-    from mailchimp_simulator.people import subscriber_hash
-
-    return subscriber_hash(email)

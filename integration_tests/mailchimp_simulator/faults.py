@@ -83,8 +83,10 @@ class Faults:
         kind = body.pop("kind", None)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {sorted(KINDS)}")
-        known = {key: body.pop(key) for key in ("method", "path", "regex", "query", "times", "skip", "every") if key in body}
-        if "regex" in known and known["regex"]:
+        known = {
+            key: body.pop(key) for key in ("method", "path", "regex", "query", "times", "skip", "every") if key in body
+        }
+        if known.get("regex"):
             re.compile(known["regex"])
         rule = Rule(self._next, kind, options=body, **known)
         self._next += 1

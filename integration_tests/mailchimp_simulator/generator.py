@@ -165,7 +165,9 @@ def _string(path: str, name: str, salt: int) -> Maker:
         return lambda row: ("USD", "EUR", "UAH", "JPY")[row.some(salt) & 3]
     if name.endswith(("_at", "_time", "timestamp", "datetime")) or name == "date":
         return lambda row: iso(row.created())
-    return lambda row: f"{WORDS[row.some(salt) & 15]} {name.replace('_', ' ')} {row.index}" if row.some(salt) & 7 else ""
+    return lambda row: (
+        f"{WORDS[row.some(salt) & 15]} {name.replace('_', ' ')} {row.index}" if row.some(salt) & 7 else ""
+    )
 
 
 def _merge_fields(row: Row) -> Json | None:

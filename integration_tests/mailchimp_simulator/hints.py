@@ -86,8 +86,6 @@ _ONE_LINE: dict[str, Maker] = {
 }
 
 
-
-
 HINTS: dict[str, Hint] = {
     "/account-exports": Hint(2, {"export_id": lambda row: row.index + 1}, "export_id"),
     "/activity-feed/chimp-chatter": Hint(5),

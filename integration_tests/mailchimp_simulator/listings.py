@@ -8,6 +8,7 @@ import orjson
 
 from mailchimp_simulator.answers import Answer, links
 from mailchimp_simulator.clock import parse_time
+from mailchimp_simulator.people import subscriber_hash
 from mailchimp_simulator.query import shuffled
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ _ELSEWHERE = {
     ("/conversations/{conversation_id}/messages", "is_read"): "read",
 }
 """Where a parameter's value stands in the row, when not under its own name."""
-_NOT_FILTERS = frozenset({"fields", "exclude_fields", "count", "offset", "sort_field", "sort_dir", "cursor", "filter_bots",
-                          "member_id", "since"})  # fmt: skip
+_NOT_FILTERS = frozenset({
+    "fields", "exclude_fields", "count", "offset", "sort_field", "sort_dir", "cursor", "filter_bots", "member_id",
+    "since",
+})  # fmt: skip
 
 
 def dig(row: Json, path: str) -> Any:
@@ -52,17 +55,17 @@ def listing(world: World, operation: Operation, parents: Parents, query: Query) 
         total = table.size()
         items = [table.at(n) for n in query.slice(total)]
     else:
-        rows = _chosen(world, table, operation, query, tests)
+        rows = _chosen(table, operation, query, tests)
         total = len(rows)
         items = _page(world, operation, query, rows)
     since = query.dates.get("since")
     if since is not None:
         items, total = _since(operation, items, total, since, table, query)
-    extra = table.source.extra(parents)
-    return answer(operation, parents, query, items, total, extra)
+    beside = table.source.beside(parents)
+    return answer(operation, parents, query, items, total, beside)
 
 
-def _chosen(world: World, table: Table, operation: Operation, query: Query, tests: list[Any]) -> list[Json]:
+def _chosen(table: Table, operation: Operation, query: Query, tests: list[Any]) -> list[Json]:
     rows = [table.at(n) for n in range(table.size())]
     rows = [row for row in rows if all(test(row) for test in tests)]
     if query.sort:
@@ -86,15 +89,9 @@ def _page(world: World, operation: Operation, query: Query, rows: list[Json]) ->
         while high < len(values) and values[high] == values[position]:
             high += 1
         part = range(position, min(high, page.stop))
-        items += [rows[n] for n in shuffled_group(world, operation.path, part, low, high)]
+        items += [rows[n] for n in shuffled(part, low, high)]
         position = part.stop
     return items
-
-
-def shuffled_group(world: World, path: str, part: range, low: int, high: int) -> list[int]:
-    """Positions of a part of a group of ties, in an order of this request's own."""
-    del world, path
-    return shuffled(part, low, high)
 
 
 def _comparable(value: Any) -> tuple[int, Any]:
@@ -157,7 +154,6 @@ def _value_test(world: World, path: str, name: str, value: str) -> Any:
 
 def _list_test(world: World, name: str, value: str) -> Any:
     if name == "email":
-        from mailchimp_simulator.people import subscriber_hash
 
         def test(row: Json) -> bool:
             audience = world.audience(row["id"])
@@ -186,7 +182,7 @@ def _trim(row: Json, key: str, since: int) -> Json:
 
 
 def answer(operation: Operation, parents: Parents, query: Query, items: list[Json], total: int | None,
-           extra: Json) -> Answer:  # fmt: skip
+           beside: Json) -> Answer:  # fmt: skip
     """Rows, total, parents' ids and links as one answer."""
     body: Json = {}
     # The contract has no schema for a list's surveys: rows under their own name, as everywhere else.
@@ -198,7 +194,7 @@ def answer(operation: Operation, parents: Parents, query: Query, items: list[Jso
                      "workflow_email_id": "email_id"}.get(name, name)  # fmt: skip
         if name_here in properties:
             body[name_here] = value
-    body |= extra
+    body |= beside
     if (operation.raw["has_total_items"] or not operation.items_key) and total is not None:
         body["total_items"] = total
     body["_links"] = links(operation.path)

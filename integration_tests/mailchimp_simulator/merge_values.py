@@ -72,7 +72,9 @@ _CHECKS: dict[str, Callable[[Json, Any], str | None]] = {
 }
 
 
-def check(fields: list[Json], given: Json, before: Json, *, required: bool, address: str) -> tuple[Json, list[tuple[str, str]]]:
+def check(
+    fields: list[Json], given: Json, before: Json, *, required: bool, address: str
+) -> tuple[Json, list[tuple[str, str]]]:
     """The values to store, and `(tag, message)` of each that is refused. Unknown tags are ignored.
 
     `before`: what the contact has; `required`: whether missing required fields are refused; `address`: what an

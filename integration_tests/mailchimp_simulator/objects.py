@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.answers import links, not_found, not_simulated
+from mailchimp_simulator.campaign_sources import ReportRows
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.generator import Row, compile_row
 from mailchimp_simulator.member_listings import contact
 from mailchimp_simulator.randomness import salt_of
-from mailchimp_simulator.special_sources import ReportRows
 from mailchimp_simulator.world import CONTACTS, MEMBERS
 
 if TYPE_CHECKING:

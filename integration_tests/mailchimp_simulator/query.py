@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.answers import FieldChoice, ProblemError, invalid
 from mailchimp_simulator.clock import parse_time
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 MAX_COUNT = 1000
 DEFAULT_COUNT = 10
 _DATE_PREFIXES = ("since_", "before_")
-_DATE_NAMES = frozenset({"since", "unsubscribed_since", "created_before", "created_since", "updated_before", "updated_since"})
+_DATE_NAMES = frozenset(
+    {"since", "unsubscribed_since", "created_before", "created_since", "updated_before", "updated_since"}
+)
 _LENIENT = {("/lists/{list_id}/segments", "type")}
 """Enumerations whose unknown values are answered 200 and empty."""
 
@@ -41,25 +43,7 @@ class Query:
         self.fields = FieldChoice(self.values.get("fields"), self.values.get("exclude_fields"))
         self.dates: dict[str, int] = {}
         for name, value in self.values.items():
-            schema = params.get(name, {"type": "integer"})
-            if is_date(name, schema):
-                if name == "since_last_campaign":
-                    continue
-                try:
-                    self.dates[name] = parse_time(value)
-                except ValueError:
-                    raise invalid((name, "This value is not a valid datetime.")) from None
-            elif schema["type"] == "integer":
-                if not value.isdigit():
-                    raise invalid((name, "This value should be a positive integer."))
-            elif schema["type"] == "boolean":
-                if value.lower() not in ("true", "false", "1", "0"):
-                    raise invalid((name, "This value should be of type boolean."))
-            elif "enum" in schema and schema["type"] == "string" and (operation.path, name) not in _LENIENT:
-                if name == "sort_dir":
-                    value = value.upper()  # noqa: PLW2901 -- compared, not kept
-                if value not in schema["enum"]:
-                    raise invalid((name, "The value you selected is not a valid choice."))
+            self._check(name, value, params.get(name, {"type": "integer"}))
         self.count = min(int(self.values.get("count", DEFAULT_COUNT)), MAX_COUNT)
         self.offset = int(self.values.get("offset", 0))
         self.descending = self.values.get("sort_dir", "ASC").upper() == "DESC"
@@ -67,6 +51,22 @@ class Query:
         self.paged = "count" in params or operation.path.endswith("/tag-search")
         if "offset" not in params and not operation.path.endswith("/tag-search"):
             self.offset = 0
+
+    def _check(self, name: str, value: str, schema: Mapping[str, Any]) -> None:
+        """Refuse a value of the wrong kind; note a date. Raises ProblemError (400)."""
+        if is_date(name, schema):
+            try:
+                self.dates[name] = parse_time(value)
+            except ValueError:
+                raise invalid((name, "This value is not a valid datetime.")) from None
+        elif schema["type"] == "integer" and not value.isdigit():
+            raise invalid((name, "This value should be a positive integer."))
+        elif schema["type"] == "boolean" and value.lower() not in ("true", "false", "1", "0"):
+            raise invalid((name, "This value should be of type boolean."))
+        elif "enum" in schema and schema["type"] == "string" and (self.operation.path, name) not in _LENIENT:
+            compared = value.upper() if name == "sort_dir" else value
+            if compared not in schema["enum"]:
+                raise invalid((name, "The value you selected is not a valid choice."))
 
     def flag(self, name: str) -> bool:
         """Whether a boolean parameter is set."""
@@ -79,8 +79,10 @@ class Query:
         return range(min(self.offset, size), min(self.offset + self.count, size))
 
 
-def is_date(name: str, schema: Mapping[str, object]) -> bool:
+def is_date(name: str, schema: Mapping[str, Any]) -> bool:
     """Whether a parameter is a date: the contract gives a format for some only."""
+    if schema["type"] == "boolean":
+        return False
     return schema.get("format") == "date-time" or name.startswith(_DATE_PREFIXES) or name in _DATE_NAMES
 
 

@@ -8,6 +8,8 @@ from mailchimp_simulator.clock import iso
 from mailchimp_simulator.randomness import mix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailchimp_simulator.campaigns import Campaign
     from mailchimp_simulator.world import World
 
@@ -95,7 +97,7 @@ class Reports:
         if known is None or known[0] != stamp:
             if len(self._chosen) > 200:
                 self._chosen.clear()
-            tests = {
+            tests: dict[str, Callable[[int], bool]] = {
                 "opened": lambda r: any(e["action"] == "open" for e in self.events(campaign, r)),
                 "clicked": lambda r: any(e.get("url") == url(link) for e in self.events(campaign, r)),
                 "unsubscribed": lambda r: self.unsubscribed(campaign, r),
@@ -137,7 +139,9 @@ class Reports:
 
     def open_rate(self, campaign: Campaign) -> float:
         """Opens per email sent; can exceed 1 (facts.md)."""
-        return round(self.sums(campaign)["opens"] / max(1, campaign.recipients) * (1.5 if campaign.index % 4 == 0 else 1), 4)
+        opens: int = self.sums(campaign)["opens"]
+        generous = 1.5 if campaign.index % 4 == 0 else 1
+        return round(opens / max(1, campaign.recipients) * generous, 4)
 
     def summary(self, campaign: Campaign) -> Json:
         """A campaign's `report_summary`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import sys
@@ -14,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mailchimp_simulator.app import Simulator
 
 if TYPE_CHECKING:
+    import socket
+
     from mailchimp_simulator.settings import Settings
 
 
@@ -27,29 +28,25 @@ class Protocol(HttpToolsProtocol):
         scope["simulator.transport"] = self.transport
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until told to stop; prints one JSON line (`port`, `url`, `api_url`) when ready."""
+class Server(uvicorn.Server):
+    """Says on stdout when and where it listens."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; print one JSON line (`port`, `url`, `api_url`)."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        port = self.servers[0].sockets[0].getsockname()[1]
+        url = f"http://{self.config.host}:{port}"
+        sys.stdout.write(json.dumps({"port": port, "url": url, "api_url": f"{url}/3.0"}) + "\n")
+        sys.stdout.flush()
+
+
+def run(settings: Settings, host: str, port: int) -> None:
+    """Serve in this process until told to stop."""
     config = uvicorn.Config(
         Simulator(settings).app(), host=host, port=port, loop="uvloop", http=Protocol, ws="none", lifespan="off",
         log_level="error", access_log=False, server_header=False, date_header=False, backlog=512,
         timeout_keep_alive=75, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started and not task.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        gc.collect()
-        gc.freeze()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://{host}:{port}"
-        sys.stdout.write(json.dumps({"port": port, "url": url, "api_url": f"{url}/3.0"}) + "\n")
-        sys.stdout.flush()
-    await task
-
-
-def run(settings: Settings, host: str, port: int) -> None:
-    """Serve in this process."""
-    import uvloop
-
-    uvloop.run(serve(settings, host, port))
+    Server(config).run()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mailchimp_simulator.answers import Answer, FieldChoice, ProblemError, invalid, not_found, not_simulated
+from mailchimp_simulator.contact_writes import Refusal
 from mailchimp_simulator.listings import listing
 from mailchimp_simulator.member_listings import audience_contacts, members, segment_members
 from mailchimp_simulator.objects import single
@@ -91,7 +92,10 @@ class Service:
         handler = WRITES.get((operation.method, operation.path))
         if validator and not (handler and handler.lenient) and not self.quick_check(operation)(content):
             errors = [
-                (".".join(map(str, error.absolute_path)), f"Schema describes {error.validator_value}, {error.message[:120]}")
+                (
+                    ".".join(map(str, error.absolute_path)),
+                    f"Schema describes {error.validator_value}, {error.message[:120]}",
+                )
                 for error in validator.iter_errors(content)
             ]
             if errors:
@@ -99,7 +103,10 @@ class Service:
         if handler:
             if not handler.creates and not self.world.exists(operation.path, values):
                 raise not_found()
-            result = handler.run(self.world, values, query, content)
+            try:
+                result = handler.run(self.world, values, query, content)
+            except Refusal as refusal:
+                raise refusal.problem() from None
         else:
             result = write_object(self.world, operation, values, content)
             if result is NotImplemented:

@@ -44,7 +44,7 @@ class Source:
                 return index
         return None
 
-    def extra(self, parents: Parents) -> Json:
+    def beside(self, parents: Parents) -> Json:
         """What the answer has beside rows, total and links."""
         del parents
         return {}
@@ -111,13 +111,18 @@ class StoreOrders(Source):
         return [row["id"] for row in self.world.rows(self._STORES, ())]
 
     def size(self, parents: Parents) -> int:
-        """All of them, changes included."""
+        """All of them, changes included; if a test sets a number, so many seeded ones of the first store."""
         del parents
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return forced
         return sum(self.world.table(self._ORDERS, (store,)).size() for store in self._stores())
 
     def row(self, parents: Parents, index: int) -> Json:
         """Store by store."""
         del parents
+        if self.world.rows_of(self.template) is not None:
+            return self.world.sources[self._ORDERS].row((self._stores()[0],), index)
         for store in self._stores():
             table = self.world.table(self._ORDERS, (store,))
             if index < table.size():

@@ -48,7 +48,9 @@ class Table:
     def raw(self, place: int) -> Json:
         """The row at a position among all rows ever."""
         seeded = self.source.size(self.parents)
-        row = self.source.row(self.parents, place) if place < seeded or not self.created else self.created[place - seeded]
+        row = (
+            self.source.row(self.parents, place) if place < seeded or not self.created else self.created[place - seeded]
+        )
         return {**row, **self.patched[place]} if place in self.patched else row
 
     def find(self, value: str) -> int | None:

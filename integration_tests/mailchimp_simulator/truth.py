@@ -86,16 +86,16 @@ def truth(world: World, template: str, detail: str, parents: tuple[str, ...] | N
     by_parent: Json = {}
     found: list[Any] = []
     for above in [parents] if parents is not None else parents_of(world, template):
-        here = 0
-        for row in rows_of(world, template, above) if detail != "count" or template == SEGMENT_MEMBERS else ():
-            here += 1
+        if detail == "count" and template in world.sources:
+            here = world.table(template, above).size()
+        else:
+            rows = list(rows_of(world, template, above))
+            here = len(rows)
             given = dict(zip(names, above, strict=True))
             if detail == "rows":
-                found.append({"parents": above, "row": row})
+                found += [{"parents": above, "row": row} for row in rows]
             elif detail != "count":
-                found.append([row.get(k, given.get(k)) for k in key])
-        if detail == "count" and template != SEGMENT_MEMBERS:
-            here = world.table(template, above).size() if template != CONTACTS else sum(1 for _ in rows_of(world, template, above))
+                found += [[row.get(k, given.get(k)) for k in key] for row in rows]
         by_parent["/".join(above)] = here
         count += here
     answer: Json = {"path": template, "key": key, "count": count, "by_parent": by_parent}
@@ -128,7 +128,13 @@ def _members(world: World, detail: str, parents: tuple[str, ...] | None) -> Json
                 [audience.id, contacts.hash(n), STATUSES[contacts.status[n]], iso(contacts.last_changed[n])]
                 for n in range(len(contacts)) if contacts.status[n] != GONE
             ]  # fmt: skip
-    answer: Json = {"path": MEMBERS, "key": ["list_id", "id"], "count": count, "by_parent": by_parent, "by_status": by_status}
+    answer: Json = {
+        "path": MEMBERS,
+        "key": ["list_id", "id"],
+        "count": count,
+        "by_parent": by_parent,
+        "by_status": by_status,
+    }
     if detail != "count":
         answer["digest"] = digest(found)
     if detail == "keys":

@@ -19,7 +19,9 @@ _TYPES: dict[str, Check] = {
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
 }
-_UNDERSTOOD = frozenset({"type", "properties", "required", "items", "enum", "additionalProperties", "format", "default"})
+_UNDERSTOOD = frozenset(
+    {"type", "properties", "required", "items", "enum", "additionalProperties", "format", "default"}
+)
 
 
 def compile_check(contract: Contract, schema: Any) -> Check:

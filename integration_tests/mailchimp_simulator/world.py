@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.audiences import Audience
+from mailchimp_simulator.campaign_sources import GenericOfCampaign
 from mailchimp_simulator.campaigns import Campaigns
 from mailchimp_simulator.clock import Clock
 from mailchimp_simulator.contract import Contract
 from mailchimp_simulator.randomness import hex_id, index_of_hex_id, salt_of
 from mailchimp_simulator.reports import Reports
 from mailchimp_simulator.sources import Generic, Source, StoreOrders
-from mailchimp_simulator.special_sources import SPECIAL, SPECIAL_GENERIC, GenericOfCampaign
+from mailchimp_simulator.special_sources import SPECIAL, SPECIAL_GENERIC
 from mailchimp_simulator.table import Table
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Parents = tuple[str, ...]
 MEMBERS = "/lists/{list_id}/members"
 SEGMENT_MEMBERS = "/lists/{list_id}/segments/{segment_id}/members"
 CONTACTS = "/audiences/{audience_id}/contacts"
+CLICK_MEMBERS = "/reports/{campaign_id}/click-details/{link_id}/members"
+SAME_ROWS = {"/audiences": "/lists", CONTACTS: MEMBERS, "/search-campaigns": "/campaigns"}
+"""Collections that show the rows of another one: their row counts are one number."""
 LISTING_OF_ITS_OWN = (MEMBERS, SEGMENT_MEMBERS, CONTACTS)
 
 
@@ -72,6 +76,7 @@ class World:
 
     def rows_of(self, template: str) -> int | None:
         """The row count that was set for a collection; None: its natural one."""
+        template = SAME_ROWS.get(template, template)
         if template in self.overrides:
             return self.overrides[template]
         return self.settings.rows if self.settings.rows is not None and template in self.leaves() else None
@@ -97,15 +102,19 @@ class World:
         seeded = self.audience_count - self.made_audiences
         if index >= seeded:
             return 0
-        forced = self.rows_of(MEMBERS)
-        wanted = self.rows_of(SEGMENT_MEMBERS)
-        if forced is not None or wanted is not None:
-            return max(forced or 0, wanted or 0) + (self.rows_of(MEMBERS + "?status=archived") or 0)
+        if self.exact_contacts:
+            shown = max(self.rows_of(MEMBERS) or 0, self.rows_of(SEGMENT_MEMBERS) or 0)
+            return shown + (self.rows_of(MEMBERS + "?status=archived") or 0)
         sharing = seeded - 1 if seeded > 2 else seeded
         if index >= sharing:
             return 0
         share, rest = divmod(self.settings.contacts, sharing)
         return share + rest if index == 0 else share
+
+    @property
+    def exact_contacts(self) -> bool:
+        """Whether a test has set how many contacts each audience, or each segment, has."""
+        return self.rows_of(MEMBERS) is not None or self.rows_of(SEGMENT_MEMBERS) is not None
 
     # -- audiences ---------------------------------------------------------------------------------------
 
@@ -187,7 +196,7 @@ class World:
             return audience is not None and audience.contacts.find(value) is not None
         if collection == CONTACTS:
             return self.audience(parents[0]) is not None
-        if collection in ("/reports/{campaign_id}/click-details/{link_id}/members",):
+        if collection == CLICK_MEMBERS:
             return True
         if collection not in self.sources:
             return False

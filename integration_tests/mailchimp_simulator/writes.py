@@ -11,7 +11,6 @@ from mailchimp_simulator import contact_writes as contacts
 from mailchimp_simulator.answers import invalid, not_found
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.sources import Generic
-from mailchimp_simulator.special_sources import CampaignRows
 
 if TYPE_CHECKING:
     from mailchimp_simulator.contract import Operation
@@ -100,11 +99,8 @@ def write_object(world: World, operation: Operation, values: Values, body: Json)
     before = table.raw(place)
     fields = {key: {**before[key], **value} if isinstance(value, dict) and isinstance(before.get(key), dict) else value
               for key, value in body.items()}  # fmt: skip
-    dates = {key: now for key in ("updated_at", "date_edited") if key in before}
-    changed = table.patch(place, {**fields, **dates})
-    if isinstance(table.source, CampaignRows):
-        return changed
-    return changed
+    dates: Json = {key: now for key in ("updated_at", "date_edited") if key in before}
+    return table.patch(place, {**fields, **dates})
 
 
 def _create(world: World, table: Table, operation: Operation, parents: Values, body: Json) -> Json:

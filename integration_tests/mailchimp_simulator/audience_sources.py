@@ -1,0 +1,138 @@
+"""Sources of the collections that an audience keeps itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailchimp_simulator.clock import iso
+from mailchimp_simulator.sources import Json, Parents, Source
+
+if TYPE_CHECKING:
+    from mailchimp_simulator.audiences import Audience
+
+
+class Lists(Source):
+    """`/lists`."""
+
+    def size(self, parents: Parents) -> int:
+        """Every audience ever made; deleted ones are taken out above."""
+        del parents
+        return self.world.audience_count
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The audience's record."""
+        del parents
+        return self.world.audiences(index).row()
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """Computed from the id."""
+        del parents
+        return self.world.audience_position(value)
+
+    def beside(self, parents: Parents) -> Json:
+        """The plan's limit of audiences."""
+        del parents
+        count = self.world.audience_count
+        return {"constraints": {"may_create": True, "max_instances": count + 100, "current_total_instances": count}}
+
+
+class Audiences(Lists):
+    """`/audiences`: the same lists, seen by the newer API."""
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Id, name and size."""
+        del parents
+        audience = self.world.audiences(index)
+        total = len(audience.contacts) - audience.contacts.status.count(6)
+        return {"id": audience.id, "name": audience.row()["name"], "enabled_channels": ["email"],
+                "stats": {"total_contacts": total}}  # fmt: skip
+
+    def beside(self, parents: Parents) -> Json:
+        """Nothing."""
+        del parents
+        return {}
+
+
+class OfAudience(Source):
+    """Rows that an audience keeps itself."""
+
+    def audience(self, parents: Parents) -> Audience:
+        """The audience, which exists: parents are checked before."""
+        audience = self.world.audience(parents[0])
+        assert audience is not None
+        return audience
+
+
+class SegmentRows(OfAudience):
+    """`/lists/{list_id}/segments`."""
+
+    def size(self, parents: Parents) -> int:
+        """Tags and saved segments."""
+        return len(self.audience(parents).segments.items)
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The segment's record."""
+        audience = self.audience(parents)
+        return audience.segments.row(audience.segments.items[index], audience.id)
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """By number."""
+        segments = self.audience(parents).segments
+        segment = segments.by_id.get(int(value)) if value.isdigit() else None
+        return None if segment is None else segments.items.index(segment)
+
+
+class TagSearch(OfAudience):
+    """`/lists/{list_id}/tag-search`: the tags alone."""
+
+    def _tags(self, parents: Parents) -> list[Json]:
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return [{"id": n + 1, "name": f"Tag {n}"} for n in range(forced)]
+        items = self.audience(parents).segments.items
+        return [{"id": s.id, "name": s.name} for s in items if s.type == "static"]
+
+    def size(self, parents: Parents) -> int:
+        """As many as there are static segments."""
+        return len(self._tags(parents))
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Id and name."""
+        return self._tags(parents)[index]
+
+
+class MemberTags(OfAudience):
+    """`/lists/{list_id}/members/{subscriber_hash}/tags`."""
+
+    def _tags(self, parents: Parents) -> list[Json]:
+        audience = self.audience(parents)
+        index = audience.contacts.find(parents[1])
+        assert index is not None
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return [{"id": n + 1, "name": f"Tag {n}", "date_added": iso(audience.created)} for n in range(forced)]
+        segments = audience.segments
+        return [{"id": s.id, "name": s.name, "date_added": iso(s.created)} for s in segments.tags_of(index)]
+
+    def size(self, parents: Parents) -> int:
+        """The contact's tags."""
+        return len(self._tags(parents))
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Id, name and date."""
+        return self._tags(parents)[index]
+
+
+class MergeFields(OfAudience):
+    """`/lists/{list_id}/merge-fields`."""
+
+    key = "merge_id"
+
+    def size(self, parents: Parents) -> int:
+        """The audience's fields."""
+        return len(self.audience(parents).merge_fields)
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The field's record."""
+        field = self.audience(parents).merge_fields[index]
+        return {key: value for key, value in field.items() if not key.startswith("_")}
