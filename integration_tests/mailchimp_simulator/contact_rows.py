@@ -213,7 +213,9 @@ _EMPTY = '""'
 
 def segment_member(row: dict[str, Any]) -> dict[str, Any]:
     """A contact as a segment's member listing shows it: fewer fields."""
-    return {key: value for key, value in row.items() if key not in _NOT_IN_SEGMENTS}
+    shown = {key: value for key, value in row.items() if key not in _NOT_IN_SEGMENTS}
+    shown["location"] = {key: value for key, value in row["location"].items() if key != "region"}
+    return shown
 
 
 _NOT_IN_SEGMENTS = frozenset({

@@ -47,7 +47,8 @@ def test_every_collection_can_be_given_a_number_of_rows(api: Any, simulator: Any
 
     assert truth["by_parent"]
     assert set(truth["by_parent"].values()) == {27}
-    if truth["key"]:
+    # Of sign-up forms an audience has one, and its id is their key.
+    if truth["key"] and not template.endswith("/signup-forms"):
         assert len({tuple(map(str, key)) for key in truth["keys"]}) == len(truth["keys"])
 
 
