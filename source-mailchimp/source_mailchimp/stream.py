@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -59,7 +60,7 @@ Expand = Callable[[Record, Slice], Iterable[Record]]
 """Turns one row of the answer into records, for rows that hold several (email activity)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """One stream.
 
@@ -71,7 +72,11 @@ class Stream:
     ``adds``: fields that the connector adds to each record, with their JSON types; path parameters
     are always added where the API leaves them out and need not be named here.
     ``keep_parent``: fields of the parent's row that are copied into the record, as ``{record field: parent field}``.
-    ``hash_key``: fields of which a deterministic key is made, under the only name in ``key``, where no natural key exists.
+    ``hash_key``: fields of which a deterministic key is made where no natural key exists; it goes under the last
+    name in ``key``.
+    ``row_key``: fields that tell the answer's rows apart, where ``expand`` makes other records of them.
+    ``follows_reports``: REFRESH emits a row again when its campaign was opened or clicked since the last sync.
+    ``may_have_changed``: REFRESH emits a row again when this says so; without it, every row.
     ``only_parents``: a test of the parent's row; the others are known to have no such rows and are not asked.
     ``trust_total``: whether ``total_items`` counts the rows (it lies for some endpoints).
     ``family``: for the documentation. ``cost``: likewise, a remark about requests.
@@ -90,6 +95,9 @@ class Stream:
     adds: Mapping[str, str] = field(default_factory=dict)
     keep_parent: Mapping[str, str] = field(default_factory=dict)
     hash_key: tuple[str, ...] = ()
+    row_key: tuple[str, ...] = ()
+    follows_reports: bool = False
+    may_have_changed: Callable[[Record, datetime], bool] | None = None
     expand: Expand | None = None
     only_parents: Callable[[Record], bool] | None = None
     trust_total: bool = True

@@ -1,0 +1,175 @@
+"""The configuration: one model is the source of the spec, of the validation and of the table in the docs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
+from mailchimp_api.errors import ConfigError
+from source_mailchimp.dates import parse_date
+
+
+class Config(BaseModel):
+    """What a user types. Airbyte's own connector has the first five fields under the same names."""
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True, title="Mailchimp Spec")
+
+    credentials: Annotated[
+        Credentials | None,
+        Field(
+            title="Authentication",
+            description="How the connector signs in to Mailchimp: with an API key, or through OAuth.",
+            discriminator="auth_type",
+            json_schema_extra={"order": 0},
+        ),
+    ] = None
+    start_date: Annotated[
+        str | None,
+        Field(
+            title="Start Date",
+            description="Leave out what is older than this date (UTC), such as 2020-01-01T00:00:00.000Z. "
+            "Audiences and campaigns themselves are always read, however old they are. Empty: read everything.",
+            examples=["2020-01-01T00:00:00.000Z"],
+            json_schema_extra={"order": 1, "format": "date-time"},
+        ),
+    ] = None
+    num_workers: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=10,
+            title="Number of concurrent requests",
+            description="How many requests may be under way at once. Mailchimp allows ten for all programs that use"
+            " 
+            "your account: choose fewer if others need it at the same time.",
+            json_schema_extra={"order": 2},
+        ),
+    ] = 8
+    list_ids: Annotated[
+        list[str],
+        Field(
+            title="Audience IDs",
+            description="Read only these audiences (lists), and only what belongs to them. Empty: all of them. "
+            "Mailchimp shows the id under Audience → Settings → Audience name and defaults.",
+            json_schema_extra={"order": 3},
+        ),
+    ] = []
+    include_archived: Annotated[
+        bool,
+        Field(
+            title="Include archived contacts",
+            description="Mailchimp hides archived contacts from its plain listing; this reads them as well.",
+            json_schema_extra={"order": 4},
+        ),
+    ] = True
+    activity_lookback_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=365,
+            title="Activity look-back (days)",
+            description="For so many days after it was sent, a campaign is asked for bounces and sends with every sync. "
+            "Later only opens and clicks make the connector look at it again.",
+            json_schema_extra={"order": 5},
+        ),
+    ] = 5
+    refresh_window_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            title="Refresh window (days)",
+            description="Campaigns, reports and the like carry no date of their last change: those made or sent within "
+            "this many days are read again with every sync.",
+            json_schema_extra={"order": 6},
+        ),
+    ] = 30
+    page_size: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            title="Page size",
+            description="Rows per request, at most 1000. Smaller pages help where Mailchimp is too slow with big ones; "
+            "the connector makes them smaller by itself when they time out.",
+            json_schema_extra={"order": 7},
+        ),
+    ] = 1000
+    apikey: Annotated[
+        str | None,
+        Field(
+            title="API Key",
+            description="The API key of very old configurations; use Authentication instead.",
+            json_schema_extra={"airbyte_secret": True, "airbyte_hidden": True},
+        ),
+    ] = None
+    data_center: Annotated[
+        str | None,
+        Field(
+            title="Data center",
+            description="The account's data center, such as us10. Found out by itself.",
+            json_schema_extra={"airbyte_hidden": True},
+        ),
+    ] = None
+    api_url: Annotated[
+        str | None,
+        Field(
+            title="API address",
+            description="Another address than Mailchimp's: https, or http on this machine. For tests.",
+            json_schema_extra={"airbyte_hidden": True},
+        ),
+    ] = None
+    request_timeout: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            title="Request time-out (seconds)",
+            description="How long to wait for an answer before it is asked for in smaller pages. For tests.",
+            json_schema_extra={"airbyte_hidden": True},
+        ),
+    ] = None
+
+    @field_validator("start_date")
+    @classmethod
+    def _is_a_date(cls, value: str | None) -> str | None:
+        if value and parse_date(value) is None:
+            raise ValueError("must be a date such as 2020-01-01T00:00:00Z")
+        return value or None
+
+    @property
+    def start(self) -> datetime | None:
+        """``start_date`` as a moment."""
+        return parse_date(self.start_date)
+
+    @property
+    def access_credentials(self) -> ApiKeyCredentials | OAuthCredentials:
+        """The credentials, wherever they stand. Raises ConfigError where there are none."""
+        if self.credentials:
+            return self.credentials
+        if self.apikey:
+            return ApiKeyCredentials(apikey=self.apikey)
+        raise ConfigError(
+            "Credentials are missing: fill in Authentication with an API key or an access token.", field="credentials"
+        )
+
+
+def parse_config(raw: dict[str, Any]) -> Config:
+    """Validate ``raw``. Raises ConfigError that names the field and what it should be, never its value."""
+    # Old configurations carry nulls for what was left empty, and credentials without a type.
+    given = {key: value for key, value in raw.items() if value is not None}
+    credentials = given.get("credentials")
+    if isinstance(credentials, dict) and "auth_type" not in credentials:
+        given["credentials"] = {"auth_type": "apikey" if "apikey" in credentials else "oauth2.0", **credentials}
+    try:
+        config = Config.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(
+            str(part) for part in first["loc"] if part not in {"apikey", "oauth2.0"} or part == first["loc"][-1]
+        )
+        raise ConfigError(f"Invalid configuration: {field}: {first['msg']}.", field=field) from None
+    _ = config.access_credentials
+    return config

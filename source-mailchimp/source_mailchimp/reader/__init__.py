@@ -1,0 +1,1 @@
+"""Reads streams: ten connections busy, pages in order, nothing lost, resumable anywhere."""

@@ -1,0 +1,99 @@
+"""What the streams of one sync share: the requests, the clock, the options, and parents read once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from source_mailchimp.config import Config
+from source_mailchimp.errors import ParentFailed
+from source_mailchimp.reader.fetch import Fetcher
+from source_mailchimp.reader.state import StreamState
+from source_mailchimp.reader.window import SETTLING
+from source_mailchimp.stream import Record, Stream
+
+# Of a report, what tells whether its campaign has news (see ``gate``), beside its id.
+_REPORT_FIELDS = ("send_time", "opens", "clicks", "emails_sent", "unsubscribed", "abuse_reports", "bounces", "type")
+
+_END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
+
+
+class Parents:
+    """The rows of one stream that others look under, without what nobody needs of them."""
+
+    def __init__(self, stream: Stream, children: list[Stream]) -> None:
+        self.stream = stream
+        kept = {"id", "list_id", *stream.key, *stream.parameters}
+        for child in children:
+            kept |= {child.parent_field, *child.keep_parent.values()}
+        if stream.name == "reports":
+            kept |= set(_REPORT_FIELDS)
+        self._kept = kept
+        self._rows: list[Record] = []
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def add(self, records: list[Record]) -> None:
+        """Remember what children need of ``records``."""
+        kept = self._kept
+        self._rows.extend({name: value for name, value in record.items() if name in kept} for record in records)
+
+    def finish(self, error: Exception | None) -> None:
+        """All rows are there, or never will be."""
+        if self._done.done():
+            return
+        if error:
+            self._done.set_exception(ParentFailed(f"{self.stream.name} could not be read: {error}"))
+            self._done.exception()  # it may be that nobody asks
+        else:
+            self._done.set_result(None)
+
+    @property
+    def so_far(self) -> list[Record]:
+        """The rows that have come until now."""
+        return self._rows
+
+    async def rows(self) -> list[Record]:
+        """All rows, when they are there. Raises ParentFailed."""
+        await asyncio.shield(self._done)
+        return self._rows
+
+
+@dataclass
+class Account:
+    """One account during one sync.
+
+    ``budget`` bounds the pages in memory over all streams. ``parents``: by name, those that selected streams look
+    under. ``states``: of the selected streams, with whether each is refreshed in full. ``until``: what is newer than
+    this belongs to the next sync; it lies before the first listing was read, so no listing can have missed what is older.
+    """
+
+    config: Config
+    fetcher: Fetcher
+    budget: asyncio.Semaphore
+    parents: Mapping[str, Parents] = field(default_factory=dict)
+    states: Mapping[Stream, tuple[StreamState, bool]] = field(default_factory=dict)
+    until: datetime = _END_OF_TIME
+
+    @property
+    def ahead(self) -> int:
+        """Pages or slices of one stream under way at once: enough to keep every connection busy by itself."""
+        return 2 * self.fetcher.workers
+
+    def now(self) -> datetime:
+        """Mailchimp's clock."""
+        return self.fetcher.client.server_time()
+
+    def settled(self) -> datetime:
+        """The moment up to which listings have settled: the end of what this sync reads."""
+        return self.now() - SETTLING
+
+    def includes(self, record: Mapping[str, Any]) -> bool:
+        """Whether ``list_ids`` lets ``record`` in: what belongs to no audience always is."""
+        if not self.config.list_ids:
+            return True
+        recipients = record.get("recipients")
+        audience = record.get("list_id") or (recipients.get("list_id") if isinstance(recipients, dict) else None)
+        return not audience or audience in self.config.list_ids

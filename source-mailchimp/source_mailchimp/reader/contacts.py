@@ -1,0 +1,203 @@
+"""Reads contacts: audience by audience, in windows of their last change, archived ones in a pass of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
+from source_mailchimp.reader.account import Account
+from source_mailchimp.reader.flow import all_of, in_order
+from source_mailchimp.reader.output import StreamOutput
+from source_mailchimp.reader.pages import PageReader, listing_of
+from source_mailchimp.reader.slices import SliceRef, slices_of
+from source_mailchimp.reader.state import Run, StreamState
+from source_mailchimp.reader.window import ONE_SECOND, Rows, WindowReader
+from source_mailchimp.stream import Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+# What a kill may cost a stream that asks for each contact: a thousand requests.
+_CONTACTS_PER_PIECE_PAGES = 1
+_CONTACT_PAGES_AHEAD = 2
+
+
+class ContactReader:
+    """Reads ``list_members`` (or any stream of windows) into ``out``; one slice for each audience and pass."""
+
+    def __init__(
+        self, account: Account, stream: Stream, out: StreamOutput, state: StreamState, *, full_refresh: bool
+    ) -> None:
+        self._account = account
+        self._stream = stream
+        self._out = out
+        self._full = full_refresh
+        if full_refresh and (state.complete or not (state.run and state.run.full_refresh)):
+            state = StreamState()
+        if full_refresh:
+            state.run = state.run or Run(full_refresh=True)
+        elif state.run:
+            state = StreamState() if state.run.full_refresh else replace(state, run=None)
+        self._state = state
+        self._refused: list[Exception] = []
+
+    async def read(self) -> None:
+        """Read all audiences to the end; raises the first error when the others are done."""
+        slices = await self._slices()
+        try:
+            await all_of(self._read_audience(item) for item in slices)
+        except MailchimpError:
+            await self._checkpoint(now=True)
+            raise
+        if self._refused and len(self._refused) == len(slices):
+            logger.warning("%s is not available to this user, nothing read: %s", self._stream.name, self._refused[0])
+        if self._full:
+            self._state = StreamState(complete=True)
+        await self._checkpoint(now=True)
+
+    async def _slices(self) -> list[SliceRef]:
+        parent = self._stream.parent
+        parents = await self._account.parents[parent.name].rows() if parent else []
+        return [item for item in slices_of(self._stream, parents) if self._account.includes({"list_id": item.id})]
+
+    async def _read_audience(self, item: SliceRef) -> None:
+        passes = ["", "archived"] if self._account.config.include_archived else [""]
+        try:
+            outcomes = await all_of(self._read_pass(item, status) for status in passes)
+            if self._full:
+                # No later sync repairs a full refresh: what changed while it ran is read at its end. Archived ones
+                # first, so that a contact which comes back in between is still met in the plain listing.
+                for status, until in reversed(list(zip(passes, outcomes, strict=True))):
+                    await self._catch_up(item, status, until)
+        except ResourceGone:
+            logger.warning("%s: audience %s is gone since it was listed; skipped", self._stream.name, item.id)
+        except ResourceRefused as error:
+            self._refused.append(error)
+            logger.warning("%s: audience %s was refused and skipped: %s", self._stream.name, item.id, error)
+
+    async def _read_pass(self, item: SliceRef, status: str) -> datetime:
+        """Read one pass; return the moment up to which it was read."""
+        until = self._account.settled()
+        reader = self._window(item, status)
+        async with aclosing(reader.rows(self._since(item, status), until)) as batches:
+            async for batch in batches:
+                await self._emit(batch, item)
+                if batch.complete_to:
+                    self._state.slices[_slice_id(item, status)] = batch.complete_to
+                    await self._checkpoint()
+        return until
+
+    async def _catch_up(self, item: SliceRef, status: str, since: datetime) -> None:
+        async with aclosing(self._window(item, status).changed_since(since, self._account.now)) as batches:
+            async for batch in batches:
+                await self._emit(batch, item)
+
+    async def _emit(self, batch: Rows, item: SliceRef) -> None:
+        await self._out.rows(batch.rows, item.params, item.parent)
+
+    def _window(self, item: SliceRef, status: str) -> WindowReader:
+        account, stream = self._account, self._stream
+        cursor = stream.cursor
+        if cursor is None:
+            raise ValueError(f"{stream.name} has no cursor to cut windows by")
+        return WindowReader(
+            account.fetcher,
+            listing_of(stream, item.params, {"status": status} if status else {}),
+            cursor,
+            ahead=account.ahead,
+            budget=account.budget,
+            on_total=self._out.expect,
+        )
+
+    def _since(self, item: SliceRef, status: str) -> datetime | None:
+        """A second before the cursor: rows of that very second may have come after it was read."""
+        cursor = self._state.slices.get(_slice_id(item, status))
+        if cursor is None and self._state.covers(item.id):
+            cursor = self._state.cursor
+        start = self._account.config.start
+        if cursor is None:
+            return start - ONE_SECOND if start else None
+        return max(cursor, start or cursor) - ONE_SECOND
+
+    async def _checkpoint(self, *, now: bool = False) -> None:
+        await self._out.state(self._state.dump, now=now)
+
+
+class PerContactReader(ContactReader):
+    """Reads a stream with one request for each contact, walking the contacts as ``ContactReader`` does."""
+
+    def __init__(
+        self, account: Account, stream: Stream, out: StreamOutput, state: StreamState, *, full_refresh: bool
+    ) -> None:
+        super().__init__(account, stream, out, state, full_refresh=full_refresh)
+        # A contact's further pages must not wait for places that other contacts' pages hold.
+        self._pages = PageReader(account, stream, budget=asyncio.Semaphore(account.fetcher.workers))
+        self._missing = 0
+
+    async def read(self) -> None:
+        """Read all contacts' rows; says how many contacts could not be asked."""
+        await super().read()
+        if self._missing:
+            logger.warning("%s: %d contacts went while they were asked; skipped", self._stream.name, self._missing)
+
+    async def _slices(self) -> list[SliceRef]:
+        contacts = self._contacts
+        parents = await self._account.parents[contacts.parent.name].rows() if contacts.parent else []
+        return [item for item in slices_of(contacts, parents) if self._account.includes({"list_id": item.id})]
+
+    @property
+    def _contacts(self) -> Stream:
+        if self._stream.parent is None:
+            raise ValueError(f"{self._stream.name} has no parent whose contacts to ask for")
+        return self._stream.parent
+
+    def _window(self, item: SliceRef, status: str) -> WindowReader:
+        account, contacts = self._account, self._contacts
+        if contacts.cursor is None:
+            raise ValueError(f"{contacts.name} has no cursor to cut windows by")
+        return WindowReader(
+            account.fetcher,
+            listing_of(contacts, item.params, {"status": status} if status else {}),
+            contacts.cursor,
+            # Its pages wait while their contacts are asked: they must not take the places of those requests.
+            ahead=_CONTACT_PAGES_AHEAD,
+            budget=asyncio.Semaphore(_CONTACT_PAGES_AHEAD),
+            pages_per_piece=_CONTACTS_PER_PIECE_PAGES,
+        )
+
+    async def _emit(self, batch: Rows, item: SliceRef) -> None:
+        account, stream = self._account, self._stream
+        wanted = stream.only_parents or (lambda _: True)
+        contacts = [self._slim(row, item) for row in batch.rows if wanted(row)]
+        jobs = (partial(self._rows_of, params) for params in contacts)
+        async with aclosing(in_order(jobs, ahead=account.ahead, budget=account.budget)) as answers:
+            async for params, rows in answers:
+                await self._out.rows(rows, params)
+
+    def _slim(self, row: Record, item: SliceRef) -> dict[str, Any]:
+        return {**item.params, self._stream.parameters[-1]: row.get(self._stream.parent_field)}
+
+    async def _rows_of(self, params: dict[str, Any]) -> tuple[dict[str, Any], list[Record]]:
+        rows: list[Record] = []
+        try:
+            async with aclosing(self._contact_pages(params)) as batches:
+                async for batch in batches:
+                    rows += batch
+        except ResourceGone:
+            self._missing += 1
+        return params, rows
+
+    async def _contact_pages(self, params: dict[str, Any]) -> AsyncGenerator[list[Record], None]:
+        async with aclosing(self._pages.batches(params)) as batches:
+            async for batch in batches:
+                yield batch.rows
+
+
+def _slice_id(item: SliceRef, status: str) -> str:
+    return f"{item.id}/{status}" if status else item.id

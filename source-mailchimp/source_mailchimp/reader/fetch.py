@@ -1,0 +1,96 @@
+"""Asks for pages: in threads, as ``MailchimpClient`` blocks, and in smaller ones where big ones time out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from mailchimp_api.client import MailchimpClient
+from mailchimp_api.errors import AnswerTimeout
+from source_mailchimp.stream import Record
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+T = TypeVar("T")
+
+MAX_PAGE_SIZE = 1000  # more is answered with 1000 rows (seen on the real API)
+_SMALLEST_PAGE = 25
+
+Params = Mapping[str, str | int]
+
+
+@dataclass
+class Page:
+    """Rows ``offset``, ``offset + 1``, … of a listing; ``total`` is its ``total_items`` when it was answered.
+
+    ``asked`` is the number of rows asked for: fewer than that means the end, or rows that moved.
+    """
+
+    offset: int
+    asked: int
+    rows: list[Record]
+    total: int | None
+    next_cursor: str | None = None
+
+
+class Fetcher:
+    """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most (1-1000)."""
+
+    def __init__(self, client: MailchimpClient, *, workers: int, page_size: int = MAX_PAGE_SIZE) -> None:
+        self.client = client
+        self.workers = workers
+        self.page_size = min(page_size, MAX_PAGE_SIZE)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="mailchimp")
+        self._sizes: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Drop what has not started; requests under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def object(self, path: str, params: Params, *, items: str | None = None) -> dict[str, Any]:
+        """GET one object. With ``items``, that key must hold a list."""
+        return await self._run(partial(self.client.get, path, params, items=items))
+
+    async def pages(self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str) -> list[Page]:
+        """Rows ``offset`` … ``offset + count - 1``, usually as one page.
+
+        Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
+        so are all later ones of the same ``kind`` (the stream's name).
+        """
+        pages: list[Page] = []
+        done = 0
+        while done < count:
+            size = min(count - done, self._sizes.get(kind, MAX_PAGE_SIZE))
+            try:
+                page = await self._run(self._one_page, path, params, items, offset + done, size, size <= _SMALLEST_PAGE)
+            except AnswerTimeout:
+                self._sizes[kind] = max(size // 2, _SMALLEST_PAGE)
+                logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, size // 2)
+                continue
+            pages.append(page)
+            done += size
+            if len(page.rows) < size:
+                break
+        return pages
+
+    def _one_page(
+        self,
+        path: str,
+        params: Params,
+        items: str,
+        offset: int,
+        count: int,
+        retry_timeouts: bool,  # noqa: FBT001
+    ) -> Page:
+        query = {**params, "count": count, "offset": offset}
+        body = self.client.get(path, query, items=items, retry_timeouts=retry_timeouts)
+        total = body.get("total_items")
+        return Page(offset, count, body[items], total if isinstance(total, int) else None)
+
+    async def _run(self, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)

@@ -1,0 +1,72 @@
+"""Runs many things at once and hands their results on in the order they were asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Job = Callable[[], Awaitable[T]]
+
+
+async def in_order(jobs: Iterable[Job[T]], *, ahead: int, budget: asyncio.Semaphore) -> AsyncGenerator[T, None]:
+    """Yield the results of ``jobs`` in order while up to ``ahead`` of them are under way or waiting their turn.
+
+    Each holds one place of ``budget`` from its start until its result is handed on, so ``budget`` bounds the
+    results in memory over all callers. Jobs take their places in order, hence a result that is waited for
+    always has one. The first error ends the iteration; what is under way is cancelled then, as it is
+    when the caller stops early.
+    """
+    jobs = iter(jobs)
+    under_way: deque[asyncio.Task[T]] = deque()
+
+    async def run(job: Job[T]) -> T:
+        await budget.acquire()
+        try:
+            return await job()
+        except BaseException:
+            budget.release()
+            raise
+
+    def start_next() -> None:
+        job = next(jobs, None)
+        if job is not None:
+            under_way.append(asyncio.ensure_future(run(job)))
+
+    try:
+        for _ in range(ahead):
+            start_next()
+        while under_way:
+            result = await under_way[0]
+            under_way.popleft()
+            budget.release()
+            start_next()
+            yield result
+    finally:
+        await _cancel(under_way, budget)
+
+
+async def all_of(readings: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all to their ends, then return their results, or raise the first error: one does not stop the others."""
+    tasks = [asyncio.ensure_future(reading) for reading in readings]
+    try:
+        if tasks:
+            await asyncio.wait(tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[T]], budget: asyncio.Semaphore) -> None:
+    """Cancel ``tasks`` and give back the places of those that had finished with a result."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(result, BaseException):
+            budget.release()

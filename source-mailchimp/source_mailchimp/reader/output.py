@@ -1,0 +1,105 @@
+"""What readers hand on: records, checkpoints and what a client's progress display is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from source_mailchimp.reader.records import RecordMaker
+from source_mailchimp.stream import Record, Slice, Stream
+
+# A STATE follows after this many rows or seconds, and at the end of the stream: often enough that a killed sync
+# repeats little, seldom enough that ten thousand small slices don't make ten thousand states.
+_ROWS_PER_STATE = 1000
+_SECONDS_PER_STATE = 2.0
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of a stream, in order."""
+
+    stream: Stream
+    records: list[Record]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state that holds for everything handed on before it."""
+
+    stream: Stream
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How many rows the stream will have, as far as is known yet."""
+
+    stream: Stream
+    rows: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """The stream is being read."""
+
+    stream: Stream
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The stream is done; ``error`` is None if and only if it is complete."""
+
+    stream: Stream
+    error: Exception | None = None
+
+
+Event = Records | Checkpoint | Estimate | Started | Ended
+
+
+@dataclass
+class StreamOutput:
+    """One stream's way into the shared queue, which bounds what waits to be printed."""
+
+    stream: Stream
+    queue: asyncio.Queue[Event]
+    rows_out: int = 0
+    _rows_since_state: int = 0
+    _last_state: float = field(default_factory=time.monotonic)
+    _expected: int = 0
+    _announced: int = 0
+
+    def __post_init__(self) -> None:
+        self._maker = RecordMaker(self.stream)
+
+    async def rows(self, rows: list[Record], params: Slice, parent: Mapping[str, Any] | None = None) -> None:
+        """Make records of ``rows`` and hand them on; returns when there is room for more."""
+        records = self._maker.records(rows, params, parent)
+        if records:
+            self.rows_out += len(records)
+            self._rows_since_state += len(records)
+            estimate = self.take_estimate()
+            if estimate is not None:
+                await self.queue.put(Estimate(self.stream, estimate))
+            await self.queue.put(Records(self.stream, records))
+
+    async def state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
+        """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
+        waited = time.monotonic() - self._last_state
+        if now or self._rows_since_state >= _ROWS_PER_STATE or waited >= _SECONDS_PER_STATE:
+            self._rows_since_state = 0
+            self._last_state = time.monotonic()
+            await self.queue.put(Checkpoint(self.stream, dump()))
+
+    def expect(self, rows: int) -> None:
+        """Add ``rows`` to the estimate; it is told with the next records, once it has grown by a tenth."""
+        self._expected += rows
+
+    def take_estimate(self) -> int | None:
+        """How many rows to announce now, None if that has been said."""
+        if self._expected <= self._announced * 1.1:
+            return None
+        self._announced = self._expected
+        return self._announced

@@ -1,0 +1,159 @@
+"""Reads one slice of a stream, whichever way its endpoint hands out rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from source_mailchimp.dates import parse_date
+from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.fetch import MAX_PAGE_SIZE, Params
+from source_mailchimp.reader.listing import Listing, ListingReader
+from source_mailchimp.reader.records import row_key_of
+from source_mailchimp.reader.window import ONE_SECOND
+from source_mailchimp.stream import Paging, Record, Slice, Stream
+
+if TYPE_CHECKING:
+    from source_mailchimp.reader.account import Account
+
+_RESUME_OVERLAP = 10
+
+
+@dataclass
+class Batch:
+    """Rows of a slice. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set."""
+
+    rows: list[Record]
+    total: int | None = None
+    offset: int | None = None
+    cursor: datetime | None = None
+
+
+def path_of(stream: Stream, params: Slice) -> str:
+    """The path with its parameters filled in."""
+    return stream.path.format_map({name: quote(str(value), safe="") for name, value in params.items()})
+
+
+def params_of(stream: Stream, extra: Mapping[str, str | int] | None = None) -> Params:
+    """Query parameters of every request of ``stream``: links are left out, they make up half of an answer."""
+    links = f"{stream.items}._links,_links" if stream.items else "_links"
+    return {"exclude_fields": links, **stream.params, **(extra or {})}
+
+
+def listing_of(stream: Stream, params: Slice, extra: Mapping[str, str | int] | None = None) -> Listing:
+    """What to ask for to list the rows of ``stream`` under ``params``."""
+    return Listing(
+        kind=stream.name,
+        path=path_of(stream, params),
+        items=stream.items or "",
+        key_of=row_key_of(stream),
+        params=params_of(stream, extra),
+        trust_total=stream.trust_total,
+    )
+
+
+class PageReader:
+    """Reads slices of ``stream``. ``budget``: bounds its pages in memory, if not the account's."""
+
+    def __init__(self, account: Account, stream: Stream, *, budget: asyncio.Semaphore | None = None) -> None:
+        self._account = account
+        self._stream = stream
+        self._budget = budget or account.budget
+
+    def batches(
+        self,
+        params: Slice,
+        filters: Mapping[str, str | int] | None = None,
+        *,
+        offset: int = 0,
+        resume: datetime | None = None,
+    ) -> AsyncGenerator[Batch, None]:
+        """All rows under ``params``, from ``offset`` or the moment ``resume`` on where a run was cut short there."""
+        match self._stream.paging:
+            case Paging.OFFSET:
+                return self._by_offset(params, filters, max(offset - _RESUME_OVERLAP, 0))
+            case Paging.CURSOR:
+                return self._by_cursor(params, filters or {}, resume)
+            case Paging.COUNT_ONLY:
+                return self._by_count(params, filters)
+            case Paging.NONE:
+                return self._at_once(params, filters)
+            case Paging.OBJECT:
+                return self._object(params, filters)
+
+    async def _by_offset(
+        self, params: Slice, filters: Mapping[str, str | int] | None, start: int
+    ) -> AsyncGenerator[Batch, None]:
+        account = self._account
+        listing = listing_of(self._stream, params, filters)
+        reader = ListingReader(account.fetcher, listing, ahead=account.ahead, budget=self._budget)
+        async with aclosing(reader.rows(start=start)) as batches:
+            async for batch in batches:
+                yield Batch(batch.rows, batch.total, offset=batch.next_offset)
+
+    async def _at_once(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+        """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless."""
+        stream = self._stream
+        items = stream.items or ""
+        body = await self._account.fetcher.object(path_of(stream, params), params_of(stream, filters), items=items)
+        total = body.get("total_items")
+        if isinstance(total, int) and total > len(body[items]):
+            async with aclosing(self._by_offset(params, filters, 0)) as batches:
+                async for batch in batches:
+                    yield Batch(batch.rows, batch.total)
+        else:
+            yield Batch(body[items], len(body[items]))
+
+    async def _object(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+        body = await self._account.fetcher.object(path_of(self._stream, params), params_of(self._stream, filters))
+        yield Batch([body], 1)
+
+    async def _by_count(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+        """A listing without offset: beyond one page only its other end can be had."""
+        stream = self._stream
+        items = stream.items or ""
+        query = {**params_of(stream, filters), "count": MAX_PAGE_SIZE}
+        body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
+        rows, total = body[items], body.get("total_items")
+        yield Batch(rows, len(rows))
+        if isinstance(total, int) and total > len(rows):
+            key_of = row_key_of(stream)
+            seen = {key_of(row) for row in rows}
+            for direction in ("ASC", "DESC"):
+                query |= {"sort_field": "created_at", "sort_dir": direction}
+                body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
+                new = [row for row in body[items] if key_of(row) not in seen]
+                seen |= {key_of(row) for row in new}
+                yield Batch(new)
+            if len(seen) < total:
+                raise IncompleteListing(stream.name, seen=len(seen), total=total)
+
+    async def _by_cursor(
+        self, params: Slice, filters: Mapping[str, str | int], resume: datetime | None
+    ) -> AsyncGenerator[Batch, None]:
+        """Page after page, oldest change first; a row's date tells where a later run may go on."""
+        stream, account = self._stream, self._account
+        cursor = stream.cursor
+        query: dict[str, str | int] = {**params_of(stream, filters), "count": account.fetcher.page_size}
+        if cursor and cursor.sort:
+            query |= {"sort_field": cursor.sort, "sort_dir": "ASC"}
+        if resume and cursor and cursor.since:
+            query[cursor.since] = resume.isoformat()
+        followed: set[str] = set()
+        while True:
+            body = await account.fetcher.object(path_of(stream, params), query, items=stream.items)
+            rows, following = body[stream.items or ""], body.get("next_cursor")
+            last = parse_date(rows[-1].get(cursor.field)) if rows and cursor and cursor.sort else None
+            # The second at a page's end goes on on the next page, so it is read again.
+            yield Batch(rows, len(rows), cursor=last - 2 * ONE_SECOND if last else None)
+            if not following:
+                return
+            if following in followed:
+                raise IncompleteListing(stream.name, seen=len(followed) * account.fetcher.page_size, total=0)
+            followed.add(following)
+            query["cursor"] = following

@@ -1,0 +1,100 @@
+"""Makes records of the rows that Mailchimp answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from source_mailchimp.schemas import date_paths_of
+from source_mailchimp.stream import Record, Slice, Stream
+
+_SORTED = orjson.OPT_SORT_KEYS
+
+
+class RecordMaker:
+    """Turns rows of one stream into records, in place where it can.
+
+    Path parameters are put in where the row lacks them, ``keep_parent`` fields copied, empty dates become null
+    (Mailchimp's unset date is ``""``), links go, and keys are made where there is no natural one.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._expand = stream.expand
+        paths = date_paths_of(stream)
+        self._dates = [path[0] for path in paths if len(path) == 1]
+        self._nested = [path for path in paths if len(path) > 1]
+        self._hashed = stream.hash_key
+        self._hash_name = stream.key[-1] if stream.hash_key else ""
+
+    def records(self, rows: Iterable[Record], params: Slice, parent: Mapping[str, Any] | None) -> list[Record]:
+        """The records of ``rows``, read with the path parameters ``params`` under the row ``parent``."""
+        added = dict(params)
+        if parent:
+            added.update((ours, parent.get(theirs)) for ours, theirs in self._stream.keep_parent.items())
+        if self._expand:
+            rows = [record for row in rows for record in self._expand(row, params)]
+        return [self._finish(row, added) for row in rows]
+
+    def _finish(self, record: Record, added: Mapping[str, Any]) -> Record:
+        record.pop("_links", None)
+        for name, value in added.items():
+            if record.get(name) is None:
+                record[name] = value
+        for name in self._dates:
+            if record.get(name) == "":
+                record[name] = None
+        for path in self._nested:
+            _clear_empty(record, path, 0)
+        if self._hashed:
+            record[self._hash_name] = hash_of(record.get(name) for name in self._hashed)
+        return record
+
+
+def hash_of(values: Iterable[Any]) -> str:
+    """A key made of ``values``: md5 of their JSON, so the same row has the same key in every sync."""
+    return hashlib.md5(orjson.dumps(list(values), option=_SORTED), usedforsecurity=False).hexdigest()
+
+
+def row_key_of(stream: Stream) -> Callable[[Record], Any]:
+    """A function that tells rows of one answer apart: by the key's fields that they hold, or by all they hold."""
+    names = stream.row_key or tuple(name for name in stream.key if not stream.hash_key or name != stream.key[-1])
+
+    def key(row: Record) -> Any:
+        values = tuple([row.get(name) for name in names])
+        try:
+            if any(value is not None for value in values):
+                return values if not stream.hash_key else (*values, hash_of(row.get(name) for name in stream.hash_key))
+        except TypeError:
+            pass
+        return orjson.dumps(row, option=_SORTED)
+
+    if len(names) == 1 and not stream.hash_key:
+        only = names[0]
+
+        def single(row: Record) -> Any:
+            value = row.get(only)
+            return value if value is not None else orjson.dumps(row, option=_SORTED)
+
+        return single
+    return key
+
+
+def _clear_empty(value: Any, path: tuple[str, ...], depth: int) -> None:
+    """Make empty strings at ``path`` null; ``[]`` in it stands for each item of an array."""
+    name = path[depth]
+    if name == "[]":
+        if isinstance(value, list):
+            for item in value:
+                _clear_empty(item, path, depth + 1)
+        return
+    if not isinstance(value, dict):
+        return
+    if depth == len(path) - 1:
+        if value.get(name) == "":
+            value[name] = None
+    elif name in value:
+        _clear_empty(value[name], path, depth + 1)

@@ -1,0 +1,314 @@
+"""Reads streams slice by slice: whole, by a date filter, what may have changed, or where there are news."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused
+from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.reader.account import Account
+from source_mailchimp.reader.gate import Gate, last_activity
+from source_mailchimp.reader.output import StreamOutput
+from source_mailchimp.reader.pages import PageReader
+from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
+from source_mailchimp.reader.state import Run, StreamState
+from source_mailchimp.reader.window import ONE_SECOND
+from source_mailchimp.stream import Reading, Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+_CAMPAIGN_LAST_ACTIVITY = "campaign_last_activity"
+# After so many slices in a row that could not be read, the trouble is not theirs.
+_HOPELESS = 3
+_SHOWN_WARNINGS = 3
+
+
+class SlicedReader:
+    """Reads ``stream`` into ``out``, or, without ``out``, only for those that look under it.
+
+    ``state``: of the last sync; ``full_refresh``: whether everything is wanted, or what is new.
+    """
+
+    def __init__(
+        self, account: Account, stream: Stream, out: StreamOutput | None, state: StreamState, *, full_refresh: bool
+    ) -> None:
+        self._account = account
+        self._stream = stream
+        self._out = out
+        self._state = state
+        self._full = full_refresh
+        self._feed = account.parents.get(stream.name)
+        self._pages = PageReader(account, stream)
+        self._reports: dict[str, Record] = {}
+        self._gate: Gate | None = None
+        self._below: list[tuple[StreamState, bool, Gate]] = []
+        self._gone = 0
+        self._refused: list[tuple[SliceRef, ResourceRefused]] = []
+        self._failures: list[MailchimpError] = []
+        self._failed_in_a_row = 0
+        self._withheld: list[bytes] = []
+
+    async def read(self) -> None:
+        """Read to the end; raise the first error of a slice when all others are done."""
+        state = self._state
+        if self._full and (state.complete or not (state.run and state.run.full_refresh)):
+            state = self._state = StreamState()
+        if not self._full and state.run and state.run.full_refresh:
+            state = self._state = replace(state, run=None)
+        resumed = bool(state.run)
+        await self._run_once()
+        if resumed and not self._full:
+            # The run that had been cut short ended where it meant to; now for what happened since.
+            await self._run_once()
+
+    async def _run_once(self) -> None:
+        account, state, stream = self._account, self._state, self._stream
+        parents = await account.parents[stream.parent.name].rows() if stream.parent else []
+        await self._open_gate()
+        until = account.until
+        run = state.run or Run(until=until, full_refresh=self._full)
+        slices = [item for item in slices_of(stream, parents) if account.includes(item.parent)]
+        pending = [
+            item
+            for item in slices
+            if (self._feed is not None or not run.is_done(item.id, item.position)) and self._is_wanted(item)
+        ]
+        state.run = run
+        progress = Progress(run, pending)
+        await self._read_all(pending, progress)
+        await self._release_withheld()
+        self._warn(len(pending))
+        if self._failures:
+            await self._checkpoint(now=True)
+            raise self._failures[0]
+        self._state = self._finished(run.until or until, len(pending))
+        await self._checkpoint(now=True)
+
+    async def _read_all(self, pending: list[SliceRef], progress: Progress) -> None:
+        numbered = iter(enumerate(pending))
+
+        async def work() -> None:
+            for index, item in numbered:
+                await progress.room(index)
+                if self._failed_in_a_row >= _HOPELESS:
+                    progress.fail(index)
+                else:
+                    await self._read_slice(index, item, progress)
+
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self._account.ahead, len(pending)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _read_slice(self, index: int, item: SliceRef, progress: Progress) -> None:
+        try:
+            await self._read_rows(item, progress)
+        except ConfigError:
+            raise
+        except ResourceGone:
+            self._gone += 1
+            progress.finish(index)
+        except ResourceRefused as error:
+            self._refused.append((item, error))
+            progress.finish(index)
+        except MailchimpError as error:
+            self._failures.append(error)
+            self._failed_in_a_row += 1
+            progress.fail(index)
+        else:
+            self._failed_in_a_row = 0
+            progress.finish(index)
+            await self._checkpoint()
+
+    async def _read_rows(self, item: SliceRef, progress: Progress) -> None:
+        run = progress.run
+        done = self._feed is not None and run.is_done(item.id, item.position)
+        entry = run.slices.get(item.id, {})
+        offset = run.offset_of(item.id)
+        since = self._since(item)
+        emits = not done and self._has_news(item, since)
+        extra = self._added(item)
+        # A parent is read from its beginning in any case: those below need all of it.
+        batches = self._pages.batches(
+            item.params,
+            self._filters(since, run),
+            offset=0 if self._feed else offset,
+            resume=parse_date(entry.get("cursor")),
+        )
+        first = True
+        async with aclosing(batches):
+            async for batch in batches:
+                rows = [row for row in batch.rows if self._account.includes(self._with_audience(row, item))]
+                if self._feed:
+                    self._feed.add([{**extra, **row} for row in rows])
+                if self._out and emits and not (self._feed and batch.offset is not None and batch.offset <= offset):
+                    if first and batch.total and not self._stream.expand:
+                        self._out.expect(batch.total)
+                    first = False
+                    await self._out.rows(self._changed(rows, since), extra, item.parent)
+                    if batch.offset is not None:
+                        progress.stand(item, offset=batch.offset)
+                        await self._checkpoint()
+                    elif batch.cursor is not None:
+                        progress.stand(item, cursor=format_date(batch.cursor))
+                        await self._checkpoint()
+
+    def _with_audience(self, row: Record, item: SliceRef) -> Mapping[str, Any]:
+        if self._stream.name in {"lists", "audiences"}:
+            return {"list_id": row.get("id")}
+        return row if row.get("list_id") or not item.audience else {**row, "list_id": item.audience}
+
+    def _added(self, item: SliceRef) -> dict[str, Any]:
+        """What each record of the slice gets beside its row."""
+        added = dict(item.params)
+        if _CAMPAIGN_LAST_ACTIVITY in self._stream.adds:
+            latest = last_activity(self._report_of(item))
+            added[_CAMPAIGN_LAST_ACTIVITY] = format_date(latest) if latest else None
+        return added
+
+    # -- which slices and rows are new
+
+    async def _open_gate(self) -> None:
+        if self._stream.reading is not Reading.GATED and not self._stream.follows_reports:
+            return
+        if self._stream.name == "reports" or "reports" not in self._account.parents:
+            return
+        reports = await self._account.parents["reports"].rows()
+        self._reports = {str(report["id"]): report for report in reports}
+        self._gate = self._gate_of(reports, self._state)
+        if self._feed:
+            self._below = [
+                (state, full, self._gate_of(reports, state))
+                for child, (state, full) in self._account.states.items()
+                if self._stream.name in (ancestor.name for ancestor in child.ancestors)
+            ]
+
+    def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
+        lookback = timedelta(days=self._account.config.activity_lookback_days)
+        return Gate(reports, until=self._account.until, lookback=lookback, counts=state.counts)
+
+    def _report_of(self, item: SliceRef) -> Record:
+        return self._reports.get(str(item.params.get("campaign_id")), {})
+
+    def _since(self, item: SliceRef) -> datetime | None:
+        """The moment from which on the slice is wanted, None for its beginning."""
+        start = self._account.config.start if self._stream.reading in {Reading.FILTER, Reading.GATED} else None
+        cursor = None
+        if not self._full and self._state.covers(item.audience):
+            cursor = self._state.cursor_of(item.id)
+        return max((date for date in (cursor, start) if date), default=None)
+
+    def _is_wanted(self, item: SliceRef) -> bool:
+        """Whether the slice has to be read, for itself or for streams that look under its rows."""
+        if self._out and self._has_news(item, self._since(item)):
+            return True
+        return self._feed is not None and (self._gate is None or self._wanted_below(item))
+
+    def _has_news(self, item: SliceRef, since: datetime | None) -> bool:
+        if self._stream.reading is not Reading.GATED or self._gate is None:
+            return True
+        return self._gate.has_news(self._report_of(item), since)
+
+    def _wanted_below(self, item: SliceRef) -> bool:
+        """Whether a stream that looks under this one has not seen all there is of this campaign."""
+        report = self._report_of(item)
+        return any(gate.has_news(report, _oldest(state, item, full=full)) for state, full, gate in self._below)
+
+    def _filters(self, since: datetime | None, run: Run) -> dict[str, str | int]:
+        """The endpoint's own date filters, where this reading uses them."""
+        cursor = self._stream.cursor
+        reading = self._stream.reading
+        if cursor is None or self._feed or reading not in {Reading.FILTER, Reading.GATED}:
+            return {}
+        filters: dict[str, str | int] = {}
+        if since and cursor.since:
+            filters[cursor.since] = format_date(since - ONE_SECOND)
+        if cursor.before and run.until and not self._full:
+            filters[cursor.before] = format_date(run.until + ONE_SECOND)
+        return filters
+
+    def _changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
+        """Those of ``rows`` that may be new since then."""
+        cursor = self._stream.cursor
+        if cursor is None or since is None:
+            return rows
+        if self._stream.reading is Reading.REFRESH:
+            return [row for row in rows if self._may_have_changed(row, since)]
+        if cursor.field == _CAMPAIGN_LAST_ACTIVITY or self._stream.expand:
+            return rows
+        after = since - ONE_SECOND
+        return [row for row in rows if (date := parse_date(row.get(cursor.field))) is None or date >= after]
+
+    def _may_have_changed(self, row: Record, since: datetime) -> bool:
+        test = self._stream.may_have_changed
+        window = timedelta(days=self._account.config.refresh_window_days)
+        if test is None or test(row, since - window):
+            return True
+        if not self._stream.follows_reports:
+            return False
+        if self._stream.name == "reports":
+            latest = last_activity(row)
+            if latest is None or latest >= since:
+                return True
+            self._withheld.append(orjson.dumps(row))
+            return False
+        report = self._reports.get(str(row.get("id")))
+        return report is not None and self._gate is not None and self._gate.has_news(report, since)
+
+    async def _release_withheld(self) -> None:
+        """Reports without a newer date whose counts may have changed: known when all reports are."""
+        if self._stream.name != "reports" or not self._feed or not self._out:
+            return
+        self._gate = self._gate_of(self._feed.so_far, self._state)
+        rows = [orjson.loads(row) for row in self._withheld]
+        self._withheld.clear()
+        await self._out.rows([row for row in rows if self._gate.counts_changed(row)], {})
+
+    # -- the end
+
+    def _finished(self, until: datetime, asked: int) -> StreamState:
+        if self._full:
+            return StreamState(complete=True)
+        if self._refused and len(self._refused) == asked:
+            return replace(self._state, run=None)
+        config = self._account.config
+        return StreamState(
+            cursor=until,
+            slices={item.id: self._state.cursor_of(item.id) for item, _ in self._refused},
+            scope=tuple(sorted(config.list_ids)) if config.list_ids else None,
+            counts=self._gate.counts if self._gate else None,
+        )
+
+    def _warn(self, asked: int) -> None:
+        name = self._stream.name
+        if self._gone:
+            logger.warning("%s: %d of %d parents are gone since they were listed; skipped", name, self._gone, asked)
+        if self._refused and len(self._refused) == asked:
+            logger.warning("%s is not available to this account or user, nothing read: %s", name, self._refused[0][1])
+        elif self._refused:
+            for item, error in self._refused[:_SHOWN_WARNINGS]:
+                logger.warning("%s: skipped %s: %s", name, item.id or "all", error)
+            logger.warning("%s: %d of %d parents were refused and skipped", name, len(self._refused), asked)
+
+    async def _checkpoint(self, *, now: bool = False) -> None:
+        if self._out:
+            await self._out.state(self._state.dump, now=now)
+
+
+def _oldest(state: StreamState, item: SliceRef, *, full: bool) -> datetime | None:
+    """From when on a stream below wants to see what is under ``item``."""
+    cursors = [state.cursor, *state.slices.values()]
+    if full or not state.covers(item.audience):
+        return None
+    return min((cursor for cursor in cursors if cursor), default=None) if None not in cursors else None

@@ -1,0 +1,136 @@
+"""The state of a stream: what a later sync needs to go on, small and readable.
+
+Version 1, as it stands in ``stream_state``::
+
+    {"version": 1, "cursor": "2026-01-01T00:00:00+00:00", "slices": {"<campaign id>": {"cursor": null}}}
+        Everything up to the cursor has been emitted, but for slices that stand elsewhere (FILTER, REFRESH, GATED).
+    {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
+        The same for each slice (WINDOW, PER_CONTACT).
+    {"version": 1, …, "run": {"until": "…", "after": ["…", "…"], "slices": {"<slice>": {"offset": 4000}}}}
+        A run was cut short: those named in ``slices`` are done (``{"done": true}``) or stand at
+        an offset; of the others, those up to ``after`` (in the order of their positions) are done up to ``until``.
+    {"version": 1, …, "run": {…, "full_refresh": true}}
+        The same for a full refresh.
+    {"version": 1, "__ab_full_refresh_sync_complete": true}
+        A full refresh that came to its end: the next one begins anew.
+
+A version is understood for ever after; ``source_mailchimp.legacy_state`` reads those of Airbyte's own connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from source_mailchimp.dates import format_date, parse_date
+
+VERSION = 1
+FULL_REFRESH_COMPLETE = "__ab_full_refresh_sync_complete"
+
+Position = tuple[str, ...]
+
+
+@dataclass
+class Run:
+    """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it."""
+
+    until: datetime | None = None
+    full_refresh: bool = False
+    after: Position = ()
+    slices: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def is_done(self, slice_id: str, position: Position) -> bool:
+        """Whether the slice was read to its end in this run."""
+        entry = self.slices.get(slice_id)
+        return bool(entry.get("done")) if entry is not None else bool(self.after) and position <= self.after
+
+    def offset_of(self, slice_id: str) -> int:
+        """The offset at which reading the slice goes on."""
+        offset = self.slices.get(slice_id, {}).get("offset", 0)
+        return offset if isinstance(offset, int) and offset > 0 else 0
+
+    def dump(self) -> dict[str, Any]:
+        """As it stands in the state."""
+        return {
+            "until": format_date(self.until) if self.until else None,
+            "after": list(self.after),
+            "slices": {key: dict(value) for key, value in self.slices.items()},
+            **({"full_refresh": True} if self.full_refresh else {}),
+        }
+
+
+@dataclass
+class StreamState:
+    """How far a stream has come.
+
+    ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
+    ``counts`` is what the campaigns' counts were then, see ``gate``.
+    """
+
+    cursor: datetime | None = None
+    slices: dict[str, datetime | None] = field(default_factory=dict)
+    scope: tuple[str, ...] | None = None
+    counts: tuple[int, ...] | None = None
+    run: Run | None = None
+    complete: bool = False
+
+    @classmethod
+    def load(cls, raw: Mapping[str, Any]) -> StreamState:
+        """Read version 1. Unknown members are ignored; what is broken counts as missing, so more is read, not less."""
+        slices = {
+            str(key): parse_date(_mapping(value).get("cursor")) for key, value in _mapping(raw.get("slices")).items()
+        }
+        scope, counts = raw.get("scope"), raw.get("counts")
+        return cls(
+            cursor=parse_date(raw.get("cursor")),
+            slices=slices,
+            scope=tuple(str(item) for item in scope) if isinstance(scope, list) else None,
+            counts=tuple(int(item) for item in counts if isinstance(item, int)) if isinstance(counts, list) else None,
+            run=_run(raw["run"]) if isinstance(raw.get("run"), Mapping) else None,
+            complete=raw.get(FULL_REFRESH_COMPLETE) is True,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """As it goes into a STATE message."""
+        state: dict[str, Any] = {"version": VERSION}
+        if self.cursor:
+            state["cursor"] = format_date(self.cursor)
+        if self.slices:
+            state["slices"] = {
+                key: {"cursor": format_date(date) if date else None} for key, date in self.slices.items()
+            }
+        if self.scope is not None:
+            state["scope"] = list(self.scope)
+        if self.counts is not None:
+            state["counts"] = list(self.counts)
+        if self.run:
+            state["run"] = self.run.dump()
+        if self.complete:
+            state[FULL_REFRESH_COMPLETE] = True
+        return state
+
+    def cursor_of(self, slice_id: str) -> datetime | None:
+        """How far ``slice_id`` has been read; None: not at all."""
+        return self.slices.get(slice_id, self.cursor)
+
+    def covers(self, audience: str | None) -> bool:
+        """Whether ``cursor`` holds for what belongs to ``audience``: not if it was out of scope until now."""
+        return self.scope is None or audience is None or audience in self.scope
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _run(raw: Mapping[str, Any]) -> Run:
+    after = raw.get("after")
+    return Run(
+        until=parse_date(raw.get("until")),
+        full_refresh=raw.get("full_refresh") is True,
+        after=tuple(str(part) for part in after) if isinstance(after, list) else (),
+        slices={
+            str(key): dict(value) for key, value in _mapping(raw.get("slices")).items() if isinstance(value, Mapping)
+        },
+    )

@@ -1,0 +1,175 @@
+"""One sync: every selected stream at once, over one set of connections, into one ordered flow of events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mailchimp_api.client import MailchimpClient
+from mailchimp_api.errors import ConfigError
+from source_mailchimp.config import Config
+from source_mailchimp.reader.account import Account, Parents
+from source_mailchimp.reader.contacts import ContactReader, PerContactReader
+from source_mailchimp.reader.fetch import Fetcher
+from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
+from source_mailchimp.reader.sliced import SlicedReader
+from source_mailchimp.reader.state import StreamState
+from source_mailchimp.stream import Reading, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+_EVENTS_WAITING = 8
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A stream somebody wants. ``full_refresh``: all of it, or what is new since ``state``."""
+
+    stream: Stream
+    state: StreamState
+    full_refresh: bool
+
+
+class Sync:
+    """Reads ``selected`` streams. ``all_streams``: the table, by name."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: MailchimpClient,
+        selected: list[Selected],
+        all_streams: Mapping[str, Stream],
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._selected = selected
+        self._all = all_streams
+        self._loop = asyncio.new_event_loop()
+        self._queue: asyncio.Queue[Event] | None = None
+        self._stopped = False
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens, in order, until every stream has ended.
+
+        Raises ConfigError where nothing can be read at all. Closing the iterator, or ``stop``, ends
+        the sync at once: what is under way is dropped, and what has been yielded stands.
+        """
+        main = self._loop.create_task(self._run())
+        try:
+            self._loop.run_until_complete(asyncio.sleep(0))
+            while not self._stopped:
+                event = self._loop.run_until_complete(self._next(main))
+                if event is None:
+                    break
+                yield event
+            if not self._stopped:
+                self._loop.run_until_complete(main)
+        finally:
+            main.cancel()
+            self._loop.run_until_complete(asyncio.gather(main, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def stop(self) -> None:
+        """End the sync soon; may be called from a signal handler or another thread."""
+        self._stopped = True
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: None)
+
+    async def _next(self, main: asyncio.Task[None]) -> Event | None:
+        """The next event; None when there will be none any more, or the sync was stopped."""
+        if self._queue is None:
+            raise RuntimeError("the sync has not begun")
+        getting = asyncio.ensure_future(self._queue.get())
+        while not self._stopped:
+            await asyncio.wait({getting, main}, return_when=asyncio.FIRST_COMPLETED, timeout=0.5)
+            if getting.done():
+                return getting.result()
+            if main.done():
+                break
+        getting.cancel()
+        return None
+
+    async def _run(self) -> None:
+        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=_EVENTS_WAITING)
+        self._queue = queue
+        fetcher = Fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
+        try:
+            # Proves that there is anything to read with, and tells Mailchimp's clock.
+            await fetcher.object("ping", {})
+            await self._read_all(self._account(fetcher), queue)
+        finally:
+            fetcher.close()
+
+    def _account(self, fetcher: Fetcher) -> Account:
+        needed: dict[str, list[Stream]] = {}
+        for item in self._selected:
+            child = item.stream
+            for parent in child.ancestors:
+                if parent.reading is not Reading.WINDOW:  # contacts are walked, not remembered
+                    needed.setdefault(parent.name, []).append(child)
+                child = parent
+            if item.stream.follows_reports:
+                needed.setdefault("reports", [])
+        account = Account(
+            self._config,
+            fetcher,
+            budget=asyncio.Semaphore(2 * fetcher.workers),
+            parents={name: Parents(self._all[name], children) for name, children in needed.items()},
+            states={item.stream: (item.state, item.full_refresh) for item in self._selected},
+        )
+        account.until = account.settled()
+        return account
+
+    async def _read_all(self, account: Account, queue: asyncio.Queue[Event]) -> None:
+        selected = {item.stream.name for item in self._selected}
+        tasks = [
+            asyncio.ensure_future(reading)
+            for reading in (
+                *(self._read_stream(account, item, queue) for item in self._selected),
+                *(
+                    self._read_parent(account, parents)
+                    for name, parents in account.parents.items()
+                    if name not in selected
+                ),
+            )
+        ]
+        try:
+            for done in asyncio.as_completed(tasks):
+                await done
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read_stream(self, account: Account, item: Selected, queue: asyncio.Queue[Event]) -> None:
+        out = StreamOutput(item.stream, queue)
+        await queue.put(Started(item.stream))
+        error = await self._settle(account, item.stream.name, self._reading(account, item, out))
+        await queue.put(Ended(item.stream, error))
+
+    async def _read_parent(self, account: Account, parents: Parents) -> None:
+        reader = SlicedReader(account, parents.stream, None, StreamState(), full_refresh=True)
+        await self._settle(account, parents.stream.name, reader.read())
+
+    async def _settle(self, account: Account, name: str, reading: Coroutine[Any, Any, None]) -> Exception | None:
+        """Run ``reading``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
+        error: Exception | None = None
+        try:
+            await reading
+        except ConfigError:
+            raise
+        except Exception as caught:  # noqa: BLE001 - whatever went wrong in one stream, the others are read
+            error = caught
+        parents = account.parents.get(name)
+        if parents:
+            parents.finish(error)
+        return error
+
+    def _reading(self, account: Account, item: Selected, out: StreamOutput) -> Coroutine[Any, Any, None]:
+        stream = item.stream
+        kind = {Reading.WINDOW: ContactReader, Reading.PER_CONTACT: PerContactReader}.get(stream.reading, SlicedReader)
+        return kind(account, stream, out, item.state, full_refresh=item.full_refresh).read()

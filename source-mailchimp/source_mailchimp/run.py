@@ -1,0 +1,49 @@
+"""The command line: ``source-mailchimp spec | check | discover | read``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
+from airbyte_cdk.logger import PRINT_BUFFER
+
+from mailchimp_api.masking import mask_logging
+from source_mailchimp.source import SourceMailchimp
+
+_SIGTERM_EXIT = 128 + signal.SIGTERM
+_GRACE_SECONDS = 5.0
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one command of the connector with ``args`` (default: those of the process); exits non-zero on failure."""
+    # Records are many and short-lived, and hold no cycles: collecting seldom saves a quarter of the CPU.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    source = SourceMailchimp()
+    terminated = threading.Event()
+
+    def on_sigterm(_signal: int, _frame: FrameType | None) -> None:
+        terminated.set()
+        source.stop()
+        # A reader of our output that stands still must not keep us.
+        timer = threading.Timer(_GRACE_SECONDS, os._exit, (_SIGTERM_EXIT,))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    mask_logging()
+    arguments = sys.argv[1:] if args is None else args
+    AirbyteEntrypoint.parse_args(arguments)
+    try:
+        launch(source, arguments)
+    finally:
+        if terminated.is_set():
+            # Requests under way would be waited for: leave them.
+            PRINT_BUFFER.flush()
+            sys.stdout.flush()
+            os._exit(_SIGTERM_EXIT)
