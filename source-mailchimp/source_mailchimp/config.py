@@ -42,8 +42,7 @@ class Config(BaseModel):
             ge=2,
             le=10,
             title="Number of concurrent requests",
-            description="How many requests may be under way at once. Mailchimp allows ten for all programs that use"
-            " 
+            description="How many requests may be under way at once. Mailchimp allows ten for all programs that use "
             "your account: choose fewer if others need it at the same time.",
             json_schema_extra={"order": 2},
         ),
@@ -71,7 +70,7 @@ class Config(BaseModel):
             ge=0,
             le=365,
             title="Activity look-back (days)",
-            description="For so many days after it was sent, a campaign is asked for bounces and sends with every sync. "
+            description="For so many days after it was sent, every sync asks a campaign for bounces and sends. "
             "Later only opens and clicks make the connector look at it again.",
             json_schema_extra={"order": 5},
         ),

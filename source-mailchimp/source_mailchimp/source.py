@@ -121,7 +121,8 @@ class SourceMailchimp(Source):
 
 def connection_specification() -> dict[str, Any]:
     """The JSON schema of the options as Airbyte's interface wants it: no references, no nulls in unions."""
-    schema = resolve_refs(Config.model_json_schema())
+    schema = Config.model_json_schema(ref_template="#/definitions/{model}")
+    schema = resolve_refs({**schema, "definitions": schema.pop("$defs")})
     properties = {name: _plain(field) for name, field in schema["properties"].items()}
     credentials = properties["credentials"]
     credentials.pop("discriminator", None)

@@ -67,7 +67,7 @@ class Account:
 
     ``budget`` bounds the pages in memory over all streams. ``parents``: by name, those that selected streams look
     under. ``states``: of the selected streams, with whether each is refreshed in full. ``until``: what is newer than
-    this belongs to the next sync; it lies before the first listing was read, so no listing can have missed what is older.
+    this belongs to the next sync; it lies before the first listing was read, so no listing missed what is older.
     """
 
     config: Config
