@@ -1,0 +1,91 @@
+"""What must be known about the audience before anything is written: its fields, groups and opt-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from destination_mailchimp.calls import Calls
+from mailchimp_api.account import audience_of
+from mailchimp_api.errors import PermissionDenied, ResourceRefused
+
+
+@dataclass(frozen=True)
+class MergeField:
+    """A field of the audience: its tag (FNAME), its name, its type, and the choices of a radio or dropdown."""
+
+    tag: str
+    name: str
+    type: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    date_format: str = ""
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> MergeField:
+        """Read a row of ``merge-fields``."""
+        options = row.get("options") or {}
+        return cls(
+            tag=str(row["tag"]),
+            name=str(row.get("name") or row["tag"]),
+            type=str(row.get("type") or "text"),
+            required=bool(row.get("required")),
+            choices=tuple(str(choice) for choice in options.get("choices") or ()),
+            date_format=str(options.get("date_format") or ""),
+        )
+
+
+@dataclass(frozen=True)
+class Interest:
+    """One group that a contact may be in, and the category it stands under."""
+
+    id: str
+    name: str
+    category: str
+
+
+@dataclass
+class Audience:
+    """An audience as far as writing to it needs."""
+
+    id: str
+    name: str
+    double_optin: bool = False
+    marketing_permissions: bool = False
+    merge_fields: list[MergeField] = field(default_factory=list)
+    interests: list[Interest] = field(default_factory=list)
+
+
+def read_audience(calls: Calls, list_id: str) -> Audience:
+    """Read the audience, its merge fields and interests. Raises AudienceNotFound, PermissionDenied."""
+    row = audience_of(calls.client, list_id, field="list_id")
+    try:
+        fields = [
+            MergeField.from_row(item)
+            for item in calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"})
+        ]
+        interests = [
+            Interest(str(item["id"]), str(item.get("name") or ""), str(category.get("title") or ""))
+            for category in calls.pages(
+                "interest-categories", "categories", {"exclude_fields": "categories._links,_links"}
+            )
+            for item in calls.pages(
+                f"interest-categories/{category['id']}/interests",
+                "interests",
+                {"exclude_fields": "interests._links,_links"},
+            )
+        ]
+    except ResourceRefused as error:
+        raise PermissionDenied(
+            f"The key's user may not read the fields of the audience {list_id} ({error.problem}).",
+            field="credentials",
+            request_id=error.request_id,
+        ) from None
+    return Audience(
+        id=list_id,
+        name=str(row.get("name") or ""),
+        double_optin=bool(row.get("double_optin")),
+        marketing_permissions=bool(row.get("marketing_permissions")),
+        merge_fields=fields,
+        interests=interests,
+    )

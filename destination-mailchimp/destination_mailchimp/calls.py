@@ -1,0 +1,120 @@
+"""Calls to one audience: retried where that is safe, ended at once when the sync is ending."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from destination_mailchimp.failures import Stopped
+from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
+from mailchimp_api.errors import AnswerTimeout, RateLimited, TransientError
+from mailchimp_api.masking import mask
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+ONE_ATTEMPT = RetryPolicy(attempts=1)
+_TIMEOUTS_BEFORE_SMALLER = 2
+
+
+class TooMuchAtOnce(Exception):
+    """The call took too long repeatedly: ask for less at a time."""
+
+
+@dataclass
+class Answered:
+    """The decoded answer, and whether an earlier attempt may have taken effect unseen (``since`` when)."""
+
+    body: Any
+    replayed: bool = False
+    since: datetime | None = None
+
+
+class Calls:
+    """Makes the destination's calls. ``client`` must not retry by itself (``ONE_ATTEMPT``).
+
+    Whoever writes must know if an earlier attempt may have taken effect, and a wait must end when the sync does;
+    both are why the retries are here.
+    """
+
+    def __init__(
+        self, client: MailchimpClient, list_id: str, *, workers: int, retry: RetryPolicy | None = None
+    ) -> None:
+        self.client = client
+        self.root = f"lists/{list_id}"
+        self.workers = workers
+        self.stopping = threading.Event()
+        self.retry = retry or RetryPolicy()
+
+    def get(self, path: str, params: Params | None = None, *, items: str | None = None) -> Any:
+        """GET below the audience."""
+        return self.send("GET", path, params, items=items).body
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        *,
+        json: Any = None,
+        items: str | None = None,
+        may_shrink: bool = False,
+    ) -> Answered:
+        """One call, repeated while its errors are transient. ``path`` is relative to the audience.
+
+        Raises Stopped, TransientError when the attempts are used up, TooMuchAtOnce with ``may_shrink``,
+        and whatever Mailchimp's refusals are in ``mailchimp_api.errors``.
+        """
+        since = self.client.server_time()
+        began = time.monotonic()
+        replayed = False
+        timeouts = 0
+        attempt = 0
+        while True:
+            if self.stopping.is_set():
+                raise Stopped
+            attempt += 1
+            try:
+                whole = f"{self.root}/{path}" if path else self.root
+                body = self.client.request(method, whole, params, json=json, items=items)
+            except TransientError as error:
+                # A throttled call has not been carried out; any other may have been.
+                replayed = replayed or not isinstance(error, RateLimited)
+                timeouts += isinstance(error, AnswerTimeout)
+                if may_shrink and (timeouts >= _TIMEOUTS_BEFORE_SMALLER or error.status == 413):  # noqa: PLR2004
+                    raise TooMuchAtOnce from error
+                if attempt >= self.retry.attempts or time.monotonic() - began > self.retry.seconds:
+                    raise
+                self._wait(error, attempt)
+            else:
+                return Answered(body, replayed, since)
+
+    def pages(self, path: str, items: str, params: dict[str, Any], *, size: int = 1000) -> Iterator[dict[str, Any]]:
+        """All rows of a collection, page after page."""
+        offset = 0
+        while True:
+            page = self.get(path, {**params, "count": size, "offset": offset}, items=items)
+            yield from page[items]
+            offset += len(page[items])
+            if not page[items] or offset >= int(page.get("total_items") or 0):
+                return
+
+    @contextmanager
+    def pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for look-ups that one job makes side by side; the client's limiter still counts them all."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="lookup") as pool:
+            yield pool
+
+    def _wait(self, error: TransientError, attempt: int) -> None:
+        longest = min(self.retry.longest_wait, self.retry.first_wait * 2 ** (attempt - 1))
+        wait = max(random.uniform(0, longest), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
+        logger.info("%s; attempt %d, again in %.1f s", mask(error.message), attempt, wait)
+        if self.stopping.wait(wait):
+            raise Stopped

@@ -1,0 +1,148 @@
+"""The check and discover commands. Neither writes anything."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from destination_mailchimp.audience import Audience, MergeField, read_audience
+from destination_mailchimp.calls import Calls
+from destination_mailchimp.config import Config
+from destination_mailchimp.mapping.columns import Columns
+from destination_mailchimp.mapping.record import STATUSES
+from destination_mailchimp.rejects import Rejects
+from destination_mailchimp.tags import TagBook
+from destination_mailchimp.write import open_calls
+from mailchimp_api.account import account_of
+from mailchimp_api.client import MailchimpClient, RetryPolicy
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+Json = dict[str, Any]
+
+_FEW_ATTEMPTS = RetryPolicy(attempts=4, seconds=60)
+_TYPES = {"number": "number"}
+_FORMATS = {"date": "date", "url": "uri", "imageurl": "uri"}
+
+
+def check(config: Config) -> list[str]:
+    """Prove key, host, audience and permission; returns warnings. Raises what ``mailchimp_api.errors`` draws."""
+    calls = open_calls(config)
+    calls.retry = _FEW_ATTEMPTS
+    client: MailchimpClient = calls.client
+    account_of(client)
+    audience = read_audience(calls, config.list_id)
+    Columns(config, audience)
+    warnings = _required(config, audience)
+    if audience.double_optin:
+        if config.status_for_new is None:
+            warnings.append(
+                "The audience uses double opt-in: new contacts become pending and get an e-mail to confirm. "
+                "Set status_for_new if they have confirmed already."
+            )
+        elif config.status_for_new == "subscribed":
+            warnings.append(
+                "The audience uses double opt-in, but status_for_new is subscribed: "
+                "new contacts are subscribed without being asked."
+            )
+    missing = TagBook(calls).missing(config.tag_names) if config.tag_names else []
+    if missing:
+        warnings.append(f"The audience does not have these tags yet; the first sync makes them: {', '.join(missing)}.")
+    if config.rejects_file and "://" in config.rejects_file:
+        Rejects.check(config.rejects_file)
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return warnings
+
+
+def _required(config: Config, audience: Audience) -> list[str]:
+    explicit = {entry.field.strip().casefold() for entry in config.field_mapping}
+    unmapped = [
+        field.tag
+        for field in audience.merge_fields
+        if field.required and not {field.tag.casefold(), field.name.casefold()} & explicit
+    ]
+    if not unmapped or config.accept_missing_required:
+        return []
+    text = (
+        f"The audience requires {', '.join(unmapped)}, and field_mapping names no column for "
+        f"{'it' if len(unmapped) == 1 else 'them'}. Unless a column matches by name, new contacts are rejected; "
+        "accept_missing_required takes them all the same."
+    )
+    return [text]
+
+
+def contact_schema(calls: Calls, config: Config) -> Json:
+    """The JSON schema of a contact of the audience, made of its own fields and groups."""
+    audience = read_audience(calls, config.list_id)
+    properties: Json = {
+        "email_address": {"type": "string", "format": "email", "title": "E-mail address"},
+        "status": {
+            "type": ["null", "string"],
+            "enum": [None, *sorted(STATUSES)],
+            "description": "Counts only if status_field names it.",
+        },
+        "language": {"type": ["null", "string"]},
+        "vip": {"type": ["null", "boolean"]},
+        "email_type": {"type": ["null", "string"], "enum": [None, "html", "text"]},
+        "ip_signup": {"type": ["null", "string"]},
+        "ip_opt": {"type": ["null", "string"]},
+        "timestamp_signup": {"type": ["null", "string"], "format": "date-time"},
+        "timestamp_opt": {"type": ["null", "string"], "format": "date-time"},
+        "location": {
+            "type": ["null", "object"],
+            "properties": {"latitude": {"type": "number"}, "longitude": {"type": "number"}},
+        },
+        "tags": {"type": ["null", "array"], "items": {"type": "string"}},
+        "interests": {
+            "type": ["null", "object"],
+            "description": "Groups by name or id, each true or false.",
+            "properties": {
+                interest.id: {"type": "boolean", "title": f"{interest.category}: {interest.name}"}
+                for interest in audience.interests
+            },
+        },
+    }
+    if audience.marketing_permissions:
+        properties["marketing_permissions"] = {
+            "type": ["null", "array"],
+            "items": {
+                "type": "object",
+                "properties": {"marketing_permission_id": {"type": "string"}, "enabled": {"type": "boolean"}},
+            },
+        }
+    properties |= {field.tag: _property(field) for field in audience.merge_fields}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "title": audience.name or audience.id,
+        "required": ["email_address"],
+        "properties": properties,
+        "additionalProperties": True,
+    }
+
+
+def destination_catalog(config: Config) -> Json:
+    """The answer to ``discover`` as a message: one object, contacts, matched by their address."""
+    operation = {
+        "object_name": "contacts",
+        "sync_mode": "append_dedup",
+        "json_schema": contact_schema(open_calls(config), config),
+        "matching_keys": [["email_address"]],
+    }
+    return {"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": [operation]}}
+
+
+def _property(field: MergeField) -> Json:
+    made: Json = {"type": ["null", _TYPES.get(field.type, "string")], "title": field.name}
+    if field.type == "address":
+        parts = ("addr1", "addr2", "city", "state", "zip", "country")
+        made["type"] = ["null", "object"]
+        made["properties"] = {part: {"type": ["null", "string"]} for part in parts}
+    if field.type in _FORMATS:
+        made["format"] = _FORMATS[field.type]
+    if field.type == "birthday":
+        made["pattern"] = r"^\d\d/\d\d$"
+    if field.choices:
+        made["enum"] = [None, *field.choices]
+    return made

@@ -1,0 +1,276 @@
+"""The configuration: one model is the source of the spec, the validation and the table in the documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from destination_mailchimp.failures import SyncFailure
+from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
+from mailchimp_api.masking import mask
+
+NewStatus = Literal["subscribed", "pending", "unsubscribed", "transactional"]
+
+
+class ApiKey(ApiKeyCredentials):
+    """An API key of the Mailchimp account."""
+
+    model_config = ConfigDict(title="API Key", hide_input_in_errors=True)
+
+    apikey: Annotated[
+        str,
+        Field(
+            title="Account level API Key",
+            description="Mailchimp API key, such as 0123…-us10. "
+            "You find or make one in Mailchimp under Account & billing → Extras → API keys.",
+            json_schema_extra={"airbyte_secret": True},
+        ),
+    ]
+
+
+class FieldMapping(BaseModel):
+    """One column and where its values go."""
+
+    model_config = ConfigDict(title="Field mapping", hide_input_in_errors=True)
+
+    column: Annotated[str, Field(title="Column", description="The name of the column in your data.", min_length=1)]
+    field: Annotated[
+        str,
+        Field(
+            title="Mailchimp field",
+            description="The merge tag (FNAME) or name of the audience's field, or one of: language, vip, location, "
+            "email_type, ip_signup, ip_opt, timestamp_signup, timestamp_opt, interests, tags, marketing_permissions. "
+            "An empty text keeps the column out.",
+        ),
+    ]
+
+
+def _option(title: str, description: str, **more: Any) -> Any:
+    hidden = more.pop("hidden", False)
+    extra: dict[str, Any] = {"airbyte_hidden": True} if hidden else {}
+    return Field(title=title, description=description, json_schema_extra=extra, **more)
+
+
+class Config(BaseModel):
+    """What a user sets. Unknown keys are ignored, so that a newer configuration works with an older image."""
+
+    model_config = ConfigDict(title="Mailchimp Destination Spec", hide_input_in_errors=True, extra="ignore")
+
+    credentials: Annotated[
+        ApiKey | OAuthCredentials,
+        Field(
+            title="Authentication",
+            description="How to get into the Mailchimp account.",
+            discriminator="auth_type",
+        ),
+    ]
+    list_id: Annotated[
+        str,
+        _option(
+            "List ID",
+            "The id of the audience (list) that the contacts go into, a short code such as a1b2c3d4e5. "
+            "Mailchimp shows it under Audience → Settings → Audience name and defaults.",
+        ),
+    ]
+    tags: Annotated[
+        str,
+        _option(
+            "Tags",
+            "Tags that every synced contact gets, separated by commas. Missing ones are made; "
+            "tags that a contact has already stay.",
+        ),
+    ] = ""
+    email_field: Annotated[
+        str | None,
+        _option(
+            "Email column",
+            "The column that holds the e-mail address. Left empty, a column such as email_address, email or "
+            "Email is found by its name.",
+        ),
+    ] = None
+    field_mapping: Annotated[
+        list[FieldMapping],
+        _option(
+            "Field mapping",
+            "Which column goes into which field of the audience. Columns that are not listed are matched by "
+            "name: first_name finds FNAME, phone finds PHONE, and any column finds the field of the same name.",
+        ),
+    ] = Field(default_factory=list)
+    create_missing_merge_fields: Annotated[
+        bool,
+        _option("Create missing fields", "Make a field in the audience for every column that matches none."),
+    ] = False
+    nested_as_json: Annotated[
+        bool,
+        _option(
+            "Nested values as JSON", "Write objects and arrays into text fields as JSON instead of reporting them."
+        ),
+    ] = False
+    accept_missing_required: Annotated[
+        bool,
+        _option(
+            "Accept contacts without required fields",
+            "Add new contacts even if they lack a field that the audience requires. Off, they are rejected. "
+            "Contacts that exist already are updated either way.",
+        ),
+    ] = False
+    tags_field: Annotated[
+        str,
+        _option("Tags column", "The column that holds a contact's own tags: an array, or text separated by commas."),
+    ] = "tags"
+    replace_tags: Annotated[
+        bool,
+        _option(
+            "Replace tags",
+            "Take away the tags that a contact has in Mailchimp but not in its record. Off, tags are only added.",
+        ),
+    ] = False
+    status_for_new: Annotated[
+        NewStatus | None,
+        _option(
+            "Status of new contacts",
+            "What contacts become that are not in the audience yet. Left empty: subscribed, or pending (they get "
+            "an e-mail to confirm) if the audience uses double opt-in.",
+        ),
+    ] = None
+    status_field: Annotated[
+        str | None,
+        _option(
+            "Status column",
+            "The column that holds the subscription status (subscribed, unsubscribed, pending, cleaned or "
+            "transactional). It sets the status of new contacts; of existing ones only with the next option.",
+        ),
+    ] = None
+    update_status: Annotated[
+        bool,
+        _option("Update the status", "Also set the status of contacts that exist, to what the status column holds."),
+    ] = False
+    allow_resubscribe: Annotated[
+        bool,
+        _option(
+            "Allow resubscribing",
+            "Let the status column subscribe people again who have unsubscribed or whose address was cleaned. "
+            "Only switch this on if they have asked for it: without their consent it is against the law in many "
+            "countries, and against Mailchimp's terms.",
+        ),
+    ] = False
+    archived_contacts: Annotated[
+        Literal["leave", "revive", "reject"],
+        _option(
+            "Archived contacts",
+            "What happens to records whose contact is archived: leave it archived, revive it (with the status of "
+            "new contacts), or reject the record.",
+        ),
+    ] = "leave"
+    deletes: Annotated[
+        Literal["ignore", "unsubscribe", "archive"],
+        _option(
+            "Deleted records",
+            "What happens to the contact of a record that was deleted at its origin: nothing, it is unsubscribed, "
+            "or it is archived.",
+        ),
+    ] = "ignore"
+    deleted_field: Annotated[
+        str | None,
+        _option(
+            "Deleted column",
+            "A column that marks deleted records by holding true, 1, yes or a date, beside _ab_cdc_deleted_at, "
+            "which is always understood.",
+        ),
+    ] = None
+    update_only: Annotated[
+        bool,
+        _option("Update only", "Never add a contact; records without a contact in the audience are skipped."),
+    ] = False
+    max_new_contacts: Annotated[
+        int | None,
+        _option(
+            "Most new contacts",
+            "Stop the sync before it adds more contacts than this, so that a mistake can't flood your plan's limit.",
+            ge=0,
+        ),
+    ] = None
+    rejects_file: Annotated[
+        str | None,
+        _option(
+            "Rejects file",
+            "Where to write rejected records, one JSON line each with the reason: a path, or a bucket URL such as "
+            "s3://bucket/rejects.jsonl. It holds personal data. Left empty, rejects are logged with masked addresses.",
+        ),
+    ] = None
+    max_rejected_percent: Annotated[
+        float,
+        _option(
+            "Most rejected records",
+            "Let the sync fail if more than this percentage of the records is rejected.",
+            ge=0,
+            le=100,
+        ),
+    ] = 100.0
+    num_workers: Annotated[
+        int,
+        _option(
+            "Calls at once",
+            "How many calls are made at the same time. Mailchimp admits ten per user, all programs together.",
+            ge=1,
+            le=10,
+            hidden=True,
+        ),
+    ] = 10
+    data_center: Annotated[str | None, _option("Data center", "The account's data center.", hidden=True)] = None
+    api_url: Annotated[
+        str | None,
+        _option("API address", "Another address of the API, for tests: https, or http on this machine.", hidden=True),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_key(cls, values: Any) -> Any:
+        """Also take a key at the top level, as the oldest configurations of the source have it."""
+        if isinstance(values, dict) and "credentials" not in values and "apikey" in values:
+            return {**values, "credentials": {"auth_type": "apikey", "apikey": values["apikey"]}}
+        return values
+
+    @field_validator("email_field", "status_field", "deleted_field", "rejects_file", "api_url", "data_center")
+    @classmethod
+    def _empty_is_unset(cls, value: str | None) -> str | None:
+        """Airbyte's form sends an empty text for an option that was cleared."""
+        return value.strip() or None if value else None
+
+    @field_validator("list_id")
+    @classmethod
+    def _no_blanks(cls, value: str) -> str:
+        return value.strip()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Config:
+        if self.update_status and not self.status_field:
+            raise ValueError("update_status needs status_field: name the column that holds the status.")
+        if self.allow_resubscribe and not self.update_status:
+            raise ValueError("allow_resubscribe does nothing without update_status: switch that on too, or this off.")
+        return self
+
+    @property
+    def tag_names(self) -> list[str]:
+        """The configured tags, each once, compared without case."""
+        names = [name.strip() for name in self.tags.split(",") if name.strip()]
+        return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
+
+    @property
+    def access(self) -> Credentials:
+        """The credentials as ``mailchimp_api`` takes them."""
+        return self.credentials
+
+
+def read_config(values: Any) -> Config:
+    """Validate a decoded configuration. Raises SyncFailure; its message names the options, never their values."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: "
+            + fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        )
+        raise SyncFailure(f"The configuration is not valid. {mask(faults)}") from None

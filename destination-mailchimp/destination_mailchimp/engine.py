@@ -1,0 +1,318 @@
+"""The write command: from lines of input to contacts in Mailchimp, with every record accounted for."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from destination_mailchimp.buffer import Buffer
+from destination_mailchimp.contact import Contact
+from destination_mailchimp.failures import RecordRejected, Stopped, SyncFailure
+from destination_mailchimp.intake import Intake
+from destination_mailchimp.jobs import Result, Step
+from destination_mailchimp.ledger import release, settle
+from destination_mailchimp.rejects import Rejects
+from destination_mailchimp.singles import Singles
+from destination_mailchimp.states import States
+from destination_mailchimp.stdin import Reader
+from destination_mailchimp.tags import TagBuffer, Tagger
+from destination_mailchimp.workers import Job, Workers
+from destination_mailchimp.writer import BATCH, Writer
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+TRICKLE_SECONDS = 30.0
+_SINGLES_A_JOB = 10
+_QUEUED_AHEAD = 2
+_TAGS_WAITING_AT_MOST = 50 * BATCH
+_GRACE_SECONDS = 3.0
+
+
+class Engine:
+    """Runs one sync. The main thread reads, maps and keeps the books; workers make the calls."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        buffer: Buffer,
+        states: States,
+        rejects: Rejects,
+        writer: Writer,
+        singles: Singles,
+        tagger: Tagger,
+        tags: list[str],
+        replace_tags: bool,
+        workers: int,
+        stop_calls: Callable[[], None],
+    ) -> None:
+        self._intake = intake
+        self._buffer = buffer
+        self._states = states
+        self._rejects = rejects
+        self._writer = writer
+        self._singles = singles
+        self._tagger = tagger
+        self._tags = tags
+        self._replace_tags = replace_tags
+        self._stop_calls = stop_calls
+        self._events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._workers = Workers(workers, lambda job: self._events.put(("done", job)))
+        self._input: deque[tuple[str, Any]] = deque()
+        self._tag_buffer = TagBuffer()
+        self._on_the_way: dict[int, Contact] = {}
+        self._ended = False
+        self._stopped = False
+        self.failure: BaseException | None = None
+
+    def stop(self, *_: object) -> None:
+        """Asked to end, maybe by a signal: only what may be done in a signal handler is done here."""
+        self._stopped = True
+        self._events.put(("stop", None))
+
+    def run(self, reader_of: Callable[[Callable[[tuple[str, Any]], None]], Reader]) -> None:
+        """Write everything that ``reader_of``'s reader hands over; ``failure`` tells afterwards what went wrong."""
+        reader = reader_of(self._events.put)
+        reader.start()
+        try:
+            while not self._finished():
+                self._step(reader)
+        except Exception as error:  # noqa: BLE001 - kept, so that what is durable is still acknowledged
+            self._fail(error)
+        if self.failure is not None:
+            self._wind_down()
+        self._states.release()
+
+    def _step(self, reader: Reader) -> None:
+        """Deal with one chunk of input or one event, whichever may go on."""
+        if self._stopped:
+            raise Stopped
+        if self._input and self._room():
+            kind, content = self._input.popleft()
+            if kind == "lines":
+                for line in content:
+                    self._take(line)
+            elif kind == "tail":
+                self._tail(content)
+            else:
+                self._ended = True
+                if content is not None:
+                    raise content
+            if kind != "end":
+                reader.done_with()
+            self._drain_events()
+            self._flush_if_due()
+            self._states.release()
+            return
+        if self._ended and not self._input:
+            self._flush(everything=True)
+        self._wait()
+
+    def _finished(self) -> bool:
+        return (
+            self._ended
+            and not self._input
+            and not self._workers.outstanding
+            and not self._buffer.pending
+            and not self._buffer.held
+            and not self._tag_buffer.size
+        )
+
+    # -- input -------------------------------------------------------------------------------------------
+
+    def _take(self, line: bytes) -> None:
+        taken = self._intake.take(line)
+        if taken is None:
+            return
+        if not self._buffer.put(*taken):
+            contact = taken[0]
+            settle(contact, "deduplicated")
+            release(contact)
+        elif len(self._buffer.pending) >= BATCH:
+            self._dispatch(BATCH)
+            while not self._room():
+                self._wait()
+
+    def _tail(self, line: bytes) -> None:
+        """A last line without a line feed: a whole message is as good as any, half of one means the sender died."""
+        if self._intake.readable(line):
+            self._take(line)
+            return
+        self._ended = True
+        self._input.clear()
+        self._flush_all()
+        raise SyncFailure(
+            "The input ended in the middle of a line, so whatever sent it did not end properly. "
+            "Everything before it has been written; run the sync again.",
+            "transient_error",
+        )
+
+    def _flush_all(self) -> None:
+        while not self._finished():
+            self._flush(everything=True)
+            self._wait()
+
+    def _room(self) -> bool:
+        return self._workers.outstanding < self._workers.count + _QUEUED_AHEAD
+
+    # -- events ------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Wait for one event, but no longer than until something has waited long enough to be flushed."""
+        waiting = max(self._buffer.age(), self._tag_buffer.age())
+        timeout = max(0.05, TRICKLE_SECONDS - waiting) if waiting else None
+        try:
+            self._handle(self._events.get(timeout=timeout))
+        except Empty:
+            self._flush_if_due()
+        self._states.release()
+
+    def _drain_events(self) -> None:
+        while not self._events.empty():
+            self._handle(self._events.get())
+
+    def _handle(self, event: tuple[str, Any]) -> None:
+        kind, content = event
+        if kind == "done":
+            self._done(content)
+        elif kind == "stop":
+            raise Stopped
+        else:
+            self._input.append(event)
+
+    def _flush_if_due(self) -> None:
+        if max(self._buffer.age(), self._tag_buffer.age()) >= TRICKLE_SECONDS:
+            self._flush(everything=True)
+        elif self._tag_buffer.size >= _TAGS_WAITING_AT_MOST:
+            self._dispatch_tags(everything=True)
+
+    def _flush(self, *, everything: bool) -> None:
+        """Begin what waits: contacts first; tags too, once no contact is left that might fill their calls."""
+        while self._buffer.pending:
+            self._dispatch(BATCH)
+        if everything and (not self._workers.outstanding or not self._ended):
+            self._dispatch_tags(everything=True)
+
+    # -- jobs --------------------------------------------------------------------------------------------
+
+    def _dispatch(self, count: int) -> None:
+        contacts = self._buffer.take(count)
+        for contact in contacts:
+            contact.unsettled += 1
+            self._on_the_way[id(contact)] = contact
+        self._workers.give(Job(partial(self._writer.write, contacts), contacts))
+
+    def _dispatch_tags(self, *, everything: bool) -> None:
+        for name, remove, contacts in self._tag_buffer.take(everything=everything):
+            self._workers.give(Job(partial(self._tagger.tag, name, contacts, remove=remove), contacts))
+
+    def _dispatch_singles(self, later: list[tuple[Contact, Step]]) -> None:
+        for start in range(0, len(later), _SINGLES_A_JOB):
+            part = later[start : start + _SINGLES_A_JOB]
+            for contact, _ in part:
+                contact.unsettled += 1
+            self._workers.give(Job(partial(self._run_singles, part), [contact for contact, _ in part]))
+
+    def _run_singles(self, part: list[tuple[Contact, Step]], result: Result) -> None:
+        for contact, step in part:
+            self._singles.run(contact, step, result)
+
+    def _done(self, job: Job) -> None:
+        """Book what came of a job, and begin what follows from it."""
+        self._workers.returned()
+        self._book(job.result)
+        if job.result.error is not None:
+            raise job.result.error
+        for contact in job.contacts:
+            contact.unsettled -= 1
+            if not contact.unsettled:
+                self._durable(contact)
+        if self._tag_buffer.size >= BATCH:
+            self._dispatch_tags(everything=False)
+
+    def _book(self, result: Result) -> None:
+        for contact, fault in result.rejected:
+            self._reject(contact, fault)
+        for contact, reason in result.skipped:
+            settle(contact, "skipped", reason)
+        for contact, lost in result.lost_fields:
+            contact.ledger.fields_lost[lost] += 1
+        for contact, text in result.tags_failed:
+            contact.ledger.tags_failed += 1
+            contact.ledger.reasons[f"tag not set: {text}"] += 1
+        for contact, outcome in result.written:
+            if contact.outcome is None and outcome != "removed":
+                self._tag(contact, outcome)
+            settle(contact, outcome)
+        for contact, name in result.untag:
+            contact.unsettled += 1
+            self._tag_buffer.put(name, contact, remove=True)
+        self._dispatch_singles(result.later)
+
+    def _tag(self, contact: Contact, outcome: str) -> None:
+        names = {name.casefold(): name for name in (*self._tags, *(contact.tags or ()))}
+        for name in names.values():
+            contact.unsettled += 1
+            self._tag_buffer.put(name, contact)
+        if self._replace_tags and contact.tags is not None and outcome != "created":
+            self._dispatch_singles([(contact, Step.COMPARE_TAGS)])
+
+    def _reject(self, contact: Contact, fault: RecordRejected) -> None:
+        if contact.outcome is not None:
+            # It was written; only something beside it (permissions, a subscription) was refused.
+            contact.ledger.reasons[f"written but for: {fault.reason}"] += 1
+            return
+        self._rejects.add(
+            contact.ledger.label,
+            fault,
+            address=contact.address,
+            primary_key=contact.primary_key,
+            record=contact.record,
+        )
+        settle(contact, "rejected", fault.reason)
+
+    def _durable(self, contact: Contact) -> None:
+        release(contact)
+        self._on_the_way.pop(id(contact), None)
+        self._buffer.free(contact)
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first error: what comes after it are calls that were told to stop, or its consequences."""
+        if self.failure is None:
+            self.failure = Stopped() if self._stopped else error
+        self._stop_calls()
+
+    def _wind_down(self) -> None:
+        """Let calls in flight come back for a few seconds, then count what has not been written."""
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._workers.outstanding and (left := deadline - time.monotonic()) > 0:
+            if not self._came_back(left):
+                break
+        for contact in (*self._on_the_way.values(), *self._buffer.left()):
+            settle(contact, "not_written")
+
+    def _came_back(self, seconds: float) -> bool:
+        """Wait for one more event; False if none came."""
+        try:
+            kind, content = self._events.get(timeout=seconds)
+            if kind == "done":
+                self._done(content)
+        except Empty:
+            return False
+        except Exception as error:  # noqa: BLE001 - as good as always Stopped
+            self._fail(error)
+        return True
+
+
+def stop_on_signals(engine: Engine) -> None:
+    """Let SIGTERM and SIGINT end the sync in good order."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, engine.stop)

@@ -1,0 +1,65 @@
+"""The ways a sync, or a part of it, ends early: drawn as a tree by what is done about it.
+
+Exception
+├── SyncFailure           the sync ends with exit code 1 and this message; carries Airbyte's failure type
+├── Stopped               somebody asked the process to end (SIGTERM), or another failure is ending the sync
+└── RecordRejected        this record can't become a contact; the others can
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused, TransientError
+
+FailureType = Literal["config_error", "transient_error", "system_error"]
+
+
+class SyncFailure(Exception):
+    """Ends the sync. ``message`` is for a person: it names the remedy and holds no address and no secret."""
+
+    def __init__(self, message: str, failure_type: FailureType = "config_error") -> None:
+        super().__init__(message)
+        self.message = message
+        self.failure_type = failure_type
+
+
+class Stopped(Exception):
+    """No further call may be made: the sync is ending."""
+
+
+class RecordRejected(Exception):
+    """Why a record was refused: ``reason`` is a short fixed word, ``text`` a sentence, ``field`` where it lies."""
+
+    def __init__(self, reason: str, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.text = text
+        self.field = field
+
+
+def failure_of(error: BaseException) -> SyncFailure:
+    """Translate whatever ended the sync into the failure that a person reads."""
+    if isinstance(error, SyncFailure):
+        return error
+    if isinstance(error, ConfigError):
+        return SyncFailure(error.message)
+    if isinstance(error, ResourceRefused):
+        return SyncFailure(
+            f"The key's user may not do this in Mailchimp ({error.message}). "
+            "Use the key of a user with at least the Manager role."
+        )
+    if isinstance(error, ResourceGone):
+        return SyncFailure(f"The audience, or a part of it, has vanished while the sync ran ({error.message}).")
+    if isinstance(error, TransientError):
+        return SyncFailure(
+            f"Mailchimp could not be reached for too long, so the sync was ended ({error.message}). "
+            "What was written stays written; the next sync goes on from there.",
+            "transient_error",
+        )
+    if isinstance(error, MailchimpError):
+        return SyncFailure(error.message, "system_error")
+    return SyncFailure(
+        f"An error in the connector ended the sync ({type(error).__name__}). Please report it with the log.",
+        "system_error",
+    )

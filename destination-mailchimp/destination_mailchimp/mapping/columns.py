@@ -1,0 +1,194 @@
+"""Decides where each column of a stream goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from destination_mailchimp.audience import Audience, MergeField
+from destination_mailchimp.config import Config
+from destination_mailchimp.failures import SyncFailure
+from destination_mailchimp.mapping.addresses import plain
+from destination_mailchimp.mapping.attributes import ATTRIBUTES, Binding, Interests, as_object, put_tags
+from destination_mailchimp.mapping.draft import Draft
+from destination_mailchimp.mapping.values import BadValue, address_part, coercion
+
+_SYNONYMS = {
+    "FNAME": ("firstname", "first", "givenname", "forename"),
+    "LNAME": ("lastname", "last", "surname", "familyname"),
+    "PHONE": ("phone", "phonenumber", "telephone", "mobile", "mobilephone", "cellphone"),
+    "BIRTHDAY": ("birthday", "birthdate", "dateofbirth", "dob"),
+    "ADDRESS": ("address", "postaladdress", "mailingaddress"),
+}
+# Columns of Airbyte itself, and of its change data capture.
+_INTERNAL = ("_airbyte_", "_ab_")
+# What the source's contacts have beside what can be written: no field is ever made for these.
+MEMBER_COLUMNS = frozenset(
+    [
+        "id",
+        "email_address",
+        "unique_email_id",
+        "contact_id",
+        "full_name",
+        "web_id",
+        "email_type",
+        "status",
+        "unsubscribe_reason",
+        "consents_to_one_to_one_messaging",
+        "sms_phone_number",
+        "sms_subscription_status",
+        "sms_subscription_last_updated",
+        "merge_fields",
+        "interests",
+        "stats",
+        "ip_signup",
+        "timestamp_signup",
+        "ip_opt",
+        "timestamp_opt",
+        "member_rating",
+        "last_changed",
+        "language",
+        "vip",
+        "email_client",
+        "location",
+        "marketing_permissions",
+        "last_note",
+        "source",
+        "tags_count",
+        "tags",
+        "list_id",
+        "_links",
+    ]
+)
+
+Match = tuple[int, str, Binding]
+"""How good a match is (the less the better), what is matched, and how to put a value there."""
+
+
+class Columns:
+    """Matches columns to the audience's fields, explicitly or by name. One for all streams of a sync."""
+
+    def __init__(self, config: Config, audience: Audience) -> None:
+        """Raises SyncFailure if the configured mapping names a field that the audience lacks."""
+        self._config = config
+        self.fields = list(audience.merge_fields)
+        self.interests = Interests(audience.interests)
+        self._explicit: dict[str, Match | None] = {}
+        for entry in config.field_mapping:
+            target = entry.field.strip()
+            self._explicit[entry.column] = self._named(entry.column, target) if target else None
+
+    def match(self, column: str) -> Match | None:
+        """Where a column goes by mapping or name, and how sure that is; None for nowhere."""
+        if column in self._explicit:
+            return self._explicit[column]
+        if self.internal(column) or column in (self._config.status_field, self._config.deleted_field):
+            return None
+        name = plain(column)
+        best: Match | None = None
+        for field in self.fields:
+            rank = self._rank(column, name, field)
+            if rank and (best is None or rank < best[0]):
+                best = (rank, field.tag, self.into(field))
+        if best:
+            return best
+        if column == self._config.tags_field:
+            return 5, "tags", put_tags
+        if column == "merge_fields":
+            return 5, "merge_fields", self._merge_fields
+        if column == "interests":
+            return 5, "interests", self.interests.put
+        if column in ATTRIBUTES and column != "tags":
+            return 5, column, ATTRIBUTES[column]
+        return self._part_of_address(name)
+
+    def internal(self, column: str) -> bool:
+        """Whether a column is Airbyte's own."""
+        return column.startswith(_INTERNAL) and column not in self._explicit
+
+    def excluded(self, column: str) -> bool:
+        """Whether the mapping keeps a column out."""
+        return column in self._explicit and self._explicit[column] is None
+
+    def into(self, field: MergeField) -> Binding:
+        """How to put a value into a merge field."""
+        tag, coerce = field.tag, coercion(field, nested_as_json=self._config.nested_as_json)
+
+        def put(draft: Draft, value: Any) -> None:
+            draft.merge[tag] = coerce(value)
+
+        return put
+
+    def by_tag(self, tag: str) -> MergeField | None:
+        """The merge field with a tag, without regard to case."""
+        return next((field for field in self.fields if field.tag.casefold() == tag.casefold()), None)
+
+    def _named(self, column: str, target: str) -> Match:
+        field = self.by_tag(target) or next((f for f in self.fields if plain(f.name) == plain(target)), None)
+        if field:
+            return 0, field.tag, self.into(field)
+        name = target.casefold()
+        if name == "interests":
+            return 0, "interests", self.interests.put
+        if name in ATTRIBUTES:
+            return 0, name, ATTRIBUTES[name]
+        try:
+            return 0, f"interest {target}", self.interests.flag(target)
+        except BadValue:
+            known = ", ".join(field.tag for field in self.fields)
+            raise SyncFailure(
+                f"field_mapping sends the column {column!r} to {target!r}, which the audience does not have. "
+                f"Its fields are: {known}."
+            ) from None
+
+    @staticmethod
+    def _rank(column: str, name: str, field: MergeField) -> int:
+        if column == field.tag:
+            return 1
+        if not name:
+            return 0
+        if name == plain(field.tag):
+            return 2
+        if name == plain(field.name):
+            return 3
+        return 4 if name in _SYNONYMS.get(field.tag, ()) else 0
+
+    def _part_of_address(self, name: str) -> Match | None:
+        """``address_city``, or just ``city`` for the audience's first address field."""
+        fields = [field for field in self.fields if field.type == "address"]
+        for field in fields:
+            for prefix in {plain(field.tag), plain(field.name)}:
+                if name.startswith(prefix) and (part := address_part(name.removeprefix(prefix))):
+                    return 6, f"{field.tag}.{part}", _part(field.tag, part)
+        if fields and (part := address_part(name)):
+            return 7, f"{fields[0].tag}.{part}", _part(fields[0].tag, part)
+        return None
+
+    def _merge_fields(self, draft: Draft, value: Any) -> None:
+        for tag, item in as_object(value).items():
+            if item is None:
+                continue
+            field = self.by_tag(tag)
+            if field is None:
+                draft.lose(f"merge_fields.{tag}", BadValue("is a field that the audience does not have"))
+                continue
+            try:
+                self._coercion_of(field)(draft, item)
+            except BadValue as fault:
+                draft.lose(field.tag, fault)
+
+    def _coercion_of(self, field: MergeField) -> Callable[[Draft, Any], None]:
+        made = self.__dict__.setdefault("_made", {})
+        if field.tag not in made:
+            made[field.tag] = self.into(field)
+        binding: Callable[[Draft, Any], None] = made[field.tag]
+        return binding
+
+
+def _part(tag: str, part: str) -> Binding:
+    def put(draft: Draft, value: Any) -> None:
+        if draft.parts is None:
+            draft.parts = {}
+        draft.parts.setdefault(tag, {})[part] = value
+
+    return put

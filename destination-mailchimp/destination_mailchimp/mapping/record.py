@@ -1,0 +1,225 @@
+"""Turns the records of one stream into contacts."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from destination_mailchimp.catalog import ConfiguredStream
+from destination_mailchimp.config import Config
+from destination_mailchimp.contact import Contact
+from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.ledger import Segment, StreamLedger
+from destination_mailchimp.mapping.addresses import email_column, read_address
+from destination_mailchimp.mapping.attributes import Binding
+from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
+from destination_mailchimp.mapping.draft import Draft
+from destination_mailchimp.mapping.new_fields import NewFields
+from destination_mailchimp.mapping.values import BadValue, as_address, as_flag
+from destination_mailchimp.versions import Cursor, read_cursor
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+STATUSES = frozenset({"subscribed", "unsubscribed", "pending", "cleaned", "transactional"})
+CDC_DELETED = "_ab_cdc_deleted_at"
+
+Json = dict[str, Any]
+
+
+class RecordSkipped(Exception):
+    """The record asks for nothing to be done; the argument says why."""
+
+
+class RecordMapper:
+    """Knows the columns of one stream. What a column is bound to is decided once, when it is first seen."""
+
+    def __init__(
+        self,
+        stream: ConfiguredStream,
+        config: Config,
+        columns: Columns,
+        new_fields: NewFields | None = None,
+        *,
+        keep_records: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._config = config
+        self._columns = columns
+        self._new_fields = new_fields
+        self._keep_records = keep_records
+        self._email = config.email_field or email_column(stream.columns)
+        self._plan: dict[str, Binding | None] = {}
+        self._labels: dict[str, str] = {}
+        self._bound: dict[str, str] = {}
+        self._bind_known()
+
+    def map(self, data: Json, ledger: StreamLedger, segment: Segment) -> tuple[Contact, Cursor]:
+        """The contact that a record asks for, and the cursor of this version.
+
+        Raises RecordSkipped, RecordRejected. Values that don't fit are left out and counted in ``ledger``.
+        """
+        removed = self._removed(data)
+        if removed and self._config.deletes == "ignore":
+            raise RecordSkipped("deleted at its origin")
+        email = self._email or self._find_email(data)
+        address = read_address(data.get(email) if email else None)
+        draft = Draft()
+        plan = self._plan
+        for column, value in data.items():
+            if value is None:
+                continue
+            try:
+                binding = plan[column]
+            except KeyError:
+                binding = self._bind(column, value, data)
+            if binding is None:
+                continue
+            try:
+                binding(draft, value)
+            except BadValue as fault:
+                draft.lose(self._labels[column], fault)
+        contact = Contact(address, draft.body, ledger, segment)
+        self._finish(contact, draft)
+        contact.removed = removed
+        contact.status = self._status(data)
+        if contact.status is None and self._config.status_field and data.get(self._config.status_field) == "archived":
+            raise RecordSkipped("its status column says archived")
+        if draft.lost:
+            ledger.fields_lost.update(draft.lost)
+        contact.primary_key = self.primary_key(data)
+        if self._keep_records:
+            contact.record = data
+        return contact, self._cursor(data)
+
+    def primary_key(self, data: Json) -> Any:
+        """The record's key: a value, or a list of values where it has several parts."""
+        values = [_at(data, path) for path in self._stream.primary_key]
+        return values[0] if len(values) == 1 else values
+
+    @property
+    def email(self) -> str | None:
+        """The column of the address; None until a record shows it."""
+        return self._email
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """The columns of the schema, and what each goes into."""
+        return dict(self._labels)
+
+    def _bind_known(self) -> None:
+        """Of several columns for one field the better match counts; the others are left out and named in the log."""
+        matches = {
+            column: match
+            for column in self._stream.columns
+            if column != self._email and (match := self._columns.match(column))
+        }
+        for column, (_, label, binding) in sorted(matches.items(), key=lambda item: item[1][0]):
+            if self._takes(column, label):
+                self._plan[column] = binding
+
+    def _takes(self, column: str, label: str) -> bool:
+        several = label in ("tags", "interests", "merge_fields")
+        other = self._bound.setdefault(label, column)
+        if other != column and not several:
+            logger.warning(
+                "Stream %s: the columns %s and %s both match %s; %s is used",
+                self._stream.name,
+                other,
+                column,
+                label,
+                other,
+            )
+            self._plan[column] = None
+            return False
+        self._labels[column] = label
+        return True
+
+    def _bind(self, column: str, value: Any, data: Json) -> Binding | None:
+        binding: Binding | None = None
+        match = None if column == self._email else self._columns.match(column)
+        if match:
+            if self._takes(column, match[1]):
+                binding = match[2]
+        elif self._wants_field(column, value, data):
+            assert self._new_fields is not None
+            schema = self._stream.columns.get(column, {})
+            field = self._new_fields.make(column, schema, value, self._columns.fields)
+            if field and self._takes(column, field.tag):
+                binding = self._columns.into(field)
+        self._plan[column] = binding
+        return binding
+
+    def _wants_field(self, column: str, value: Any, data: Json) -> bool:
+        if self._new_fields is None or column in (self._email, self._config.status_field, self._config.deleted_field):
+            return False
+        if self._columns.internal(column) or self._columns.excluded(column):
+            return False
+        if isinstance(value, dict | list) and not self._config.nested_as_json:
+            return False
+        return not ("merge_fields" in data and column in MEMBER_COLUMNS)
+
+    def _finish(self, contact: Contact, draft: Draft) -> None:
+        for tag, parts in (draft.parts or {}).items():
+            _join_address(draft, tag, parts)
+        body = contact.body
+        body["email_address"] = contact.address
+        if draft.merge:
+            body["merge_fields"] = draft.merge
+        if draft.interests:
+            body["interests"] = draft.interests
+        contact.tags = draft.tags
+        contact.permissions = draft.permissions
+
+    def _status(self, data: Json) -> str | None:
+        """The mapped status. One that can't be read rejects the record: guessing would risk somebody's consent."""
+        if not self._config.status_field:
+            return None
+        value = data.get(self._config.status_field)
+        if value is None or value == "":
+            return None
+        status = value.strip().lower() if isinstance(value, str) else ""
+        if status == "archived":
+            return None
+        if status not in STATUSES:
+            raise RecordRejected(
+                "invalid_status",
+                "The status column holds something that is not a subscription status.",
+                self._config.status_field,
+            )
+        return status
+
+    def _removed(self, data: Json) -> bool:
+        if data.get(CDC_DELETED) not in (None, ""):
+            return True
+        value = data.get(self._config.deleted_field) if self._config.deleted_field else None
+        if value is None:
+            return False
+        try:
+            return as_flag(value)
+        except BadValue:
+            return bool(value)
+
+    def _find_email(self, data: Json) -> str | None:
+        """For a stream without a schema the first record that has such a column decides."""
+        self._email = email_column(data)
+        if self._email:
+            self._plan[self._email] = None
+        return self._email
+
+    def _cursor(self, data: Json) -> Cursor:
+        return read_cursor(_at(data, self._stream.cursor)) if self._stream.cursor else (0, None)
+
+
+def _join_address(draft: Draft, tag: str, parts: Json) -> None:
+    try:
+        draft.merge.setdefault(tag, as_address(parts))
+    except BadValue as fault:
+        draft.lose(tag, fault)
+
+
+def _at(data: Any, path: list[str]) -> Any:
+    for part in path:
+        if not isinstance(data, dict):
+            return None
+        data = data.get(part)
+    return data

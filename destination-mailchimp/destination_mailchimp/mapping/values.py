@@ -1,0 +1,218 @@
+"""Turns a value into what a field of Mailchimp takes, or says why it can't."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import Any
+
+import orjson
+
+from destination_mailchimp.audience import MergeField
+from destination_mailchimp.mapping.addresses import plain
+
+
+class BadValue(Exception):
+    """The value does not fit its field; the message says what would."""
+
+
+Coerce = Callable[[Any], Any]
+
+_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.DOTALL)
+_SLASHED_DATE = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
+_BIRTHDAY = re.compile(r"(?:--)?(\d{1,2})[/\-.](\d{1,2})")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
+_BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#:]\S*)?")
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "off", ""})
+ADDRESS_PARTS = {
+    "addr1": ("addr1", "address1", "addressline1", "line1", "street", "street1", "streetaddress"),
+    "addr2": ("addr2", "address2", "addressline2", "line2", "street2"),
+    "city": ("city", "town", "locality"),
+    "state": ("state", "province", "region", "stateprovince"),
+    "zip": ("zip", "zipcode", "postalcode", "postcode", "zippostal"),
+    "country": ("country", "countrycode"),
+}
+_PART_OF = {name: part for part, names in ADDRESS_PARTS.items() for name in names}
+
+
+def coercion(field: MergeField, *, nested_as_json: bool = False) -> Coerce:
+    """The function that makes values fit ``field``; it raises BadValue. An empty text always clears."""
+    text = partial(as_text, nested_as_json=nested_as_json)
+    made: dict[str, Coerce] = {
+        "number": as_number,
+        "date": partial(as_date, day_first=field.date_format.upper().startswith("DD")),
+        "birthday": as_birthday,
+        "phone": as_text,
+        "zip": as_zip,
+        "url": as_url,
+        "imageurl": as_url,
+        "radio": partial(as_choice, choices={choice.strip().casefold(): choice for choice in field.choices}),
+        "dropdown": partial(as_choice, choices={choice.strip().casefold(): choice for choice in field.choices}),
+        "address": as_address,
+    }
+    return made.get(field.type, text)
+
+
+def as_text(value: Any, *, nested_as_json: bool = False) -> str:
+    """Numbers without a needless ``.0``, true and false in lower case, nested values as JSON if that is asked for."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)  # noqa: PLR2004 - 2**53
+    if isinstance(value, int):
+        return str(value)
+    if nested_as_json:
+        return orjson.dumps(value).decode()
+    raise BadValue("is nested; nested_as_json would write it as JSON")
+
+
+def as_number(value: Any) -> int | float | str:
+    """A finite number, also from text such as ``1,234.5``."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return ""
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
+        if not _NUMBER.fullmatch(text):
+            raise BadValue("is not a number")
+        value = float(text) if any(char in text for char in ".eE") else int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - fits 64 bits
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadValue("is not a number")
+    return value
+
+
+def as_date(value: Any, *, day_first: bool = False) -> str:
+    """``YYYY-MM-DD`` from an ISO date or moment, or from ``MM/DD/YYYY`` (``DD/MM/YYYY`` where the field says so)."""
+    if value == "":
+        return ""
+    if isinstance(value, str):
+        text = value.strip()
+        if match := _ISO_DATE.fullmatch(text):
+            return _date(int(match[1]), int(match[2]), int(match[3])).isoformat()
+        if match := _SLASHED_DATE.fullmatch(text):
+            month, day = (int(match[2]), int(match[1])) if day_first else (int(match[1]), int(match[2]))
+            return _date(int(match[3]), month, day).isoformat()
+    raise BadValue("is not a date such as 2026-11-22")
+
+
+def as_birthday(value: Any) -> str:
+    """``MM/DD`` from ``MM/DD``, ``MM-DD`` or a whole date."""
+    if value == "":
+        return ""
+    if isinstance(value, str):
+        if match := _BIRTHDAY.fullmatch(value.strip()):
+            day = _date(2000, int(match[1]), int(match[2]))
+        else:
+            day = date.fromisoformat(as_date(value))
+        return f"{day.month:02}/{day.day:02}"
+    raise BadValue("is not a birthday such as 11/22")
+
+
+def as_zip(value: Any) -> str:
+    """A postal code as text; a number gets back the zeros that it has lost in front."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:05}"
+    return as_text(value).strip()
+
+
+def as_url(value: Any) -> str:
+    """A web address; one without a scheme gets ``http://``."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not text or _SCHEME.fullmatch(text):
+            return text
+        if _BARE_HOST.fullmatch(text):
+            return f"http://{text}"
+    raise BadValue("is not a web address")
+
+
+def as_choice(value: Any, *, choices: dict[str, str]) -> str:
+    """One of the field's choices, found without regard to case; ``choices`` is keyed by their casefolded text."""
+    text = as_text(value).strip()
+    if not text:
+        return ""
+    try:
+        return choices[text.casefold()]
+    except KeyError:
+        raise BadValue("is none of the field's choices") from None
+
+
+def as_address(value: Any) -> dict[str, str] | str:
+    """An address with street, city, state and zip, from an object or its JSON text.
+
+    Without these four Mailchimp either refuses the contact or silently changes nothing, so neither is risked.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return ""
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            value = None
+    if not isinstance(value, dict):
+        raise BadValue("is not an address: an object (or its JSON) with addr1, city, state and zip is needed")
+    made: dict[str, str] = {}
+    for key, text in value.items():
+        part = address_part(str(key))
+        if part and isinstance(text, str | int) and not isinstance(text, bool):
+            made[part] = as_zip(text) if part == "zip" else as_text(text).strip()
+    if not any(made.values()):
+        return ""
+    missing = [name for name in ("addr1", "city", "state", "zip") if not made.get(name)]
+    if missing:
+        raise BadValue(f"is an address without {', '.join(missing)}")
+    return made
+
+
+def address_part(name: str) -> str | None:
+    """``postal_code`` → ``zip``; None for a name that is no part of an address."""
+    return _PART_OF.get(plain(name))
+
+
+def as_flag(value: Any) -> bool:
+    """True or false, from the ways in which tables write them."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str):
+        text = value.strip().casefold()
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+    raise BadValue("is neither true nor false")
+
+
+def as_names(value: Any) -> list[str]:
+    """Names from an array (of texts, or of objects with ``name``, as the source gives tags) or comma-separated text."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            try:
+                return as_names(orjson.loads(text))
+            except orjson.JSONDecodeError:
+                pass
+        return [name for part in text.split(",") if (name := part.strip())]
+    if not isinstance(value, list):
+        raise BadValue("is neither an array nor text separated by commas")
+    found: list[Any] = [item.get("name") if isinstance(item, dict) else item for item in value]
+    if any(isinstance(name, bool) or not isinstance(name, str | int) for name in found):
+        raise BadValue("holds something that is not a name")
+    return [text for name in found if (text := str(name).strip())]
+
+
+def _date(year: int, month: int, day: int) -> date:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise BadValue("is a date that does not exist") from None

@@ -1,0 +1,42 @@
+"""Counts the contacts that a sync may still make, so that ``max_new_contacts`` is never exceeded."""
+
+from __future__ import annotations
+
+import threading
+
+from destination_mailchimp.failures import SyncFailure
+
+
+class NewContacts:
+    """Thread-safe. A call that may make n contacts reserves n and gives back what it did not need."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._made = 0
+        self._reserved = 0
+        self._changed = threading.Condition()
+
+    def reserve(self, wanted: int, *, wait: bool = False) -> int:
+        """How many of ``wanted`` may be made now; with ``wait`` only final, when others have settled."""
+        if self._limit is None:
+            return wanted
+        with self._changed:
+            while wait and self._reserved and self._limit - self._made - self._reserved < wanted:
+                self._changed.wait(1.0)
+            granted = max(0, min(wanted, self._limit - self._made - self._reserved))
+            self._reserved += granted
+            return granted
+
+    def settle(self, reserved: int, made: int) -> None:
+        """A call is done: so many had been reserved for it, so many were made."""
+        with self._changed:
+            self._reserved -= reserved if self._limit is not None else 0
+            self._made += made
+            self._changed.notify_all()
+
+    def exceeded(self) -> SyncFailure:
+        """The failure that stops a sync which wants to make more."""
+        return SyncFailure(
+            f"The sync was stopped before it added more than {self._limit} contacts, as max_new_contacts says. "
+            "Raise that number if they are all wanted."
+        )

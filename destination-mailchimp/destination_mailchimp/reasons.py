@@ -1,0 +1,50 @@
+"""Why Mailchimp refused a contact: a short fixed word from its text, for only the text tells (facts of the API)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from destination_mailchimp.failures import RecordRejected
+from mailchimp_api.errors import Problem
+
+CONTACT_EXISTS = "ERROR_CONTACT_EXISTS"
+
+_TEXTS = (
+    ("compliance state", "compliance_state"),
+    ("permanently deleted", "forgotten"),
+    ("forgotten email", "forgotten"),
+    ("fake or invalid", "looks_fake"),
+    ("lot of lists", "too_many_signups"),
+    ("valid email", "invalid_address"),
+    ("archived", "archived"),
+    ("status", "status_refused"),
+    ("merge field", "field_refused"),
+)
+
+
+def reason_of(text: str, field: str = "") -> str:
+    """The kind of a refusal."""
+    lower = text.lower()
+    for part, reason in _TEXTS:
+        if part in lower:
+            return reason
+    return "field_refused" if field else "refused"
+
+
+def of_row(row: dict[str, Any]) -> RecordRejected:
+    """The refusal in a row of a batch answer's ``errors``."""
+    field = str(row.get("field") or "")
+    parts = (str(row.get("error") or ""), str(row.get("field_message") or ""))
+    text = " ".join(part for part in parts if part) or "Mailchimp gave no reason."
+    return RecordRejected(reason_of(text, field), text, field)
+
+
+def of_problem(problem: Problem) -> RecordRejected:
+    """The refusal of a call about one contact."""
+    field = problem.field_errors[0][0] if problem.field_errors else ""
+    return RecordRejected(reason_of(str(problem), field), str(problem), field)
+
+
+def asks_for_status(fault: RecordRejected) -> bool:
+    """Whether an update was refused because it came without a status (*open*: a batch may insist on one)."""
+    return fault.field.endswith("status") or (fault.reason == "status_refused" and "require" in fault.text.lower())

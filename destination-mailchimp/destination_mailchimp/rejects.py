@@ -1,0 +1,120 @@
+"""Where rejected records go: a file of one JSON line each, or the log with masked addresses."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from destination_mailchimp.failures import RecordRejected, SyncFailure
+from mailchimp_api.masking import mask, mask_address
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+_LOGGED_PER_REASON = 20
+_QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
+
+
+class Rejects:
+    """Takes every rejected record. ``target`` is a path or a bucket URL; None for the log.
+
+    A file is appended to and flushed with every line. A bucket can't be appended to: each sync makes an object
+    of its own, with the time in its name, complete when the sync has ended.
+    Raises SyncFailure if the target can't be opened.
+    """
+
+    def __init__(self, target: str | None) -> None:
+        self._file: BinaryIO | None = _open(target) if target else None
+        self._local = bool(target) and "://" not in (target or "")
+        self._logged: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.keeps_records = self._file is not None
+
+    def add(
+        self,
+        stream: str,
+        fault: RecordRejected,
+        *,
+        address: str = "",
+        primary_key: Any = None,
+        record: Any = None,
+    ) -> None:
+        """Note one rejected record."""
+        # The same cause for everybody must count as one, whatever address it quotes.
+        self.causes[f"{fault.reason}: {_QUOTED.sub('…', mask(fault.text))}"] += 1
+        if self._file is not None:
+            line = {
+                "stream": stream,
+                "reason": fault.reason,
+                "error": fault.text,
+                "field": fault.field or None,
+                "primary_key": primary_key,
+                "record": record,
+            }
+            self._file.write(_dump(line) + b"\n")
+            if self._local:
+                self._file.flush()
+            return
+        self._logged[fault.reason] += 1
+        if self._logged[fault.reason] <= _LOGGED_PER_REASON:
+            who = f" of {mask_address(address)}" if address else ""
+            where = f" ({fault.field})" if fault.field else ""
+            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(fault.text))
+        if self._logged[fault.reason] == _LOGGED_PER_REASON:
+            logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
+
+    @staticmethod
+    def check(target: str) -> None:
+        """Raise SyncFailure if a bucket URL can't be used here at all; opens and writes nothing."""
+        _module_for_buckets()
+        if not target.partition("://")[2]:
+            raise SyncFailure("rejects_file names no bucket.")
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except (TypeError, ValueError):
+        # Numbers or texts that JSON can't hold: better inexact than lost.
+        return orjson.dumps({**value, "record": repr(value["record"])})
+
+
+def _module_for_buckets() -> Any:
+    try:
+        return importlib.import_module("fsspec")
+    except ImportError:
+        raise SyncFailure(
+            "rejects_file is a bucket URL, for which the package must be installed with its extra: "
+            "destination-mailchimp[buckets]."
+        ) from None
+
+
+def _open(target: str) -> BinaryIO:
+    if "://" not in target:
+        path = Path(target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab")
+        except OSError as error:
+            raise SyncFailure(f"rejects_file can't be written ({error.strerror or type(error).__name__}).") from None
+    fsspec = _module_for_buckets()
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    head, dot, ending = target.rpartition(".")
+    name = f"{head}-{stamp}.{ending}" if dot and "/" not in ending else f"{target}-{stamp}"
+    try:
+        opened: BinaryIO = fsspec.open(name, "wb").open()
+    except Exception as error:  # noqa: BLE001 - each kind of bucket raises errors of its own
+        raise SyncFailure(f"rejects_file can't be written ({type(error).__name__}).") from None
+    return opened

@@ -1,0 +1,156 @@
+"""Calls about single contacts: what a batch can't do, or can't be trusted to do without touching a status."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from destination_mailchimp.calls import Calls
+from destination_mailchimp.config import Config
+from destination_mailchimp.contact import Contact, Json
+from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.jobs import Result, Step
+from destination_mailchimp.new_contacts import NewContacts
+from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
+from destination_mailchimp.reasons import of_problem
+from destination_mailchimp.versions import read_cursor
+from destination_mailchimp.writer import drop_field
+from mailchimp_api.errors import RequestRefused, ResourceGone
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+_METHOD_NOT_ALLOWED = 405
+_FIELDS_DROPPED_AT_MOST = 5
+
+
+class Singles:
+    """Makes these calls, from any number of threads."""
+
+    def __init__(self, calls: Calls, config: Config, policy: StatusPolicy, budget: NewContacts) -> None:
+        self._calls = calls
+        self._config = config
+        self._policy = policy
+        self._budget = budget
+        self._steps = {
+            Step.UPDATE: self._update,
+            Step.SETTLE: self._settle,
+            Step.PERMISSIONS: self._permissions,
+            Step.SUBSCRIBE: self._subscribe,
+            Step.REVIVE: self._revive,
+            Step.REMOVE: self._remove,
+            Step.COMPARE_TAGS: self._compare_tags,
+        }
+
+    def run(self, contact: Contact, step: Step, result: Result) -> None:
+        """Carry out one step; a refusal of this contact goes into ``result``, anything else is raised."""
+        try:
+            self._steps[step](contact, result)
+        except RequestRefused as error:
+            result.rejected.append((contact, of_problem(error.problem)))
+
+    def _update(self, contact: Contact, result: Result) -> None:
+        """Write the fields of a contact that exists; its status only if the policy sends one."""
+        status = self._policy.existing(contact)
+        try:
+            create = not self._config.update_only
+            outcome = self._write(contact, {"status": status} if status else {}, result, create=create)
+        except ResourceGone:
+            result.skipped.append((contact, "not in the audience"))
+            return
+        result.written.append((contact, outcome))
+        if self._policy.wants_subscribing(contact):
+            result.later.append((contact, Step.SUBSCRIBE))
+
+    def _settle(self, contact: Contact, result: Result) -> None:
+        """No batch answer mentioned it: look whether it is there, write it, and believe this answer."""
+        present = self._present(contact)
+        made = present is None
+        if made and not self._budget.reserve(1, wait=True):
+            raise self._budget.exceeded()
+        if present is not None and contact.doubtful_since and not contact.known:
+            changed = read_cursor(present.get("last_changed") or "")[1]
+            since = read_cursor((contact.doubtful_since - timedelta(seconds=1)).isoformat())[1]
+            made = isinstance(changed, int) and changed >= since
+        try:
+            self._write(contact, {}, result, create=True)
+        finally:
+            self._budget.settle(int(present is None), int(made))
+        result.written.append((contact, "created" if made else "updated"))
+        if present is not None and self._policy.wants_subscribing(contact):
+            result.later.append((contact, Step.SUBSCRIBE))
+
+    def _permissions(self, contact: Contact, result: Result) -> None:
+        body = {"marketing_permissions": contact.permissions}
+        self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        result.written.append((contact, "created"))
+
+    def _subscribe(self, contact: Contact, result: Result) -> None:
+        """Looks at the present status first: nobody who has left is ever subscribed by this."""
+        present = self._present(contact)
+        if present is not None and present.get("status") in MAY_BE_SUBSCRIBED:
+            body = {"status": "subscribed"}
+            self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        result.written.append((contact, "updated"))
+
+    def _revive(self, contact: Contact, result: Result) -> None:
+        """Only a status brings a contact back from the archive."""
+        status = self._policy.new(contact)
+        result.written.append((contact, self._write(contact, {"status": status}, result, create=True)))
+
+    def _remove(self, contact: Contact, result: Result) -> None:
+        """Unsubscribe or archive; who is not there any more needs neither."""
+        try:
+            if self._config.deletes == "archive":
+                self._calls.send("DELETE", f"members/{contact.hash}")
+            else:
+                body = {"status": "unsubscribed"}
+                self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        except ResourceGone:
+            result.skipped.append((contact, "not in the audience"))
+        except RequestRefused as error:
+            if error.problem.status != _METHOD_NOT_ALLOWED:
+                raise
+            # Archived since it was asked who is, or by a first attempt of ours whose answer was lost.
+            result.written.append((contact, "removed"))
+        else:
+            result.written.append((contact, "removed"))
+
+    def _compare_tags(self, contact: Contact, result: Result) -> None:
+        """Find the tags that the contact has and its record has not."""
+        wanted = {name.casefold() for name in (*(contact.tags or ()), *self._config.tag_names)}
+        try:
+            rows = list(self._calls.pages(f"members/{contact.hash}/tags", "tags", {"fields": "tags.name,total_items"}))
+        except ResourceGone:
+            rows = []
+        result.untag += [(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
+
+    def _present(self, contact: Contact) -> Json | None:
+        try:
+            found: Json = self._calls.get(f"members/{contact.hash}", {"fields": "status,last_changed"})
+        except ResourceGone:
+            return None
+        return found
+
+    def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> str:
+        """Write fields and permissions; without ``create`` a contact that is not there is never made."""
+        for _ in range(_FIELDS_DROPPED_AT_MOST):
+            body: dict[str, Any] = {**contact.body, **more}
+            if contact.permissions:
+                body["marketing_permissions"] = contact.permissions
+            if create:
+                body["status_if_new"] = self._policy.new(contact)
+            method = "PUT" if create else "PATCH"
+            params = {"skip_merge_validation": True}
+            try:
+                self._calls.send(method, f"members/{contact.hash}", params, json=body)
+            except RequestRefused as error:
+                fault = of_problem(error.problem)
+                if not drop_field(contact, fault):
+                    raise
+                result.lost_fields.append((contact, f"{fault.field} was refused by Mailchimp: {fault.text}"))
+            else:
+                return "updated"
+        fault = RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
+        result.rejected.append((contact, fault))
+        return "rejected"

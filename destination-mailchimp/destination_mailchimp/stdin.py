@@ -1,0 +1,77 @@
+"""Reads Airbyte messages from standard input, in a thread of its own, and survives whatever comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import orjson
+
+_CHUNK = 1 << 20
+_CHUNKS_AHEAD = 4
+
+Lines = list[bytes]
+
+
+def decode(line: bytes) -> Any:
+    """Decode one line; raises ValueError if it is not JSON.
+
+    orjson alone is quick and strict. Some sources write NaN, which Python's own decoder takes:
+    better to lose one value than a whole record.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def lines_of(descriptor: int) -> Iterator[tuple[Lines, bool]]:
+    """Yield the complete lines of a file descriptor as they come, without waiting for more.
+
+    The second value is False for a last line that no line feed ends.
+    """
+    parts: Lines = []
+    while chunk := os.read(descriptor, _CHUNK):
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            parts.append(chunk)
+            continue
+        parts.append(chunk[:end])
+        yield b"".join(parts).split(b"\n"), True
+        parts = [chunk[end + 1 :]] if end + 1 < len(chunk) else []
+    if tail := b"".join(parts):
+        yield [tail], False
+
+
+class Reader(threading.Thread):
+    """Hands ``("lines", lines)``, ``("tail", line)`` and at the end ``("end", error or None)`` to ``put``.
+
+    It stays at most a few chunks ahead: whoever has dealt with one calls ``done_with``.
+    """
+
+    def __init__(self, source: Iterable[tuple[Lines, bool]], put: Callable[[tuple[str, Any]], None]) -> None:
+        super().__init__(name="stdin", daemon=True)
+        self._source = source
+        self._put = put
+        self._ahead = threading.Semaphore(_CHUNKS_AHEAD)
+
+    def done_with(self) -> None:
+        """One chunk has been dealt with, another may be read."""
+        self._ahead.release()
+
+    def run(self) -> None:
+        """Read to the end of input."""
+        error: Exception | None = None
+        try:
+            for lines, complete in self._source:
+                self._ahead.acquire()
+                self._put(("lines", lines) if complete else ("tail", lines[0]))
+        except Exception as caught:  # noqa: BLE001 - handed on to the main thread, which ends the sync with it
+            error = caught
+        self._put(("end", error))

@@ -1,0 +1,155 @@
+"""Tags: found without regard to case, made once, given to 500 contacts a call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+from destination_mailchimp.calls import Calls, TooMuchAtOnce
+from destination_mailchimp.contact import Contact
+from destination_mailchimp.jobs import Result
+from mailchimp_api.errors import RequestRefused, ResourceGone
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+BATCH = 500
+_LONGEST_NAME = 100
+
+
+class TagBook:
+    """The audience's tags by name. Thread-safe; a tag that is missing is made by whoever needs it first."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._lock = threading.Lock()
+        self._ids: dict[str, int] | None = None
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` that the audience does not have yet."""
+        with self._lock:
+            known = self._read()
+            return [name for name in names if name.casefold() not in known]
+
+    def id_of(self, name: str) -> int:
+        """The id of a tag, made if it is missing. Raises RequestRefused where Mailchimp does not take the name."""
+        with self._lock:
+            known = self._read()
+            if name.casefold() not in known:
+                self._make(name)
+            assert self._ids is not None
+            return self._ids[name.casefold()]
+
+    def forget(self, name: str) -> None:
+        """The tag was deleted meanwhile: look again before it is used the next time."""
+        with self._lock:
+            if self._ids is not None:
+                self._ids.pop(name.casefold(), None)
+
+    def _read(self) -> dict[str, int]:
+        if self._ids is None:
+            params = {"type": "static", "fields": "segments.id,segments.name,total_items"}
+            rows = self._calls.pages("segments", "segments", params)
+            self._ids = {str(row["name"]).casefold(): int(row["id"]) for row in rows}
+        return self._ids
+
+    def _make(self, name: str) -> None:
+        try:
+            made = self._calls.send("POST", "segments", json={"name": name, "static_segment": []}).body
+        except RequestRefused:
+            # Made by somebody else meanwhile, or by a first attempt of ours whose answer was lost.
+            self._ids = None
+            if name.casefold() not in self._read():
+                raise
+            return
+        assert self._ids is not None
+        self._ids[name.casefold()] = int(made["id"])
+        logger.info("Made the tag %s", name)
+
+
+class TagBuffer:
+    """Contacts that wait for the tag's next call: until there are 500 of them, or for half a minute."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, bool], list[Contact]] = {}
+        self._names: dict[tuple[str, bool], str] = {}
+        self._since = 0.0
+        self.size = 0
+
+    def put(self, name: str, contact: Contact, *, remove: bool = False) -> None:
+        """A contact is to get a tag, or to lose it."""
+        if not self.size:
+            self._since = time.monotonic()
+        key = (name.casefold(), remove)
+        self._names.setdefault(key, name)
+        self._waiting.setdefault(key, []).append(contact)
+        self.size += 1
+
+    def take(self, *, everything: bool) -> list[tuple[str, bool, list[Contact]]]:
+        """Full calls (name, remove, contacts), or with ``everything`` also those that are not full."""
+        taken = []
+        for key in list(self._waiting):
+            contacts = self._waiting[key]
+            while len(contacts) >= BATCH or (everything and contacts):
+                taken.append((self._names[key], key[1], contacts[:BATCH]))
+                del contacts[:BATCH]
+            if not contacts:
+                del self._waiting[key]
+        self.size -= sum(len(contacts) for _, _, contacts in taken)
+        if taken:
+            self._since = time.monotonic()
+        return taken
+
+    def age(self) -> float:
+        """How many seconds contacts have waited at most; 0 if none waits."""
+        return time.monotonic() - self._since if self.size else 0.0
+
+
+class Tagger:
+    """Gives and takes tags, in workers."""
+
+    def __init__(self, calls: Calls, book: TagBook) -> None:
+        self._calls = calls
+        self._book = book
+
+    def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
+        """One call for one tag; contacts that could not get it are named in ``result``."""
+        if len(name) > _LONGEST_NAME:
+            result.tags_failed += [(contact, "its name is longer than 100 characters") for contact in contacts]
+            return
+        for _ in range(2):
+            try:
+                segment = self._book.id_of(name)
+            except RequestRefused as error:
+                result.tags_failed += [(contact, str(error.problem)) for contact in contacts]
+                return
+            try:
+                self._send(segment, contacts, result, "members_to_remove" if remove else "members_to_add")
+            except ResourceGone:
+                self._book.forget(name)
+            else:
+                return
+        result.tags_failed += [(contact, "the tag keeps being deleted") for contact in contacts]
+
+    def _send(self, segment: int, contacts: list[Contact], result: Result, what: str) -> None:
+        body = {what: [contact.address for contact in contacts]}
+        try:
+            answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=len(contacts) > 1).body
+        except (RequestRefused, TooMuchAtOnce) as error:
+            if isinstance(error, RequestRefused) and len(contacts) == 1:
+                result.tags_failed.append((contacts[0], str(error.problem)))
+                return
+            middle = len(contacts) // 2
+            self._send(segment, contacts[:middle], result, what)
+            self._send(segment, contacts[middle:], result, what)
+            return
+        by_key = {contact.key: contact for contact in contacts}
+        for row in (answer or {}).get("errors") or ():
+            text = str(row.get("error") or "")
+            if "already" in text.lower():
+                continue
+            for address in row.get("email_addresses") or ():
+                contact = by_key.pop(str(address).strip().lower(), None)
+                if contact is not None:
+                    result.tags_failed.append((contact, text))

@@ -1,0 +1,140 @@
+"""Puts the parts of the write command together and runs it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from destination_mailchimp.audience import read_audience
+from destination_mailchimp.buffer import Buffer
+from destination_mailchimp.calls import ONE_ATTEMPT, Calls
+from destination_mailchimp.catalog import ConfiguredStream, read_catalog
+from destination_mailchimp.config import Config
+from destination_mailchimp.engine import Engine, stop_on_signals
+from destination_mailchimp.failures import Stopped, SyncFailure, failure_of
+from destination_mailchimp.intake import Intake
+from destination_mailchimp.ledger import StreamLedger, report
+from destination_mailchimp.mapping.columns import Columns
+from destination_mailchimp.mapping.new_fields import NewFields
+from destination_mailchimp.mapping.record import RecordMapper
+from destination_mailchimp.output import Output
+from destination_mailchimp.policy import StatusPolicy
+from destination_mailchimp.rejects import Rejects
+from destination_mailchimp.singles import Singles
+from destination_mailchimp.states import States
+from destination_mailchimp.stdin import Lines, Reader
+from destination_mailchimp.tags import TagBook, Tagger
+from destination_mailchimp.writer import Writer
+from mailchimp_api.access import open_access
+from mailchimp_api.client import MailchimpClient
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+USER_AGENT = "destination-mailchimp"
+STOPPED = 143
+"""The exit code of a process that ended because of SIGTERM, by convention."""
+
+
+def open_calls(config: Config) -> Calls:
+    """The way to the configured audience. Raises the ConfigErrors of ``mailchimp_api``."""
+    access = open_access(config.access, data_center=config.data_center, api_url=config.api_url)
+    client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)
+    return Calls(client, config.list_id, workers=config.num_workers)
+
+
+def write(config: Config, catalog: Any, source: Iterable[tuple[Lines, bool]], output: Output) -> int:
+    """Carry out the write command; returns the exit code. Failures before the first write are raised."""
+    streams = read_catalog(catalog, config)
+    calls = open_calls(config)
+    audience = read_audience(calls, config.list_id)
+    columns = Columns(config, audience)
+    rejects = Rejects(config.rejects_file)
+    states = States(output.write)
+    new_fields = NewFields(calls) if config.create_missing_merge_fields else None
+    known = {}
+    for stream in streams:
+        mapper = RecordMapper(stream, config, columns, new_fields, keep_records=rejects.keeps_records)
+        known[stream.namespace, stream.name] = (mapper, StreamLedger(stream.name, stream.namespace))
+        _log_mapping(stream, mapper)
+    intake = Intake(known, states, rejects)
+    policy = StatusPolicy.of(config, audience)
+    writer = Writer(calls, config, policy)
+    buffer = Buffer()
+    engine = Engine(
+        intake=intake,
+        buffer=buffer,
+        states=states,
+        rejects=rejects,
+        writer=writer,
+        singles=Singles(calls, config, policy, writer.new_contacts),
+        tagger=Tagger(calls, TagBook(calls)),
+        tags=config.tag_names,
+        replace_tags=config.replace_tags,
+        workers=config.num_workers,
+        stop_calls=calls.stopping.set,
+    )
+    stop_on_signals(engine)
+    logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)
+    # Records come and go by the hundred thousand, and none of them is part of a cycle.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    engine.run(lambda put: Reader(source, put))
+    try:
+        return _finish(engine.failure, config, intake, rejects, output)
+    finally:
+        rejects.close()
+        buffer.versions.close()
+
+
+def _finish(failure: BaseException | None, config: Config, intake: Intake, rejects: Rejects, output: Output) -> int:
+    """Print the accounting, decide how the sync ended, and say so."""
+    ledgers = intake.ledgers
+    try:
+        report(ledgers, unreadable=intake.unreadable)
+    except SyncFailure as wrong:
+        failure = failure or wrong
+    failure = failure or _too_many_rejects(ledgers, rejects, config.max_rejected_percent)
+    if failure is None:
+        return 0
+    if isinstance(failure, Stopped):
+        output.trace(
+            SyncFailure("The sync was stopped. What is acknowledged is written; the next sync goes on from there.",
+                        "transient_error")
+        )  # fmt: skip
+        return STOPPED
+    logger.error("The sync failed", exc_info=failure)
+    output.trace(failure_of(failure), failure)
+    return 1
+
+
+def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
+    received = sum(ledger.received for ledger in ledgers)
+    rejected = sum(ledger.outcomes["rejected"] for ledger in ledgers)
+    if not rejected:
+        return None
+    if rejected == received and len(rejects.causes) == 1:
+        cause = next(iter(rejects.causes)).partition(": ")[2]
+        return SyncFailure(f"All {received} records were rejected for the same cause: {cause}")
+    percent = 100 * rejected / received
+    if percent > most_percent:
+        return SyncFailure(
+            f"{rejected} of {received} records were rejected ({percent:.1f} %), more than the {most_percent:g} % "
+            "that max_rejected_percent admits. The log (or the rejects file) says why."
+        )
+    return None
+
+
+def _log_mapping(stream: ConfiguredStream, mapper: RecordMapper) -> None:
+    if stream.generations:
+        logger.info(
+            "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
+        )
+    pairs = ", ".join(f"{column} → {field}" for column, field in sorted(mapper.mapped.items()))
+    if pairs:
+        logger.info("Stream %s: %s", stream.name, pairs)
+    left = sorted(set(stream.columns) - set(mapper.mapped) - {mapper.email})
+    if left:
+        logger.info("Stream %s: no field matches %s", stream.name, ", ".join(left))

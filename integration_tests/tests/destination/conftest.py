@@ -1,0 +1,190 @@
+"""Runs destination-mailchimp as a process, as Airbyte does, against a simulated account."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from mailchimp_api.members import subscriber_hash
+from mailchimp_simulator.client import SimulatorProcess
+
+Json = dict[str, Any]
+
+COMMAND = [sys.executable, "-m", "destination_mailchimp.run"]
+_ACCOUNTING = re.compile(
+    r"Stream (?P<stream>\S+): (?P<received>\d+) received = (?P<created>\d+) created \+ (?P<updated>\d+) updated \+ "
+    r"(?P<removed>\d+) removed \+ (?P<deduplicated>\d+) deduplicated \+ (?P<skipped>\d+) skipped \+ "
+    r"(?P<rejected>\d+) rejected \+ (?P<not_written>\d+) not written; (?P<tags_failed>\d+) tags could not be set"
+)
+
+
+def record(data: Any, stream: str = "people", **more: Any) -> bytes:
+    """A RECORD line."""
+    return orjson.dumps(
+        {"type": "RECORD", "record": {"stream": stream, "emitted_at": 1_700_000_000_000, "data": data, **more}}
+    )
+
+
+def state(value: Any, stream: str = "people") -> bytes:
+    """A STREAM state line."""
+    return orjson.dumps(
+        {
+            "type": "STATE",
+            "state": {
+                "type": "STREAM",
+                "stream": {"stream_descriptor": {"name": stream}, "stream_state": {"at": value}},
+                "sourceStats": {"recordCount": 1.0},
+            },
+        }
+    )
+
+
+def stream_of(name: str = "people", columns: list[str] | None = None, **more: Any) -> Json:
+    """One stream of a configured catalog."""
+    properties = {column: {} for column in columns or []}
+    return {
+        "stream": {
+            "name": name,
+            "json_schema": {"type": "object", "properties": properties},
+            "supported_sync_modes": ["full_refresh", "incremental"],
+        },
+        "sync_mode": "incremental",
+        "destination_sync_mode": "append_dedup",
+        "primary_key": [["id"]],
+        "cursor_field": ["updated_at"],
+        **more,
+    }
+
+
+@dataclass
+class Ended:
+    """What a run has left behind."""
+
+    code: int
+    output: bytes
+    errors: bytes
+    messages: list[Json] = field(default_factory=list)
+
+    @property
+    def logs(self) -> str:
+        """All log messages."""
+        return "\n".join(message["log"]["message"] for message in self.messages if message["type"] == "LOG")
+
+    @property
+    def states(self) -> list[Json]:
+        """All states, in order."""
+        return [message["state"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def traces(self) -> list[Json]:
+        """All ERROR traces."""
+        return [message["trace"]["error"] for message in self.messages if message["type"] == "TRACE"]
+
+    def accounting(self, stream: str = "people") -> dict[str, int]:
+        """The numbers of a stream's accounting, those that are 0 left out."""
+        for match in _ACCOUNTING.finditer(self.logs):
+            if match["stream"] == stream:
+                return {key: int(value) for key, value in match.groupdict().items() if key != "stream" and value != "0"}
+        raise AssertionError(f"no accounting of {stream} in:\n{self.logs}\n{self.errors.decode()}")
+
+
+class Bench:
+    """One audience of the simulated account, and a way to write to it."""
+
+    def __init__(self, simulator: SimulatorProcess, folder: Path) -> None:
+        self.simulator = simulator
+        self.control = simulator.control
+        self.folder = folder
+        self.list_id = self.audiences()[0]
+
+    def audiences(self) -> list[str]:
+        """The ids of the account's audiences."""
+        return [row["row"]["id"] for row in self.control.truth("/lists", "rows")["rows"]]
+
+    def config(self, **options: Any) -> Json:
+        """A configuration for this audience."""
+        return {
+            "credentials": {"auth_type": "apikey", "apikey": self.simulator.api_key},
+            "list_id": self.list_id,
+            "api_url": self.simulator.base_url,
+            **options,
+        }
+
+    def start(
+        self, config: Json | None = None, streams: list[Json] | None = None, *, command: str = "write"
+    ) -> subprocess.Popen[bytes]:
+        """Start the command line; whoever calls feeds it."""
+        config_path, catalog_path = self.folder / "config.json", self.folder / "catalog.json"
+        config_path.write_bytes(orjson.dumps(config or self.config()))
+        catalog_path.write_bytes(orjson.dumps({"streams": streams or [stream_of()]}))
+        arguments = [*COMMAND, command, "--config", str(config_path)]
+        if command == "write":
+            arguments += ["--catalog", str(catalog_path)]
+        return subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
+        )
+
+    def run(
+        self,
+        lines: list[bytes] | bytes = b"",
+        config: Json | None = None,
+        streams: list[Json] | None = None,
+        *,
+        command: str = "write",
+        timeout: float = 120,
+    ) -> Ended:
+        """Run the command line to its end."""
+        process = self.start(config, streams, command=command)
+        data = lines if isinstance(lines, bytes) else b"".join(line + b"\n" for line in lines)
+        output, errors = process.communicate(data, timeout=timeout)
+        return ended(process.returncode, output, errors)
+
+    def contact(self, address: str) -> Json:
+        """The contact as it really is."""
+        return self.control.contact(self.list_id, subscriber_hash(address))
+
+    def status(self, address: str) -> str | None:
+        """Its status; None if it does not exist."""
+        status: str | None = self.contact(address).get("status")
+        return status
+
+    def members(self) -> list[Json]:
+        """All contacts of the audience, archived ones included."""
+        truth = self.control.truth("/lists/{list_id}/members", "rows", [self.list_id])
+        return [row["row"] for row in truth["rows"]]
+
+    def one_with(self, status: str) -> str:
+        """The address of a contact with that status."""
+        address: str = next(row["email_address"] for row in self.members() if row["status"] == status)
+        return address
+
+    def calls(self, operation: str) -> int:
+        """How many calls of an operation have been made since the counts began."""
+        return int(self.control.stats()["by_operation"].get(operation, 0))
+
+
+def ended(code: int, output: bytes, errors: bytes) -> Ended:
+    """Decode what a process wrote; every line of it must be a message."""
+    return Ended(code, output, errors, [orjson.loads(line) for line in output.splitlines()])
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    """A simulated account, one for each module of tests."""
+    with SimulatorProcess(contacts=600, audiences=2, campaigns=2) as running:
+        yield running
+
+
+@pytest.fixture()
+def bench(simulator: SimulatorProcess, tmp_path: Path) -> Bench:
+    """The account as it was seeded, and its first audience."""
+    simulator.control.reset()
+    return Bench(simulator, tmp_path)
