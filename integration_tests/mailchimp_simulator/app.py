@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Something went wrong</h1></body></html>"
 _ROOT = "/3.0"
+_METADATA = "/oauth2/metadata"
 
 
 class Simulator:
@@ -93,11 +94,14 @@ class Exchange:
             try:
                 secret, user = self._who()
                 operation = values = None
+                self.template = _METADATA
                 if user is not None:
+                    self.template = "?"
                     operation, values = self.simulator.service.operation(self.method, self.path)
                     self.template = operation.path
                     entered = self.simulator.access.enter(secret, user)
-                    latencies, fault = self.simulator.faults.strike(self.method, self.template, self.path, self.query)
+                latencies, fault = self.simulator.faults.strike(self.method, self.template, self.path, self.query)
+                if user is not None:
                     self.simulator.access.check(user, self.template)
                 if fault is not None and fault.kind in ("reset", "hang", "status"):
                     await self._early(fault, latencies, begun)
@@ -134,7 +138,7 @@ class Exchange:
                 return b"".join(parts)
 
     def _who(self) -> tuple[str, Any]:
-        if self.path == "/oauth2/metadata":
+        if self.path == _METADATA:
             return "", None
         if not self.scope["path"].startswith(_ROOT):
             raise ProblemError(404, "Resource Not Found", "The requested resource could not be found.")
@@ -143,7 +147,6 @@ class Exchange:
     def _metadata(self) -> Answer:
         host = self.headers.get("host", "localhost")
         content = self.simulator.access.metadata(self.headers.get("authorization"), f"http://{host}")
-        self.template = "/oauth2/metadata"
         return Answer(200, orjson.dumps(content))
 
     async def _wait(self, latencies: list[Rule], begun: float, rows: int) -> None:

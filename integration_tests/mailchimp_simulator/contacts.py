@@ -215,7 +215,7 @@ class Contacts:
         for name in ("merge_fields", "interests"):
             if name in fields and name in old:
                 fields = {**fields, name: {**(old[name] or {}), **(fields[name] or {})}}
-        self.overlay[index] = orjson.dumps({**old, **fields})
+        self.overlay[index] = _packed({**old, **fields})
         if "email_address" in fields and self._index is not None:
             self._index.add(index, self.hash(index))
 
@@ -228,7 +228,7 @@ class Contacts:
         self.last_changed.append(now)
         self.timestamp_opt.append(opt)
         self.timestamp_signup.append(signup)
-        self.overlay[index] = orjson.dumps({"email_address": email, **fields})
+        self.overlay[index] = _packed({"email_address": email, **fields})
         assert self._index is not None
         self._index.add(index, subscriber_hash(email))
         for (name, sort), view in self._views.items():
@@ -250,3 +250,8 @@ class Contacts:
 
 def _members_of(status: str) -> tuple[int, ...]:
     return (0, 1, 2, 3, 4) if not status else (STATUSES.index(status),)
+
+
+def _packed(fields: dict[str, Any]) -> bytes:
+    """Fields as JSON. Copied, because orjson hands out buffers of a kilobyte and more, however little is in them."""
+    return bytes(memoryview(orjson.dumps(fields)))

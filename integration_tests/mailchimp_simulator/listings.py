@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mailchimp_simulator.answers import Answer, links
+from mailchimp_simulator.answers import Answer, links, not_simulated
 from mailchimp_simulator.clock import parse_time
+from mailchimp_simulator.contacts import GONE
 from mailchimp_simulator.people import subscriber_hash
 from mailchimp_simulator.query import shuffled
 
@@ -34,7 +35,7 @@ _ELSEWHERE = {
 }
 """Where a parameter's value stands in the row, when not under its own name."""
 _NOT_FILTERS = frozenset({
-    "fields", "exclude_fields", "count", "offset", "sort_field", "sort_dir", "cursor", "filter_bots", "member_id",
+    "fields", "exclude_fields", "count", "offset", "sort_field", "sort_dir", "cursor", "filter_bots",
     "since",
 })  # fmt: skip
 
@@ -49,6 +50,8 @@ def dig(row: Json, path: str) -> Any:
 
 def listing(world: World, operation: Operation, parents: Parents, query: Query) -> Answer:
     """The answer to a GET of a collection."""
+    if "member_id" in query.values:
+        raise not_simulated("GET", f"{operation.path}?member_id")
     table = world.table(operation.path, parents)
     tests = _tests(world, operation, query)
     if not tests and not query.sort:
@@ -61,8 +64,17 @@ def listing(world: World, operation: Operation, parents: Parents, query: Query) 
     since = query.dates.get("since")
     if since is not None:
         items, total = _since(operation, items, total, since, table, query)
+    if query.flag("include_total_contacts"):
+        items = [with_total_contacts(world, row) for row in items]
     beside = table.source.beside(parents)
     return answer(operation, parents, query, items, total, beside)
+
+
+def with_total_contacts(world: World, row: Json) -> Json:
+    """A list with the number that it shows when asked: all contacts, archived ones too."""
+    audience = world.audience(row["id"])
+    total = len(audience.contacts) - audience.contacts.status.count(GONE) if audience else 0
+    return {**row, "stats": {**row["stats"], "total_contacts": total}}
 
 
 def _chosen(table: Table, operation: Operation, query: Query, tests: list[Any]) -> list[Json]:

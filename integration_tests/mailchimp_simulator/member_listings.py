@@ -30,10 +30,10 @@ def members(world: World, audience: Audience, operation: Operation, query: Query
     """`/lists/{list_id}/members`. Archived contacts show with `status=archived` only (facts.md)."""
     chosen = _selection(audience, query)
     total = len(chosen)
-    if query.descending and query.sort:
-        indexes = [chosen[total - 1 - n] for n in query.slice(total)]
-    elif query.sort and world.settings.facts.tie_order == "shuffled":
+    if query.sort and world.settings.facts.tie_order == "shuffled":
         indexes = _shuffled_page(audience, chosen, query)
+    elif query.descending and query.sort:
+        indexes = [chosen[total - 1 - n] for n in query.slice(total)]
     else:
         page = query.slice(total)
         indexes = list(chosen[page.start : page.stop])
@@ -65,12 +65,15 @@ def _selection(audience: Audience, query: Query) -> Sequence[int]:
             chosen = [n for n in chosen if array[n] > since]
         if before is not None:
             chosen = [n for n in chosen if 0 < array[n] <= before]
-    for test in _tests(audience, query):
+    if query.flag("since_last_campaign"):
+        sent = audience.world.campaigns.last_sent(audience.id)
+        chosen = [n for n in chosen if contacts.timestamp_opt[n] > sent]
+    for test in _tests(query):
         chosen = [n for n in chosen if test(audience.rows.row(n))]
     return chosen
 
 
-def _tests(audience: Audience, query: Query) -> list[Any]:
+def _tests(query: Query) -> list[Any]:
     tests: list[Any] = []
     values = query.values
     if "email_type" in values:
@@ -88,7 +91,6 @@ def _tests(audience: Audience, query: Query) -> list[Any]:
             raise invalid(("interest_category_id", "This value should not be blank."))
         match = values.get("interest_match", "any")
         tests.append(lambda row: _match([bool((row["interests"] or {}).get(i)) for i in wanted], match))
-    del audience
     return tests
 
 
@@ -98,14 +100,21 @@ def _match(found: list[bool], match: str) -> bool:
 
 def _shuffled_page(audience: Audience, chosen: Sequence[int], query: Query) -> list[int]:
     """A page in which the rows that tie stand in an order of this request's own."""
-    values = audience.contacts.values(query.sort)
+    array = audience.contacts.values(query.sort)
+    sign = 1
+    if query.descending:
+        chosen, sign = chosen[::-1], -1
+
+    def value_of(index: int) -> int:
+        return sign * array[index]
+
     page = query.slice(len(chosen))
     indexes: list[int] = []
     position = page.start
     while position < page.stop:
-        value = values[chosen[position]]
-        low = bisect_left(chosen, value, hi=position, key=values.__getitem__)
-        high = bisect_right(chosen, value, lo=position, key=values.__getitem__)
+        value = value_of(chosen[position])
+        low = bisect_left(chosen, value, hi=position, key=value_of)
+        high = bisect_right(chosen, value, lo=position, key=value_of)
         part = range(position, min(high, page.stop))
         indexes += [chosen[n] for n in shuffled(part, low, high)]
         position = part.stop

@@ -9,6 +9,7 @@ from mailchimp_simulator.answers import links, not_found, not_simulated
 from mailchimp_simulator.campaign_sources import ReportRows
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.generator import Row, compile_row
+from mailchimp_simulator.listings import with_total_contacts
 from mailchimp_simulator.member_listings import contact
 from mailchimp_simulator.randomness import salt_of
 from mailchimp_simulator.world import CONTACTS, MEMBERS
@@ -52,7 +53,8 @@ def single(world: World, operation: Operation, values: Parents, query: Query) ->
         found = world.campaigns.find(values[0])
         assert found is not None
         return {**world.campaigns.row(found), **table.patched.get(place, {})}
-    return table.raw(place)
+    row = table.raw(place)
+    return with_total_contacts(world, row) if query.flag("include_total_contacts") else row
 
 
 def _root(world: World, values: Parents) -> Json:

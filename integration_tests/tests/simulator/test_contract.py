@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailchimp_simulator.contract import CONTRACT_FILE, Contract, Operation
+from mailchimp_simulator.validation import compile_check
 from mailchimp_simulator.writes import KEPT, WRITES
 
 CONTRACT = Contract()
@@ -114,6 +115,21 @@ def test_every_write_is_either_played_as_the_contract_says_or_refused_as_not_sim
     if response.content:
         assert errors(operation, response.json()) == []
     assert simulator.control.stats()["writes"] == {f"{operation.method} {path}": 1}
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in OTHERS if o.raw.get("request_schema")], ids=lambda o: f"{o.method} {o.path}"
+)
+def test_the_quick_check_of_bodies_never_passes_what_the_contract_refuses(operation: Operation) -> None:
+    validator = CONTRACT.request_validator(operation)
+    assert validator is not None
+    quick = compile_check(CONTRACT, operation.raw["request_schema"])
+    body = minimal(operation.raw["request_schema"])
+    spoiled = [{**body, key: wrong} for key in CONTRACT.resolve(operation.raw["request_schema"]).get("properties", {})
+               for wrong in (None, [], {}, "?", 1, [{"email_address": 1}])]  # fmt: skip
+
+    for candidate in (body, [], None, *spoiled):
+        assert validator.is_valid(candidate) or not quick(candidate)
 
 
 def test_a_body_that_the_contract_forbids_is_refused_with_the_field(api: Any, list_id: str) -> None:

@@ -193,6 +193,8 @@ def test_oauth_metadata_names_the_data_centre_and_a_bad_token_is_answered_200(si
 
     assert good.json()["dc"] == "us10"
     assert (bad.status_code, bad.json()) == (200, {"error": "invalid_token"})
+    simulator.control.fault("status", "/oauth2/metadata", status=502, body="html", times=1)
+    assert requests.get(url, headers={"Authorization": "OAuth x"}, timeout=10).status_code == 502
 
 
 def test_every_answer_has_a_request_id_and_the_simulators_own_time(api: Any, simulator: Any) -> None:

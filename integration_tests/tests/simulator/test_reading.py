@@ -187,6 +187,17 @@ def test_tag_search_lists_all_tags_or_those_with_a_prefix(api: Any, list_id: str
     assert len(api.get(path, count=1, offset=1)["tags"]) == 1
 
 
+def test_lists_tell_their_total_when_asked(api: Any, simulator: Any, list_id: str) -> None:
+    total = simulator.control.truth(MEMBERS, "count", [list_id])["count"]
+
+    assert "total_contacts" not in api.get(f"/lists/{list_id}")["stats"]
+    for row in (
+        api.get(f"/lists/{list_id}", include_total_contacts="true"),
+        api.get("/lists", include_total_contacts="true")["lists"][0],
+    ):
+        assert row["stats"]["total_contacts"] == total
+
+
 def test_interests_are_counted_in_text(api: Any, list_id: str) -> None:
     category = api.get(f"/lists/{list_id}/interest-categories")["categories"][0]["id"]
     rows = api.get(f"/lists/{list_id}/interest-categories/{category}/interests")["interests"]
