@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import time
+import traceback
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -59,7 +60,13 @@ class Simulator:
         if scope["type"] != "http":
             return
         exchange = Exchange(self, scope, receive, send)
-        await exchange.run()
+        try:
+            await exchange.run()
+        except Exception:
+            # A fault of the simulator's own: told apart from those that were asked for.
+            self.stats.own_errors += 1
+            traceback.print_exc()
+            raise
 
 
 class Exchange:

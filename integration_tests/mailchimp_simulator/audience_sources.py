@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailchimp_simulator.clock import iso
-from mailchimp_simulator.sources import Json, Parents, Source
+from mailchimp_simulator.generator import Row
+from mailchimp_simulator.sources import Generic, Json, Parents, Source
 
 if TYPE_CHECKING:
     from mailchimp_simulator.audiences import Audience
@@ -121,6 +122,45 @@ class MemberTags(OfAudience):
     def row(self, parents: Parents, index: int) -> Json:
         """Id, name and date."""
         return self._tags(parents)[index]
+
+
+class MemberNotes(Generic):
+    """`/lists/{list_id}/members/{subscriber_hash}/notes`: a few contacts have some."""
+
+    def natural(self, list_id: str, index: int) -> int:
+        """How many notes the contact at a position has, if nobody has written or deleted one."""
+        audience = self.world.audience(list_id)
+        if audience is None or index >= audience.contacts.seeded:
+            return 0
+        forced = self.world.rows_of(self.template)
+        return forced if forced is not None else NOTES_OF.get(index % 32, 0)
+
+    def size(self, parents: Parents) -> int:
+        """As many as `natural` says."""
+        audience = self.world.audience(parents[0])
+        index = audience.contacts.find(parents[1]) if audience else None
+        return self.natural(parents[0], index) if index is not None else 0
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Schema-made; later ones are younger."""
+        made = super().row(parents, index)
+        context = Row(self.world, self.names, parents, 0, self.salt(parents))
+        made["created_at"] = made["updated_at"] = iso(context.created() + 60 * index)
+        return made
+
+    def last(self, list_id: str, digest: str, index: int) -> Json | None:
+        """`last_note` of the contact at a position with this hash: its youngest note."""
+        parents = (list_id, digest)
+        changed = self.world.tables.get((self.template, parents))
+        size = changed.size() if changed else self.natural(list_id, index)
+        if not size:
+            return None
+        note = changed.at(size - 1) if changed else self.row(parents, size - 1)
+        return {"note_id": note["id"], **{key: note[key] for key in ("created_at", "created_by", "note")}}
+
+
+NOTES_OF = {3: 1, 19: 2}
+"""How many notes contacts have, by their position modulo 32."""
 
 
 class MergeFields(OfAudience):

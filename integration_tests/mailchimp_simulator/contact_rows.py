@@ -33,6 +33,8 @@ _PLACE_TEXTS = tuple(
     for n in range(8)
 )
 _SIZES = ("S", "M", "L")
+MEMBER_NOTES = "/lists/{list_id}/members/{subscriber_hash}/notes"
+MEMBER_TAGS = "/lists/{list_id}/members/{subscriber_hash}/tags"
 _PLANS = ("free", "paid")
 
 
@@ -96,6 +98,7 @@ class ContactRows:
         tag_bits = audience.segments.seeded_bits()
         tag_texts = self._tag_table()
         interests = self._interest_table()
+        has_notes = self._contacts_with_notes()
         made = []
         for index in indexes:
             number = index if index & 3 == 0 else offset + index
@@ -125,6 +128,7 @@ class ContactRows:
             if toggled:
                 mask ^= toggled.get(index, 0)
             tags = tag_texts.get(mask) or self._tags(mask)
+            noted = has_notes is None or index & 15 == 3 or digest in has_notes
             made.append(
                 f'{{"id":"{digest}","email_address":"{email}","unique_email_id":"{who >> 24:010x}",'
                 f'"contact_id":"{bits:016x}{who:016x}","full_name":"{first} {last}","web_id":{500000000 + index},'
@@ -139,7 +143,8 @@ class ContactRows:
                 f'"language":"{_LANGUAGES[bits >> 7 & 7]}","vip":{"true" if bits & 63 == 5 else "false"},'
                 f'"email_client":"{_CLIENTS[bits >> 10 & 7]}","location":{{"latitude":{(bits >> 13 & 63) - 30},'
                 f'"longitude":{(bits >> 19 & 127) - 60},{_PLACE_TEXTS[b4]}}},'
-                f'"source":"{_SOURCES[bits >> 12 & 3]}",{tags},"list_id":"{list_id}"'
+                f'"source":"{_SOURCES[bits >> 12 & 3]}",{tags}{self._last_note(digest, index) if noted else ""},'
+                f'"list_id":"{list_id}"'
                 f"{self._links(digest) if links else ''}}}"
             )
         return made
@@ -147,6 +152,17 @@ class ContactRows:
     def text(self, index: int, *, links: bool) -> str:
         """One contact as `texts` has it."""
         return self.texts((index,), links=links)[0]
+
+    def _contacts_with_notes(self) -> set[str] | None:
+        """The contacts whose notes were written or deleted; None where a test has given notes to everybody."""
+        world = self.audience.world
+        if world.rows_of(MEMBER_NOTES) is not None:
+            return None
+        return {parents[1] for path, parents in world.tables if path == MEMBER_NOTES and parents[0] == self.list_id}
+
+    def _last_note(self, digest: str, index: int) -> str:
+        note = self.audience.world.sources[MEMBER_NOTES].last(self.list_id, digest, index)
+        return f',"last_note":{orjson.dumps(note).decode()}' if note else ""
 
     def _tag_table(self) -> dict[int, str]:
         segments = self.audience.segments
@@ -157,9 +173,12 @@ class ContactRows:
 
     def _tags(self, mask: int) -> str:
         """`tags_count` and `tags` of a contact in these segments."""
-        tags = self.audience.segments.tags_in(mask)
-        texts = ",".join(orjson.dumps({"id": tag.id, "name": tag.name}).decode() for tag in tags)
-        text = self._tag_texts[1][mask] = f'"tags_count":{len(tags)},"tags":[{texts}]'
+        forced = self.audience.world.rows_of(MEMBER_TAGS)
+        if forced is not None:
+            tags = [{"id": number + 1, "name": f"Tag {number}"} for number in range(forced)]
+        else:
+            tags = [{"id": tag.id, "name": tag.name} for tag in self.audience.segments.tags_in(mask)]
+        text = self._tag_texts[1][mask] = f'"tags_count":{len(tags)},"tags":{orjson.dumps(tags).decode()}'
         return text
 
     def _interest_table(self) -> list[str]:

@@ -150,7 +150,7 @@ HINTS: dict[str, Hint] = {
     "/reporting/surveys/{survey_id}/responses": Hint(
         3, {"response_id": lambda row: hex_id(row.index, row.salt)}, "response_id"),
     "/reports/{campaign_id}/abuse-reports": Hint(1),
-    "/reports/{campaign_id}/advice": Hint(2),
+    "/reports/{campaign_id}/advice": Hint(2, {"message": lambda row: f"Conseil n° {row.index + 1}"}),
     "/reports/{campaign_id}/domain-performance": Hint(
         3, {"domain": lambda row: f"d{row.index}.example.com"}, "domain"),
     "/reports/{campaign_id}/ecommerce-product-activity": Hint(

@@ -46,7 +46,7 @@ def run(settings: Settings, host: str, port: int) -> None:
     """Serve in this process until told to stop."""
     config = uvicorn.Config(
         Simulator(settings).app(), host=host, port=port, loop="uvloop", http=Protocol, ws="none", lifespan="off",
-        log_level="error", access_log=False, server_header=False, date_header=False, backlog=512,
+        log_level="critical", access_log=False, server_header=False, date_header=False, backlog=512,
         timeout_keep_alive=75, timeout_graceful_shutdown=1,
     )  # fmt: skip
     Server(config).run()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mailchimp_simulator.audience_sources import (
     Audiences,
     Lists,
+    MemberNotes,
     MemberTags,
     MergeFields,
     SegmentRows,
@@ -49,6 +50,7 @@ SPECIAL: dict[str, type[Source]] = {
     "/search-campaigns": SearchCampaigns,
 }
 SPECIAL_GENERIC: dict[str, type[Generic]] = {
+    "/lists/{list_id}/members/{subscriber_hash}/notes": MemberNotes,
     "/automations": Automations,
     "/automations/{workflow_id}/emails": AutomationEmails,
 }

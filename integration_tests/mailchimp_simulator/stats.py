@@ -31,6 +31,7 @@ class Stats:
         self.writes: Counter[str] = Counter()
         self.not_simulated: Counter[str] = Counter()
         self.refused = 0
+        self.own_errors = 0
         self.rows = 0
         self.bytes = 0
         self.log: list[tuple[float, float, str, str, str, int, int]] = []
@@ -75,6 +76,7 @@ class Stats:
             "mean_in_flight": round(self.area / length, 4) if length > 0 else 0.0,
             "seconds": round(max(0.0, length), 6),
             "refused": self.refused,
+            "own_errors": self.own_errors,
             "rows": self.rows,
             "bytes": self.bytes,
             "by_operation": dict(self.by_operation),

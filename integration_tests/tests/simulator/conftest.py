@@ -47,9 +47,10 @@ def process() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def simulator(process: SimulatorProcess) -> Simulator:
+def simulator(process: SimulatorProcess) -> Iterator[Simulator]:
     process.control.reset()
-    return process
+    yield process
+    assert process.control.stats()["own_errors"] == 0
 
 
 @pytest.fixture
