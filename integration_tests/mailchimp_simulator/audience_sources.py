@@ -159,7 +159,7 @@ class MemberNotes(Generic):
         return {"note_id": note["id"], **{key: note[key] for key in ("created_at", "created_by", "note")}}
 
 
-NOTES_OF = {3: 1, 19: 2}
+NOTES_OF = {0: 1, 16: 2}
 """How many notes contacts have, by their position modulo 32."""
 
 

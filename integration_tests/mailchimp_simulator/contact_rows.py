@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mailchimp_simulator.audience_sources import MemberNotes
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contacts import STATUSES, UNSUBSCRIBED
 from mailchimp_simulator.people import FIRST, LAST, address, subscriber_hash
@@ -128,7 +129,7 @@ class ContactRows:
             if toggled:
                 mask ^= toggled.get(index, 0)
             tags = tag_texts.get(mask) or self._tags(mask)
-            noted = has_notes is None or index & 15 == 3 or digest in has_notes
+            noted = has_notes is None or index & 15 == 0 or digest in has_notes
             made.append(
                 f'{{"id":"{digest}","email_address":"{email}","unique_email_id":"{who >> 24:010x}",'
                 f'"contact_id":"{bits:016x}{who:016x}","full_name":"{first} {last}","web_id":{500000000 + index},'
@@ -161,7 +162,9 @@ class ContactRows:
         return {parents[1] for path, parents in world.tables if path == MEMBER_NOTES and parents[0] == self.list_id}
 
     def _last_note(self, digest: str, index: int) -> str:
-        note = self.audience.world.sources[MEMBER_NOTES].last(self.list_id, digest, index)
+        source = self.audience.world.sources[MEMBER_NOTES]
+        assert isinstance(source, MemberNotes)
+        note = source.last(self.list_id, digest, index)
         return f',"last_note":{orjson.dumps(note).decode()}' if note else ""
 
     def _tag_table(self) -> dict[int, str]:

@@ -325,3 +325,29 @@ def test_the_same_seed_gives_the_same_account(api: Any, simulator: Any) -> None:
     simulator.control.reset()
 
     assert simulator.control.truth(MEMBERS, "digest")["digest"] == before
+
+
+@pytest.mark.parametrize("rows", [None, 0, 3])
+def test_a_contact_names_its_last_note_and_counts_its_tags(
+    api: Any, simulator: Any, list_id: str, rows: int | None
+) -> None:
+    """What the row says agrees with the contact's own listings of notes and tags."""
+    if rows is not None:
+        simulator.control.rows({f"{MEMBERS}/{{subscriber_hash}}/{what}": rows for what in ("notes", "tags")})
+    contacts = everything(api, f"/lists/{list_id}/members", "members")[:40]
+    by_api = api.call("POST", f"/lists/{list_id}/members/{contacts[1]['id']}/notes", json={"note": "Called back"})
+    contacts[1] = api.get(f"/lists/{list_id}/members/{contacts[1]['id']}")
+    counts = set()
+
+    for contact in contacts:
+        path = f"/lists/{list_id}/members/{contact['id']}"
+        notes = api.get(f"{path}/notes", count=1000)["notes"]
+        tags = api.get(f"{path}/tags", count=1000)["tags"]
+        last = max(notes, key=lambda note: note["created_at"], default=None)
+        assert contact.get("last_note", {}).get("note_id") == (last and last["id"])
+        assert contact.get("last_note", {}).get("note") == (last and last["note"])
+        assert contact["tags_count"] == len(contact["tags"]) == len(tags)
+        counts.add(len(notes))
+
+    assert by_api.json()["id"] == contacts[1]["last_note"]["note_id"]
+    assert counts == ({0, 1, 2} if rows is None else {rows, rows + 1})
