@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.config import Config
@@ -18,8 +19,6 @@ from source_mailchimp.stream import Record, Stream
 # Of a report, what tells whether its campaign has news (see ``gate``), beside its id.
 _REPORT_FIELDS = ("send_time", "opens", "clicks", "emails_sent", "unsubscribed", "abuse_reports", "bounces", "type")
 
-_END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
-
 
 class Parents:
     """The rows of one stream that others look under, without what nobody needs of them."""
@@ -29,6 +28,8 @@ class Parents:
         kept = {"id", "list_id", *stream.key, *stream.parameters}
         for child in children:
             kept |= {child.parent_field, *child.keep_parent.values()}
+        if stream.name == "lists":
+            kept.add("stats")
         if stream.name == "reports":
             kept |= set(_REPORT_FIELDS)
         self._kept = kept
@@ -66,8 +67,7 @@ class Account:
     """One account during one sync.
 
     ``budget`` bounds the pages in memory over all streams. ``parents``: by name, those that selected streams look
-    under. ``states``: of the selected streams, with whether each is refreshed in full. ``until``: what is newer than
-    this belongs to the next sync; it lies before the first listing was read, so no listing missed what is older.
+    under. ``states``: of the selected streams, with whether each is refreshed in full.
     """
 
     config: Config
@@ -75,16 +75,31 @@ class Account:
     budget: asyncio.Semaphore
     parents: Mapping[str, Parents] = field(default_factory=dict)
     states: Mapping[Stream, tuple[StreamState, bool]] = field(default_factory=dict)
-    until: datetime = _END_OF_TIME
+    _began: float = field(default_factory=time.monotonic)
+    _until: asyncio.Task[datetime] | None = None
 
     @property
     def ahead(self) -> int:
         """Pages or slices of one stream under way at once: enough to keep every connection busy by itself."""
-        return 2 * self.fetcher.workers
+        return 3 * self.fetcher.workers
 
     def now(self) -> datetime:
         """Mailchimp's clock."""
         return self.fetcher.client.server_time()
+
+    async def until(self) -> datetime:
+        """The end of what this sync reads: what is newer belongs to the next one.
+
+        It lies before the first listing was asked for, so that no listing has missed what is older.
+        """
+        if self._until is None:
+            self._until = asyncio.ensure_future(self._find_until())
+        return await asyncio.shield(self._until)
+
+    async def _find_until(self) -> datetime:
+        await self.fetcher.object("ping", {})
+        passed = timedelta(seconds=time.monotonic() - self._began)
+        return (self.settled() - passed).replace(microsecond=0)
 
     def settled(self) -> datetime:
         """The moment up to which listings have settled: the end of what this sync reads."""

@@ -85,7 +85,8 @@ class ContactReader:
         """Read one pass; return the moment up to which it was read."""
         until = self._account.settled()
         reader = self._window(item, status)
-        async with aclosing(reader.rows(self._since(item, status), until)) as batches:
+        since = self._since(item, status)
+        async with aclosing(reader.rows(since, until, hint=0 if since or status else _size_of(item))) as batches:
             async for batch in batches:
                 await self._emit(batch, item)
                 if batch.complete_to:
@@ -201,3 +202,10 @@ class PerContactReader(ContactReader):
 
 def _slice_id(item: SliceRef, status: str) -> str:
     return f"{item.id}/{status}" if status else item.id
+
+
+def _size_of(item: SliceRef) -> int:
+    """About how many contacts the audience has, by its own figures."""
+    stats = item.parent.get("stats")
+    counts = [stats.get(name) for name in ("member_count", "unsubscribe_count", "cleaned_count")] if stats else []
+    return sum(count for count in counts if isinstance(count, int))

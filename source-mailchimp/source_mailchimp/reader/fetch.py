@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import orjson
 
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import AnswerTimeout
@@ -20,22 +21,31 @@ T = TypeVar("T")
 
 MAX_PAGE_SIZE = 1000  # more is answered with 1000 rows (seen on the real API)
 _SMALLEST_PAGE = 25
+_WORTH_PACKING = 50
 
 Params = Mapping[str, str | int]
 
 
-@dataclass
 class Page:
     """Rows ``offset``, ``offset + 1``, … of a listing; ``total`` is its ``total_items`` when it was answered.
 
-    ``asked`` is the number of rows asked for: fewer than that means the end, or rows that moved.
+    ``asked`` is the number of rows asked for: fewer than that means the end, or rows that moved. Until ``rows`` is
+    asked for, they are kept as JSON, a third of their size: many pages wait while an early one is slow.
     """
 
-    offset: int
-    asked: int
-    rows: list[Record]
-    total: int | None
-    next_cursor: str | None = None
+    def __init__(self, offset: int, asked: int, rows: list[Record], total: int | None) -> None:
+        self.offset = offset
+        self.asked = asked
+        self.total = total
+        self._rows: list[Record] | None = rows if len(rows) < _WORTH_PACKING else None
+        self._packed = orjson.dumps(rows) if self._rows is None else b""
+
+    @property
+    def rows(self) -> list[Record]:
+        """The rows, decoded when they are first asked for."""
+        if self._rows is None:
+            self._rows, self._packed = orjson.loads(self._packed), b""
+        return self._rows
 
 
 class Fetcher:

@@ -72,8 +72,8 @@ class SlicedReader:
     async def _run_once(self) -> None:
         account, state, stream = self._account, self._state, self._stream
         parents = await account.parents[stream.parent.name].rows() if stream.parent else []
+        until = None if self._full else await account.until()
         await self._open_gate()
-        until = account.until
         run = state.run or Run(until=until, full_refresh=self._full)
         slices = [item for item in slices_of(stream, parents) if account.includes(item.parent)]
         pending = [
@@ -186,17 +186,17 @@ class SlicedReader:
             return
         reports = await self._account.parents["reports"].rows()
         self._reports = {str(report["id"]): report for report in reports}
-        self._gate = self._gate_of(reports, self._state)
+        self._gate = await self._gate_of(reports, self._state)
         if self._feed:
             self._below = [
-                (state, full, self._gate_of(reports, state))
+                (state, full, await self._gate_of(reports, state))
                 for child, (state, full) in self._account.states.items()
                 if self._stream.name in (ancestor.name for ancestor in child.ancestors)
             ]
 
-    def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
+    async def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
         lookback = timedelta(days=self._account.config.activity_lookback_days)
-        return Gate(reports, until=self._account.until, lookback=lookback, counts=state.counts)
+        return Gate(reports, until=await self._account.until(), lookback=lookback, counts=state.counts)
 
     def _report_of(self, item: SliceRef) -> Record:
         return self._reports.get(str(item.params.get("campaign_id")), {})
@@ -270,14 +270,14 @@ class SlicedReader:
         """Reports without a newer date whose counts may have changed: known when all reports are."""
         if self._stream.name != "reports" or not self._feed or not self._out:
             return
-        self._gate = self._gate_of(self._feed.so_far, self._state)
+        self._gate = await self._gate_of(self._feed.so_far, self._state)
         rows = [orjson.loads(row) for row in self._withheld]
         self._withheld.clear()
         await self._out.rows([row for row in rows if self._gate.counts_changed(row)], {})
 
     # -- the end
 
-    def _finished(self, until: datetime, asked: int) -> StreamState:
+    def _finished(self, until: datetime | None, asked: int) -> StreamState:
         if self._full:
             return StreamState(complete=True)
         if self._refused and len(self._refused) == asked:

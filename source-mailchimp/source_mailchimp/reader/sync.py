@@ -21,7 +21,8 @@ from source_mailchimp.stream import Reading, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
-_EVENTS_WAITING = 8
+_EVENTS_WAITING = 3
+_PAGES_PER_WORKER = 3
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,6 @@ class Sync:
         self._queue = queue
         fetcher = Fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
         try:
-            # Proves that there is anything to read with, and tells Mailchimp's clock.
-            await fetcher.object("ping", {})
             await self._read_all(self._account(fetcher), queue)
         finally:
             fetcher.close()
@@ -117,11 +116,10 @@ class Sync:
         account = Account(
             self._config,
             fetcher,
-            budget=asyncio.Semaphore(2 * fetcher.workers),
+            budget=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
             parents={name: Parents(self._all[name], children) for name, children in needed.items()},
             states={item.stream: (item.state, item.full_refresh) for item in self._selected},
         )
-        account.until = account.settled()
         return account
 
     async def _read_all(self, account: Account, queue: asyncio.Queue[Event]) -> None:

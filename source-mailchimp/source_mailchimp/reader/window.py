@@ -37,11 +37,14 @@ _PIECE_BUDGET = 4
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a window: rows later than ``since`` (None: from the beginning), up to ``until`` (None: open)."""
+    """A part of a window: rows later than ``since`` (None: from the beginning), up to ``until`` (None: open).
+
+    ``rank``: about where in the window it begins.
+    """
 
     since: datetime | None
     until: datetime | None
-    expected: int
+    rank: int = 0
 
 
 @dataclass
@@ -78,31 +81,61 @@ class WindowReader:
         self._pages_per_piece = pages_per_piece
         self._on_total = on_total
 
-    async def rows(self, since: datetime | None, until: datetime) -> AsyncGenerator[Rows, None]:
+    async def rows(self, since: datetime | None, until: datetime, *, hint: int = 0) -> AsyncGenerator[Rows, None]:
         """Yield every row with ``since < cursor <= until`` that does not change meanwhile, in pieces, oldest first.
 
+        ``hint``: about how many rows there are, if known: of a long window one row is asked for first, not a page.
         Raises IncompleteListing for a piece that can't be proved complete; what was yielded as complete is.
         """
-        whole = Piece(since, until, 0)
-        first = await self._reader(whole).page_at(0)
+        size = self._fetcher.page_size
+        whole = Piece(since, until)
+        first = await self._page(whole, 0, 1 if hint > 2 * size else size)
         total = first[0].total or 0
         self._on_total(total)
-        pieces = await self._cut(whole, total)
-        readers = [self._reader(piece) for piece in pieces]
-        # The first page of the window begins the first piece, too, where that is all of it.
-        reuse = first if len(pieces) == 1 else None
-        jobs = [
-            partial(reader.page_at, offset)
-            for reader, piece in zip(readers, pieces, strict=True)
-            for offset in reader.plan(0, piece.expected)[1 if reuse else 0 :]
+        if total <= len(first[0].rows):
+            async with aclosing(self._reader(whole).rows(first=first)) as batches:
+                async for batch in batches:
+                    yield Rows(batch.rows)
+            yield Rows([], complete_to=until)
+            return
+        async with aclosing(self._pieces(whole, total)) as batches:
+            async for rows in batches:
+                yield rows
+
+    async def _pieces(self, whole: Piece, total: int) -> AsyncGenerator[Rows, None]:
+        """The window piece by piece; pages of later pieces are under way while earlier ones are handed on."""
+        ranks = self._ranks(total)
+        owners: list[asyncio.Future[Piece]] = [asyncio.get_running_loop().create_future() for _ in ranks]
+        cutting = asyncio.ensure_future(self._cut(whole, ranks, owners))
+        plans = [
+            self._reader(whole).plan(0, following - rank)
+            for rank, following in zip(ranks, [*ranks[1:], total], strict=True)
         ]
-        async with aclosing(in_order(jobs, ahead=self._ahead, budget=self._budget)) as pages:
-            for reader, piece in zip(readers, pieces, strict=True):
-                planned = _take(pages, len(reader.plan(0, piece.expected)) - (1 if reuse else 0), reuse)
-                async with aclosing(reader.rows(planned=planned)) as batches:
-                    async for batch in batches:
-                        yield Rows(batch.rows)
-                yield Rows([], complete_to=piece.until)
+        jobs = (
+            partial(self._planned_page, owner, rank + offset)
+            for rank, owner, offsets in zip(ranks, owners, plans, strict=True)
+            for offset in offsets
+        )
+        try:
+            async with aclosing(in_order(jobs, ahead=self._ahead, budget=self._budget)) as pages:
+                index = 0
+                while index < len(ranks):
+                    piece, planned = await owners[index], 0
+                    while index < len(ranks) and await owners[index] is piece:
+                        planned += len(plans[index])
+                        index += 1
+                    async with aclosing(self._reader(piece).rows(planned=_take(pages, planned))) as batches:
+                        async for batch in batches:
+                            yield Rows(batch.rows)
+                    yield Rows([], complete_to=piece.until)
+        finally:
+            cutting.cancel()
+            await asyncio.gather(cutting, *owners, return_exceptions=True)
+
+    async def _planned_page(self, owner: asyncio.Future[Piece], rank: int) -> list[Page]:
+        """The page at ``rank`` of the window, asked for as a page of the piece that it lies in."""
+        piece = await owner
+        return await self._page(piece, rank - piece.rank, self._fetcher.page_size)
 
     async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[Rows, None]:
         """Yield the rows that changed after ``moment``, up to this very moment, however many change meanwhile.
@@ -111,7 +144,7 @@ class WindowReader:
         is found here. The last request is a single page with all that is left: nothing moves within one answer.
         """
         for _ in range(_CATCH_UP_ROUNDS):
-            reader = self._reader(Piece(moment - ONE_SECOND, None, 0))
+            reader = self._reader(Piece(moment - ONE_SECOND, None))
             pages = await reader.page_at(0)
             if len(pages) == 1 and (pages[0].total or 0) <= len(pages[0].rows):
                 yield Rows(pages[0].rows)
@@ -124,59 +157,74 @@ class WindowReader:
                 async for batch in batches:
                     yield batch
             moment = until
-        async with aclosing(self._reader(Piece(moment - ONE_SECOND, None, 0)).rows()) as rest:
+        async with aclosing(self._reader(Piece(moment - ONE_SECOND, None)).rows()) as rest:
             async for rows in rest:
                 yield Rows(rows.rows)
 
-    async def _cut(self, whole: Piece, total: int) -> list[Piece]:
-        """Cut the window at seconds' borders into pieces of about equal numbers of rows."""
+    def _ranks(self, total: int) -> list[int]:
+        """The ranks at which pieces should begin."""
         size = self._fetcher.page_size
-        pages = -(-total // size)
-        per_piece = int(max(1, min(self._pages_per_piece, pages // _PIECES)) * size * _FULL)
-        if total <= size:
-            return [replace(whole, expected=total)]
-        ranks = list(range(per_piece, total, per_piece))
-        jobs = [partial(self._second_at, rank, whole) for rank in ranks]
-        pieces: list[Piece] = []
-        begin, begin_rank = whole.since, 0
-        async with aclosing(in_order(jobs, ahead=self._ahead, budget=self._budget)) as seconds:
-            index = 0
-            async for second in seconds:
-                rank, index = ranks[index], index + 1
-                # The second at the border goes to the later piece as a whole, however many rows it has.
+        pages = max(1, min(self._pages_per_piece, -(-total // size) // _PIECES))
+        return list(range(0, total, max(1, int(pages * size * _FULL))))
+
+    async def _cut(self, whole: Piece, ranks: list[int], owners: list[asyncio.Future[Piece]]) -> None:
+        """Cut the window at seconds' borders near ``ranks``; tell each owner which piece its rows are in.
+
+        The second at a border goes to the later piece as a whole. Where a second is so long that no border is
+        left between two ranks, they are in the same piece.
+        """
+        probes = [asyncio.ensure_future(self._second_at(rank, whole)) for rank in ranks[1:]]
+        begin, begin_rank, first = whole.since, 0, 0
+        try:
+            for index, probe in enumerate(probes, start=1):
+                second = await probe
                 border = second - ONE_SECOND if second else None
                 if border is None or (begin and border <= begin) or (whole.until and border >= whole.until):
                     continue
-                pieces.append(Piece(begin, border, rank - begin_rank))
-                begin, begin_rank = border, rank
-        pieces.append(Piece(begin, whole.until, total - begin_rank))
-        return pieces
+                _settle(owners[first:index], Piece(begin, border, begin_rank))
+                begin, begin_rank, first = border, ranks[index], index
+            _settle(owners[first:], Piece(begin, whole.until, begin_rank))
+        except BaseException as error:
+            for owner in owners[first:]:
+                if not owner.done():
+                    owner.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            raise
+        finally:
+            for probe in probes:
+                probe.cancel()
+            await asyncio.gather(*probes, return_exceptions=True)
 
     async def _second_at(self, rank: int, window: Piece) -> datetime | None:
         """The cursor of the row at ``rank`` of the window, None where there is none any more."""
-        listing = self._reader(window).listing
-        pages = await self._fetcher.pages(
-            listing.path, listing.params, items=listing.items, offset=rank, count=1, kind=listing.kind
-        )
+        pages = await self._page(window, rank, 1)
         return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
 
-    def _reader(self, piece: Piece) -> ListingReader:
+    async def _page(self, piece: Piece, offset: int, count: int) -> list[Page]:
+        listing = self._listing_of(piece)
+        return await self._fetcher.pages(
+            listing.path, listing.params, items=listing.items, offset=offset, count=count, kind=listing.kind
+        )
+
+    def _listing_of(self, piece: Piece) -> Listing:
         bounds = {}
         if piece.since and self._cursor.since:
             bounds[self._cursor.since] = format_date(piece.since)
         if piece.until and self._cursor.before:
             bounds[self._cursor.before] = format_date(piece.until)
-        listing = replace(self._listing, params={**self._listing.params, **bounds})
+        return replace(self._listing, params={**self._listing.params, **bounds})
+
+    def _reader(self, piece: Piece) -> ListingReader:
         # A piece is read again while pages of later ones wait in memory: it must not wait for their places.
         budget = asyncio.Semaphore(_PIECE_BUDGET)
-        return ListingReader(self._fetcher, listing, ahead=_PIECE_BUDGET, budget=budget)
+        return ListingReader(self._fetcher, self._listing_of(piece), ahead=_PIECE_BUDGET, budget=budget)
 
 
-async def _take(
-    pages: AsyncGenerator[list[Page], None], count: int, first: list[Page] | None
-) -> AsyncGenerator[list[Page], None]:
-    """The next ``count`` results of ``pages``, which stays open, after ``first``."""
-    if first is not None:
-        yield first
+def _settle(owners: list[asyncio.Future[Piece]], piece: Piece) -> None:
+    for owner in owners:
+        owner.set_result(piece)
+
+
+async def _take(pages: AsyncGenerator[list[Page], None], count: int) -> AsyncGenerator[list[Page], None]:
+    """The next ``count`` results of ``pages``, which stays open."""
     for _ in range(count):
         yield await anext(pages)
