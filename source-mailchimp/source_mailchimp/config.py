@@ -130,6 +130,15 @@ class Config(BaseModel):
             json_schema_extra={"airbyte_hidden": True},
         ),
     ] = None
+    retry_seconds: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            title="Retry time (seconds)",
+            description="For how long a request that fails is tried again. For tests.",
+            json_schema_extra={"airbyte_hidden": True},
+        ),
+    ] = None
 
     @field_validator("start_date")
     @classmethod

@@ -159,6 +159,8 @@ def _plain(field: dict[str, Any]) -> dict[str, Any]:
 def _client(options: Config, *, retry: RetryPolicy | None = None) -> MailchimpClient:
     access = open_access(options.access_credentials, data_center=options.data_center, api_url=options.api_url)
     timeouts = Timeouts(read=options.request_timeout) if options.request_timeout else Timeouts()
+    if options.retry_seconds:
+        retry = RetryPolicy(seconds=options.retry_seconds)
     return MailchimpClient(
         access, max_connections=options.num_workers, user_agent=_USER_AGENT, retry=retry, timeouts=timeouts
     )
