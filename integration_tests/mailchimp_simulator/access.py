@@ -32,12 +32,17 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         """One user, with the key and the token of the settings."""
         self.settings = settings
+        self.in_flight: Counter[str] = Counter()
+        self.reset()
+
+    def reset(self) -> None:
+        """One user again, with all permissions; connections that are open go on counting."""
+        settings = self.settings
         self.limit = settings.connection_limit
         owner = User("owner")
         self.users = {"owner": owner}
         self.secrets: dict[str, User] = {settings.api_key: owner, settings.oauth_token: owner}
         self.forbidden: list[str] = []
-        self.in_flight: Counter[str] = Counter()
 
     def add_user(self, body: Json) -> User:
         """A user (or another key for one) from a control request: name, keys, disabled, forbidden."""

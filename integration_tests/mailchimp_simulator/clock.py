@@ -21,7 +21,7 @@ class Clock:
         """Start at `start` (seconds since 1970), or at the machine's time."""
         now = time.time()
         self.start = int(now if start is None else start)
-        self.shift = self.start - now
+        self.shift = self.first_shift = self.start - now
         self.frozen: int | None = None
 
     def now(self) -> int:
@@ -33,6 +33,10 @@ class Clock:
         if self.frozen is not None:
             self.frozen += int(seconds)
         self.shift += seconds
+
+    def reset(self) -> None:
+        """Undo every shift and let it run."""
+        self.shift, self.frozen = self.first_shift, None
 
     def freeze(self, *, frozen: bool) -> None:
         """Stop the clock where it is, or let it run on from there."""

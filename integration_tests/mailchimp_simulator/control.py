@@ -7,7 +7,7 @@ beside this file describes each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,6 +33,7 @@ class Control:
     def __init__(self, simulator: Simulator) -> None:
         """Command this simulator."""
         self.simulator = simulator
+        self.first_facts = replace(simulator.settings.facts)
         self.commands: dict[str, Callable[[Json], Any]] = {
             "stats": self.stats, "reset_stats": self.reset_stats, "log": self.log, "truth": self.truth,
             "fault": self.fault, "faults": self.faults, "clear_faults": self.clear_faults, "latency": self.latency,
@@ -161,7 +162,7 @@ class Control:
         return {"rows": world.overrides}
 
     def reset(self, body: Json) -> Json:
-        """The seeded account again; faults, drift and counts are cleared too, row counts as well unless `keep_rows`."""
+        """All as it was at the start, clock, users and facts too; row counts as well unless `keep_rows`."""
         world = self.simulator.world
         if not body.get("keep_rows"):
             world.overrides.clear()
@@ -169,8 +170,9 @@ class Control:
         self.simulator.faults.clear()
         self.simulator.drift.set({"per_request": 0})
         self.simulator.drift.made.clear()
-        self.simulator.access.forbidden.clear()
-        self.simulator.settings.facts = OpenFacts()
+        self.simulator.access.reset()
+        world.clock.reset()
+        self.simulator.settings.facts = replace(self.first_facts)
         self.simulator.stats.reset()
         return {}
 

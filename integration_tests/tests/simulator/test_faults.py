@@ -93,7 +93,6 @@ def test_a_request_that_hangs_goes_on_counting_after_its_client_has_gone(api: An
 
     assert refused.status_code == 429
     assert api.call("GET", "/ping").status_code == 200
-    simulator.control.limit(10)
 
 
 def test_latency_is_per_request_and_per_row(api: Any, simulator: Any) -> None:
@@ -136,7 +135,6 @@ def test_two_keys_of_a_user_share_the_limit_or_not(api: Any, simulator: Any, per
 
     answer = requests.get(simulator.api_url + "/ping", auth=("x", "second-key-us10"), timeout=10)
     thread.join()
-    simulator.control.limit(10)
 
     assert answer.status_code == expected
 
@@ -201,7 +199,6 @@ def test_every_answer_has_a_request_id_and_the_simulators_own_time(api: Any, sim
     simulator.control.clock(set=1_600_000_000, freeze=True)
 
     first, second = api.call("GET", "/ping"), api.call("GET", "/nothing")
-    simulator.control.clock(freeze=False)
 
     assert first.headers["x-request-id"] != second.headers["x-request-id"] == second.json()["instance"]
     assert first.headers["date"] == "Sun, 13 Sep 2020 12:26:40 GMT"
@@ -228,3 +225,25 @@ def test_the_control_endpoint_refuses_what_makes_no_sense(simulator: Any) -> Non
     for name, arguments in senseless:
         with pytest.raises(ControlError):
             simulator.control.send(name, arguments)
+
+
+def test_a_reset_undoes_everything_that_was_commanded(api: Any, simulator: Any, list_id: str) -> None:
+    control = simulator.control
+    before = control.clock()
+    control.clock(set=1_000_000_000, freeze=True)
+    control.limit(1)
+    control.forbid("/campaigns")
+    control.user("owner", disabled=True)
+    control.facts(tie_order="shuffled")
+    control.rows({"/templates": 3})
+    control.fault("reset")
+    control.delete(f"/lists/{list_id}")
+
+    control.reset()
+
+    assert before <= control.clock() < before + 60
+    assert control.facts()["tie_order"] == "stable"
+    assert control.faults() == []
+    assert api.get("/templates")["total_items"] == 6
+    assert api.get("/campaigns")["campaigns"]
+    assert list_id in api.lists()
