@@ -29,13 +29,14 @@ Params = Mapping[str, str | int]
 class Page:
     """Rows ``offset``, ``offset + 1``, … of a listing; ``total`` is its ``total_items`` when it was answered.
 
-    ``asked`` is the number of rows asked for: fewer than that means the end, or rows that moved. Until ``rows`` is
+    ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that moved. Until ``rows`` is
     asked for, they are kept as JSON, a third of their size: many pages wait while an early one is slow.
     """
 
     def __init__(self, offset: int, asked: int, rows: list[Record], total: int | None) -> None:
         self.offset = offset
         self.asked = asked
+        self.count = len(rows)
         self.total = total
         self._rows: list[Record] | None = rows if len(rows) < _WORTH_PACKING else None
         self._packed = orjson.dumps(rows) if self._rows is None else b""
@@ -84,7 +85,7 @@ class Fetcher:
                 continue
             pages.append(page)
             done += size
-            if len(page.rows) < size:
+            if page.count < size:
                 break
         return pages
 

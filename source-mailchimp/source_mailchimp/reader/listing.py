@@ -68,6 +68,17 @@ class Rows:
     total: int | None
 
 
+@dataclass
+class _Before:
+    """What is remembered of a page when the next one comes: not its rows, which are on their way."""
+
+    offset: int
+    asked: int
+    total: int | None
+    keys: list[Hashable]
+    order: object
+
+
 class _Round:
     """What one pass over the listing has seen of its total and its joins."""
 
@@ -188,42 +199,47 @@ class ListingReader:
         audit: _Round,
     ) -> AsyncGenerator[Rows, None]:
         """One pass over the listing, from offset ``start`` to its end."""
-        previous: Page | None = None
+        previous: _Before | None = None
+        order_of = self.listing.order_of
         async with aclosing(self._all_pages(start, first, planned)) as pages:
             async for page in pages:
                 audit.note(page)
-                if previous is not None and not self._joined(previous, page):
+                keys = [self.listing.key_of(row) for row in page.rows]
+                if previous is not None and not self._joined(previous, page, keys):
                     async with aclosing(self._between(previous, page, audit)) as repaired:
                         async for extra in repaired:
-                            yield self._new(extra)
-                yield self._new(page)
-                previous = page
+                            yield self._new(extra, [self.listing.key_of(row) for row in extra.rows])
+                order = order_of(page.rows[-1]) if order_of and page.rows else None
+                previous = _Before(page.offset, page.asked, page.total, keys, order)
+                rows = self._new(page, keys)
+                del page
+                yield rows
+                del rows
 
-    def _new(self, page: Page) -> Rows:
-        key_of, add = self.listing.key_of, self._seen.add
-        rows = [row for row in page.rows if add(key_of(row))]
-        self.repeats += len(page.rows) - len(rows)
-        return Rows(rows, page.offset + len(page.rows), page.total)
+    def _new(self, page: Page, keys: list[Hashable]) -> Rows:
+        add = self._seen.add
+        rows = [row for row, key in zip(page.rows, keys, strict=True) if add(key)]
+        self.repeats += page.count - len(rows)
+        return Rows(rows, page.offset + page.count, page.total)
 
-    def _joined(self, before: Page, after: Page) -> bool:
+    def _joined(self, before: _Before, after: Page, keys: list[Hashable]) -> bool:
         """Whether no row can have slipped between two consecutive pages."""
         if after.offset >= before.offset + before.asked:  # parts of a page that timed out don't overlap
             return before.total == after.total
-        if len(before.rows) < before.asked:
+        if len(before.keys) < before.asked:
             # The listing ended there, and rows that came since are later than any that could be lost.
             return True
-        last = self.listing.key_of(before.rows[-1])
-        return any(self.listing.key_of(row) == last for row in after.rows)
+        return before.keys[-1] in keys
 
-    def _tied(self, before: Page, after: Page) -> bool:
+    def _tied(self, before: _Before, after: Page) -> bool:
         """Whether rows on both sides of the border tie, so that their order proves nothing."""
         order_of = self.listing.order_of
-        return bool(order_of and before.rows and after.rows and order_of(before.rows[-1]) == order_of(after.rows[0]))
+        return bool(order_of and before.keys and after.rows and before.order == order_of(after.rows[0]))
 
-    async def _between(self, before: Page, after: Page, audit: _Round) -> AsyncGenerator[Page, None]:
+    async def _between(self, before: _Before, after: Page, audit: _Round) -> AsyncGenerator[Page, None]:
         """Pages that join ``before`` and ``after``; marks the round where they may not prove it."""
         key_of = self.listing.key_of
-        known = {key_of(row) for row in before.rows}
+        known = set(before.keys)
         following = {key_of(row) for row in after.rows}
         end = after.offset + _OVERLAP
         for _ in range(_REPAIR_ROUNDS):
@@ -246,7 +262,7 @@ class ListingReader:
                 # the reason for the gap, so they do not: the count must settle it.
                 audit.clean = audit.clean and not audit.quiet and not self._tied(before, after)
                 return
-            end = end if keys & following else min(end + self._size // 2, after.offset + len(after.rows))
+            end = end if keys & following else min(end + self._size // 2, after.offset + after.count)
         audit.clean = False
 
     async def _all_pages(
@@ -262,7 +278,7 @@ class ListingReader:
             if last is None:
                 return
             end = last.total if last.total is not None else 0
-            offsets = self.plan(start, end)[1:] if len(last.rows) + last.offset < end else []
+            offsets = self.plan(start, end)[1:] if last.count + last.offset < end else []
             planned = self._pages_at(offsets)
         async with aclosing(planned) as rest:
             async for parts in rest:
@@ -271,7 +287,7 @@ class ListingReader:
                     yield page
         more = 1
         while last is not None and self._goes_on(last):
-            start = max(last.offset + len(last.rows) - _OVERLAP, last.offset + 1)
+            start = max(last.offset + last.count - _OVERLAP, last.offset + 1)
             offsets = [start + step * max(self._size - _OVERLAP, 1) for step in range(more)]
             async with aclosing(self._pages_at(offsets)) as rest:
                 async for parts in rest:
@@ -282,8 +298,8 @@ class ListingReader:
 
     def _goes_on(self, last: Page) -> bool:
         """Whether rows may follow ``last``: never judged by the total alone where that lies."""
-        if len(last.rows) < last.asked:
+        if last.count < last.asked:
             return False
         if not self.listing.trust_total or last.total is None:
             return True
-        return last.offset + len(last.rows) < last.total
+        return last.offset + last.count < last.total

@@ -21,7 +21,7 @@ from source_mailchimp.stream import Reading, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
-_EVENTS_WAITING = 3
+_EVENTS_WAITING = 1
 _PAGES_PER_WORKER = 3
 
 
