@@ -1,0 +1,322 @@
+"""Runs source-mailchimp against a simulated account: as a process, as Airbyte does, or, where a test needs many
+runs, in this process through the CDK's entry point, which saves the start-up and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.exception_handler import assemble_uncaught_exception
+from airbyte_cdk.logger import AirbyteLogFormatter
+from airbyte_cdk.models import AirbyteMessageSerializer
+
+from mailchimp_simulator.client import Simulator, SimulatorProcess
+from source_mailchimp.source import SourceMailchimp
+from source_mailchimp.streams import STREAMS
+
+Json = dict[str, Any]
+
+COMMAND = str(Path(sys.executable).with_name("source-mailchimp"))
+
+
+@dataclass
+class Run:
+    """What a run of the connector has left behind."""
+
+    code: int
+    output: bytes
+    errors: bytes = b""
+
+    @cached_property
+    def messages(self) -> list[Json]:
+        """Every line of the output; each must be a message."""
+        messages = [orjson.loads(line) for line in self.output.splitlines()]
+        assert all(isinstance(message, dict) and "type" in message for message in messages)
+        return messages
+
+    @cached_property
+    def by_stream(self) -> dict[str, list[Json]]:
+        """All records, by stream."""
+        found: dict[str, list[Json]] = {}
+        for message in self.messages:
+            if message["type"] == "RECORD":
+                found.setdefault(message["record"]["stream"], []).append(message["record"]["data"])
+        return found
+
+    def records(self, stream: str) -> list[Json]:
+        """The records of a stream, in order."""
+        return self.by_stream.get(stream, [])
+
+    def keys(self, stream: str) -> list[tuple[Any, ...]]:
+        """The primary keys of a stream's records, in order."""
+        names = STREAMS[stream].key
+        return [tuple(record.get(name) for name in names) for record in self.records(stream)]
+
+    @property
+    def states(self) -> list[Json]:
+        """All STATE messages' states, in order."""
+        return [message["state"] for message in self.messages if message["type"] == "STATE"]
+
+    def states_of(self, stream: str) -> list[Json]:
+        """The STATE messages' states of one stream."""
+        return [state for state in self.states if name_of(state) == stream]
+
+    @property
+    def last_states(self) -> list[Json]:
+        """The last state of each stream: what Airbyte keeps and hands to the next sync."""
+        return list({name_of(state): state for state in self.states}.values())
+
+    def statuses(self, stream: str) -> list[str]:
+        """What the traces said of a stream: STARTED, RUNNING, COMPLETE, INCOMPLETE."""
+        return [
+            trace["stream_status"]["status"]
+            for trace in self._traces("STREAM_STATUS")
+            if trace["stream_status"]["stream_descriptor"]["name"] == stream
+        ]
+
+    @property
+    def complete(self) -> set[str]:
+        """The streams that ended as complete."""
+        return self._ended("COMPLETE")
+
+    @property
+    def incomplete(self) -> set[str]:
+        """The streams that ended as incomplete."""
+        return self._ended("INCOMPLETE")
+
+    @property
+    def failures(self) -> dict[str | None, Json]:
+        """ERROR traces: by stream, and under None that of the whole sync."""
+        return {
+            (trace["error"].get("stream_descriptor") or {}).get("name"): trace["error"]
+            for trace in self._traces("ERROR")
+        }
+
+    def logs(self, *levels: str) -> list[str]:
+        """Log messages, of these levels or of all."""
+        return [
+            message["log"]["message"]
+            for message in self.messages
+            if message["type"] == "LOG" and (not levels or message["log"]["level"] in levels)
+        ]
+
+    @property
+    def answer(self) -> Json:
+        """The one answer of ``check``, ``discover`` or ``spec``."""
+        kinds = {"CONNECTION_STATUS": "connectionStatus", "CATALOG": "catalog", "SPEC": "spec"}
+        [answer] = [message for message in self.messages if message["type"] in kinds]
+        body: Json = answer[kinds[answer["type"]]]
+        return body
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many records each stream has."""
+        return Counter({name: len(records) for name, records in self.by_stream.items()})
+
+    def until_state(self, number: int) -> dict[str, list[Json]]:
+        """The records that came before the STATE message of that number (from 0), by stream."""
+        found: dict[str, list[Json]] = {}
+        seen = -1
+        for message in self.messages:
+            if message["type"] == "STATE":
+                seen += 1
+                if seen == number:
+                    break
+            elif message["type"] == "RECORD":
+                found.setdefault(message["record"]["stream"], []).append(message["record"]["data"])
+        return found
+
+    def _traces(self, kind: str) -> Iterator[Json]:
+        for message in self.messages:
+            if message["type"] == "TRACE" and message["trace"]["type"] == kind:
+                yield message["trace"]
+
+    def _ended(self, status: str) -> set[str]:
+        return {
+            trace["stream_status"]["stream_descriptor"]["name"]
+            for trace in self._traces("STREAM_STATUS")
+            if trace["stream_status"]["status"] == status
+        }
+
+
+def name_of(state: Json) -> str:
+    """The stream that a state is about."""
+    name: str = state["stream"]["stream_descriptor"]["name"]
+    return name
+
+
+@dataclass
+class SourceRunner:
+    """The source, set up for one simulated account. ``seconds``: how long the last run in a process took."""
+
+    simulator: Simulator
+    folder: Path
+    _number: int = field(default=0)
+    _catalog: list[Json] | None = None
+
+    def config(self, **options: Any) -> Json:
+        """A configuration for this account. Failing requests are given up soon: nobody wants to wait here."""
+        credentials = {"auth_type": "apikey", "apikey": self.simulator.api_key}
+        given = {"credentials": credentials, "api_url": self.simulator.base_url, "num_workers": 10, **options}
+        return {name: value for name, value in given.items() if value is not ...}
+
+    def streams(self) -> list[Json]:
+        """What ``discover`` finds."""
+        if self._catalog is None:
+            self._catalog = self.in_process("discover").answer["streams"]
+        return self._catalog
+
+    def catalog(self, names: Iterable[str] | None = None, mode: str = "incremental") -> Json:
+        """A configured catalog of these streams (None: all), in that mode where they have it."""
+        wanted = None if names is None else set(names)
+        chosen = [stream for stream in self.streams() if wanted is None or stream["name"] in wanted]
+        assert wanted is None or {stream["name"] for stream in chosen} == wanted
+        return {
+            "streams": [
+                {
+                    "stream": stream,
+                    "sync_mode": mode if mode in stream["supported_sync_modes"] else "full_refresh",
+                    "destination_sync_mode": "append",
+                }
+                for stream in chosen
+            ]
+        }
+
+    def read(
+        self,
+        names: Iterable[str] | None = None,
+        mode: str = "incremental",
+        state: list[Json] | None = None,
+        **options: Any,
+    ) -> Run:
+        """Read in this process. ``options`` go into the configuration."""
+        return self.in_process("read", self.config(**options), self.catalog(names, mode), state)
+
+    def in_process(
+        self, command: str, config: Json | None = None, catalog: Json | None = None, state: list[Json] | None = None
+    ) -> Run:
+        """Run a command in this process, with its messages serialised as they would be printed."""
+        buffer = io.StringIO()
+        handler = logging.StreamHandler(buffer)
+        handler.setFormatter(AirbyteLogFormatter())
+        logger = logging.getLogger("airbyte")
+        logger.addHandler(handler)
+        lines: list[str] = []
+        code = 0
+        try:
+            arguments = AirbyteEntrypoint.parse_args(self._arguments(command, config, catalog, state))
+            lines.extend(AirbyteEntrypoint(SourceMailchimp()).run(arguments))
+        except Exception as error:  # noqa: BLE001 - as the process does: a trace, and exit code 1
+            message = assemble_uncaught_exception(type(error), error).as_airbyte_message()
+            lines.append(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
+            code = 1
+        finally:
+            logger.removeHandler(handler)
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+        return Run(code, f"{text}{buffer.getvalue()}".encode())
+
+    def run(
+        self,
+        command: str,
+        config: Json | None = None,
+        catalog: Json | None = None,
+        state: list[Json] | None = None,
+        *,
+        arguments: Iterable[str] = (),
+        timeout: float = 60,
+    ) -> Run:
+        """Run a command of the connector as a process, to its end."""
+        process = self.start(command, config, catalog, state, arguments=arguments)
+        output, errors = process.communicate(timeout=timeout)
+        return Run(process.returncode, output, errors)
+
+    def start(
+        self,
+        command: str,
+        config: Json | None = None,
+        catalog: Json | None = None,
+        state: list[Json] | None = None,
+        *,
+        arguments: Iterable[str] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start a command of the connector as a process."""
+        line = [COMMAND, *self._arguments(command, config, catalog, state), *arguments]
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _arguments(
+        self, command: str, config: Json | None, catalog: Json | None, state: list[Json] | None
+    ) -> list[str]:
+        arguments = [command]
+        if command != "spec":
+            arguments += ["--config", self._file(self.config() if config is None else config)]
+        if command == "read":
+            arguments += ["--catalog", self._file(catalog)]
+            if state is not None:
+                arguments += ["--state", self._file(state)]
+        return arguments
+
+    def _file(self, content: Any) -> str:
+        self._number += 1
+        path = self.folder / f"{self._number}.json"
+        path.write_bytes(orjson.dumps(content))
+        return str(path)
+
+
+@pytest.fixture(scope="session")
+def make_source() -> Callable[[Json, Path], AbstractContextManager[SourceRunner]]:
+    """Makes a simulated account of its own and a source for it, for as long as a block runs."""
+
+    @contextmanager
+    def make(account: Json, folder: Path) -> Iterator[SourceRunner]:
+        with SimulatorProcess(**account) as simulator:
+            yield SourceRunner(simulator, folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def account() -> Json:
+    """The options of the module's simulator; a module that needs another account has a fixture of this name."""
+    return {"contacts": 240, "campaigns": 8, "recipients": 30, "import_size": 50}
+
+
+@pytest.fixture(scope="module")
+def simulator_process(account: Json) -> Iterator[SimulatorProcess]:
+    """One simulator for a module's tests."""
+    with SimulatorProcess(**account) as running:
+        yield running
+
+
+@pytest.fixture
+def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
+    """The simulated account as it was seeded, without faults, changes and counts."""
+    simulator_process.control.reset()
+    return simulator_process
+
+
+@pytest.fixture
+def source(simulator: SimulatorProcess, tmp_path: Path) -> SourceRunner:
+    """The source, set up for the simulated account."""
+    return SourceRunner(simulator, tmp_path)
+
+
+def wait_for(condition: Any, seconds: float = 10) -> None:
+    """Wait until ``condition()`` holds; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
