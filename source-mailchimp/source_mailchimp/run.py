@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -17,6 +19,7 @@ from source_mailchimp.source import SourceMailchimp
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _GRACE_SECONDS = 5.0
+_M_ARENA_MAX = -8  # malloc.h
 
 
 def main(args: list[str] | None = None) -> None:
@@ -24,6 +27,7 @@ def main(args: list[str] | None = None) -> None:
     # Records are many and short-lived, and hold no cycles: collecting seldom saves a quarter of the CPU.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    _share_one_heap()
     source = SourceMailchimp()
     terminated = threading.Event()
 
@@ -47,3 +51,12 @@ def main(args: list[str] | None = None) -> None:
             PRINT_BUFFER.flush()
             sys.stdout.flush()
             os._exit(_SIGTERM_EXIT)
+
+
+def _share_one_heap() -> None:
+    """One heap for all threads: glibc's separate ones keep a third more memory than is in use, for no speed here.
+
+    Only glibc knows ``mallopt``; elsewhere there is nothing to do.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

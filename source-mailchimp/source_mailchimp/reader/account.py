@@ -66,13 +66,15 @@ class Parents:
 class Account:
     """One account during one sync.
 
-    ``budget`` bounds the pages in memory over all streams. ``parents``: by name, those that selected streams look
-    under. ``states``: of the selected streams, with whether each is refreshed in full.
+    ``budget`` bounds the pages in memory over all streams. ``sub_reports``: the stream that names campaigns'
+    children. ``parents``: by name, those that selected streams look under. ``states``: of the selected streams,
+    with whether each is refreshed in full.
     """
 
     config: Config
     fetcher: Fetcher
     budget: asyncio.Semaphore
+    sub_reports: Stream
     parents: Mapping[str, Parents] = field(default_factory=dict)
     states: Mapping[Stream, tuple[StreamState, bool]] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)

@@ -29,8 +29,9 @@ Params = Mapping[str, str | int]
 class Page:
     """Rows ``offset``, ``offset + 1``, … of a listing; ``total`` is its ``total_items`` when it was answered.
 
-    ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that moved. Until ``rows`` is
-    asked for, they are kept as JSON, a third of their size: many pages wait while an early one is slow.
+    ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that
+    moved. Until ``rows`` is asked for, they are kept as JSON, a third of their size: many pages wait while an
+    early one is slow.
     """
 
     def __init__(self, offset: int, asked: int, rows: list[Record], total: int | None) -> None:

@@ -15,6 +15,7 @@ import orjson
 from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.reader.account import Account
+from source_mailchimp.reader.children import children_of
 from source_mailchimp.reader.gate import Gate, last_activity
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader
@@ -85,6 +86,7 @@ class SlicedReader:
         progress = Progress(run, pending)
         await self._read_all(pending, progress)
         await self._release_withheld()
+        await self._feed_children()
         self._warn(len(pending))
         if self._failures:
             await self._checkpoint(now=True)
@@ -188,11 +190,15 @@ class SlicedReader:
         self._reports = {str(report["id"]): report for report in reports}
         self._gate = await self._gate_of(reports, self._state)
         if self._feed:
-            self._below = [
-                (state, full, await self._gate_of(reports, state))
-                for child, (state, full) in self._account.states.items()
-                if self._stream.name in (ancestor.name for ancestor in child.ancestors)
-            ]
+            self._below = await self._gates_below(reports)
+
+    async def _gates_below(self, reports: list[Record]) -> list[tuple[StreamState, bool, Gate]]:
+        """For each selected stream that looks under this one: how far it is, and what is new to it."""
+        return [
+            (state, full, await self._gate_of(reports, state))
+            for child, (state, full) in self._account.states.items()
+            if self._stream.name in (ancestor.name for ancestor in child.ancestors)
+        ]
 
     async def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
         lookback = timedelta(days=self._account.config.activity_lookback_days)
@@ -274,6 +280,22 @@ class SlicedReader:
         rows = [orjson.loads(row) for row in self._withheld]
         self._withheld.clear()
         await self._out.rows([row for row in rows if self._gate.counts_changed(row)], {})
+
+    async def _feed_children(self) -> None:
+        """Let the streams below look under the children of campaigns, too."""
+        if self._stream.name != "reports" or not self._feed:
+            return
+        reports = list(self._feed.so_far)
+        below = await self._gates_below(reports)
+
+        def wanted(report: Record) -> bool:
+            item = SliceRef("", (), {}, report)
+            return any(gate.has_news(report, _oldest(state, item, full=full)) for state, full, gate in below)
+
+        if below:
+            async with aclosing(children_of(self._account, self._account.sub_reports, reports, wanted)) as answers:
+                async for rows in answers:
+                    self._feed.add([row for row in rows if self._account.includes(row)])
 
     # -- the end
 

@@ -113,14 +113,14 @@ class Sync:
                 child = parent
             if item.stream.follows_reports:
                 needed.setdefault("reports", [])
-        account = Account(
+        return Account(
             self._config,
             fetcher,
             budget=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
+            sub_reports=self._all["sub_reports"],
             parents={name: Parents(self._all[name], children) for name, children in needed.items()},
             states={item.stream: (item.state, item.full_refresh) for item in self._selected},
         )
-        return account
 
     async def _read_all(self, account: Account, queue: asyncio.Queue[Event]) -> None:
         selected = {item.stream.name for item in self._selected}
