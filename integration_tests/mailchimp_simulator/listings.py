@@ -67,7 +67,17 @@ def listing(world: World, operation: Operation, parents: Parents, query: Query) 
     if query.flag("include_total_contacts"):
         items = [with_total_contacts(world, row) for row in items]
     beside = table.source.beside(parents)
-    return answer(operation, parents, query, items, total, beside)
+    return answer(operation, parents, query, _linked(world, operation, query, items), total, beside)
+
+
+def _linked(world: World, operation: Operation, query: Query, items: list[Json]) -> list[Json]:
+    """Rows with the `_links` that the contract gives them; other clients than ours take them for granted."""
+    if f"{operation.items_key}._links" in query.fields.excluded:
+        return items
+    if "_links" not in world.contract.item_schema(operation).get("properties", {}):
+        return items
+    made = links(operation.path)
+    return [row if "_links" in row else {**row, "_links": made} for row in items]
 
 
 def with_total_contacts(world: World, row: Json) -> Json:

@@ -351,3 +351,11 @@ def test_a_contact_names_its_last_note_and_counts_its_tags(
 
     assert by_api.json()["id"] == contacts[1]["last_note"]["note_id"]
     assert counts == ({0, 1, 2} if rows is None else {rows, rows + 1})
+
+
+@pytest.mark.parametrize("path,key", [("/lists", "lists"), ("/campaigns", "campaigns"), ("/reports", "reports")])
+def test_a_row_has_links_unless_they_are_excluded(api: Any, path: str, key: str) -> None:
+    """Other clients take them for granted, and ours leaves them out to save bytes."""
+    assert all("_links" in row for row in api.get(path)[key])
+    assert all("_links" in row for row in api.get(path, fields=f"{key}.id,{key}._links")[key])
+    assert not any("_links" in row for row in api.get(path, exclude_fields=f"{key}._links")[key])
