@@ -58,7 +58,7 @@ class Audience:
 
 def read_audience(calls: Calls, list_id: str) -> Audience:
     """Read the audience, its merge fields and interests. Raises AudienceNotFound, PermissionDenied."""
-    row = audience_of(calls.client, list_id, field="list_id")
+    row = audience_of(calls.patient, list_id, field="list_id")
     try:
         fields = [
             MergeField.from_row(item)

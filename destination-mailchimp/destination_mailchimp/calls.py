@@ -45,13 +45,15 @@ class Calls:
     """
 
     def __init__(
-        self, client: MailchimpClient, list_id: str, *, workers: int, retry: RetryPolicy | None = None
+        self, client: MailchimpClient, patient: MailchimpClient, list_id: str, *, workers: int, retry: RetryPolicy
     ) -> None:
         self.client = client
+        self.patient = patient
+        """Retries by itself: for what is asked before anything is written."""
         self.root = f"lists/{list_id}"
         self.workers = workers
         self.stopping = threading.Event()
-        self.retry = retry or RetryPolicy()
+        self._retry = retry
 
     def get(self, path: str, params: Params | None = None, *, items: str | None = None) -> Any:
         """GET below the audience."""
@@ -90,7 +92,7 @@ class Calls:
                 timeouts += isinstance(error, AnswerTimeout)
                 if may_shrink and (timeouts >= _TIMEOUTS_BEFORE_SMALLER or error.status == 413):  # noqa: PLR2004
                     raise TooMuchAtOnce from error
-                if attempt >= self.retry.attempts or time.monotonic() - began > self.retry.seconds:
+                if attempt >= self._retry.attempts or time.monotonic() - began > self._retry.seconds:
                     raise
                 self._wait(error, attempt)
             else:
@@ -113,7 +115,7 @@ class Calls:
             yield pool
 
     def _wait(self, error: TransientError, attempt: int) -> None:
-        longest = min(self.retry.longest_wait, self.retry.first_wait * 2 ** (attempt - 1))
+        longest = min(self._retry.longest_wait, self._retry.first_wait * 2 ** (attempt - 1))
         wait = max(random.uniform(0, longest), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
         logger.info("%s; attempt %d, again in %.1f s", mask(error.message), attempt, wait)
         if self.stopping.wait(wait):

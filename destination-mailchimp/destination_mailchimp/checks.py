@@ -14,7 +14,7 @@ from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.tags import TagBook
 from destination_mailchimp.write import open_calls
 from mailchimp_api.account import account_of
-from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.client import RetryPolicy
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -27,10 +27,8 @@ _FORMATS = {"date": "date", "url": "uri", "imageurl": "uri"}
 
 def check(config: Config) -> list[str]:
     """Prove key, host, audience and permission; returns warnings. Raises what ``mailchimp_api.errors`` draws."""
-    calls = open_calls(config)
-    calls.retry = _FEW_ATTEMPTS
-    client: MailchimpClient = calls.client
-    account_of(client)
+    calls = open_calls(config, _FEW_ATTEMPTS)
+    account_of(calls.patient)
     audience = read_audience(calls, config.list_id)
     Columns(config, audience)
     warnings = _required(config, audience)

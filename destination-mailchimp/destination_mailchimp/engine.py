@@ -87,6 +87,7 @@ class Engine:
             self._fail(error)
         if self.failure is not None:
             self._wind_down()
+        self._workers.close()
         self._states.release()
 
     def _step(self, reader: Reader) -> None:

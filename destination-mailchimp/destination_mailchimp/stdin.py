@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,20 +16,30 @@ _CHUNKS_AHEAD = 4
 
 Lines = list[bytes]
 
+# An escaped backslash (which begins no escape), a pair of surrogates, or one without the other.
+_HALVES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
 
 def decode(line: bytes) -> Any:
     """Decode one line; raises ValueError if it is not JSON.
 
-    orjson alone is quick and strict. Some sources write NaN, which Python's own decoder takes:
-    better to lose one value than a whole record.
+    orjson alone is quick and strict. Some sources write NaN, which Python's own decoder takes, or cut a text in the
+    middle of a character: better to lose one value than a whole record.
     """
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(line)
+            return json.loads(_HALVES.sub(_whole, line))
         except RecursionError:
             raise ValueError("nested too deeply") from None
+
+
+def _whole(match: re.Match[bytes]) -> bytes:
+    """Half of a surrogate pair becomes the sign for a broken character; everything else stays."""
+    return b"\\ufffd" if len(match[0]) == 6 else match[0]  # noqa: PLR2004 - one escape alone
 
 
 def lines_of(descriptor: int) -> Iterator[tuple[Lines, bool]]:

@@ -29,7 +29,7 @@ class Workers:
     def __init__(self, count: int, done: Callable[[Job], None]) -> None:
         self.count = count
         self.outstanding = 0
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done = done
         for number in range(count):
             # Daemons: a call that never ends must not keep the process alive after it was told to stop.
@@ -44,9 +44,16 @@ class Workers:
         """The main thread has dealt with a job that came back."""
         self.outstanding -= 1
 
+    def close(self) -> None:
+        """Let the threads end when they have done what is queued."""
+        for _ in range(self.count):
+            self._jobs.put(None)
+
     def _run(self) -> None:
         while True:
             job = self._jobs.get()
+            if job is None:
+                return
             try:
                 job.work(job.result)
             except BaseException as error:  # noqa: BLE001 - judged by the main thread, with the rest of the result

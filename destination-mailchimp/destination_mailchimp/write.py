@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +27,7 @@ from destination_mailchimp.stdin import Lines, Reader
 from destination_mailchimp.tags import TagBook, Tagger
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import open_access
-from mailchimp_api.client import MailchimpClient
+from mailchimp_api.client import MailchimpClient, RetryPolicy
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -37,17 +36,26 @@ STOPPED = 143
 """The exit code of a process that ended because of SIGTERM, by convention."""
 
 
-def open_calls(config: Config) -> Calls:
+def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     """The way to the configured audience. Raises the ConfigErrors of ``mailchimp_api``."""
+    retry = retry or RetryPolicy()
     access = open_access(config.access, data_center=config.data_center, api_url=config.api_url)
+    patient = MailchimpClient(access, max_connections=1, user_agent=USER_AGENT, retry=retry)
     client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)
-    return Calls(client, config.list_id, workers=config.num_workers)
+    return Calls(client, patient, config.list_id, workers=config.num_workers, retry=retry)
 
 
-def write(config: Config, catalog: Any, source: Iterable[tuple[Lines, bool]], output: Output) -> int:
+def write(
+    config: Config,
+    catalog: Any,
+    source: Iterable[tuple[Lines, bool]],
+    output: Output,
+    *,
+    retry: RetryPolicy | None = None,
+) -> int:
     """Carry out the write command; returns the exit code. Failures before the first write are raised."""
     streams = read_catalog(catalog, config)
-    calls = open_calls(config)
+    calls = open_calls(config, retry)
     audience = read_audience(calls, config.list_id)
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
@@ -77,16 +85,14 @@ def write(config: Config, catalog: Any, source: Iterable[tuple[Lines, bool]], ou
     )
     stop_on_signals(engine)
     logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)
-    # Records come and go by the hundred thousand, and none of them is part of a cycle.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
     engine.run(lambda put: Reader(source, put))
     try:
         return _finish(engine.failure, config, intake, rejects, output)
     finally:
         rejects.close()
         buffer.versions.close()
+        calls.client.close()
+        calls.patient.close()
 
 
 def _finish(failure: BaseException | None, config: Config, intake: Intake, rejects: Rejects, output: Output) -> int:

@@ -107,11 +107,14 @@ class Writer:
             self._budget.settle(granted, 0)
             existing, contacts = self._split_by_presence(contacts)
             granted = self._budget.reserve(len(contacts), wait=True)
-        if granted:
+        while contacts:
+            if not granted:
+                self._update(existing, result)
+                raise self._budget.exceeded()
             existing += self._create_batch(contacts[:granted], granted, result)
-        if granted < len(contacts):
-            self._update(existing, result)
-            raise self._budget.exceeded()
+            contacts = contacts[granted:]
+            # Those that Mailchimp refused have used up nothing.
+            granted = self._budget.reserve(len(contacts), wait=True)
         return existing
 
     def _create_batch(self, contacts: list[Contact], reserved: int, result: Result) -> list[Contact]:

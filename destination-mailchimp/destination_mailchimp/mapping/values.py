@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
 _BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#:]\S*)?")
+_BIGGEST = 2**63  # of integers in JSON as Mailchimp's side reads them
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "off", ""})
 ADDRESS_PARTS = {
@@ -87,7 +88,7 @@ def as_number(value: Any) -> int | float | str:
         value = float(text) if any(char in text for char in ".eE") else int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - fits 64 bits
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise BadValue("is not a number")
-    return value
+    return value if -_BIGGEST < value < _BIGGEST else float(value)
 
 
 def as_date(value: Any, *, day_first: bool = False) -> str:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+
+from destination_mailchimp.config import read_config
+from destination_mailchimp.failures import failure_of
+from destination_mailchimp.output import Output, log_to
+from destination_mailchimp.stdin import lines_of
+from destination_mailchimp.write import write
+from mailchimp_api.client import RetryPolicy
 from mailchimp_api.members import subscriber_hash
 from mailchimp_simulator.client import SimulatorProcess
 
@@ -97,7 +108,11 @@ class Ended:
 
 
 class Bench:
-    """One audience of the simulated account, and a way to write to it."""
+    """One audience of the simulated account, and ways to write to it."""
+
+    record = staticmethod(record)
+    state = staticmethod(state)
+    stream_of = staticmethod(stream_of)
 
     def __init__(self, simulator: SimulatorProcess, folder: Path) -> None:
         self.simulator = simulator
@@ -147,6 +162,43 @@ class Bench:
         output, errors = process.communicate(data, timeout=timeout)
         return ended(process.returncode, output, errors)
 
+    def write(
+        self, lines: list[bytes] | list[list[bytes]], config: Json | None = None, streams: list[Json] | None = None
+    ) -> Ended:
+        """Do the same within this process, with short waits between attempts: for tests of many runs."""
+        chunks = [[line] if isinstance(line, bytes) else line for line in lines]
+        return self._write([(chunk, True) for chunk in chunks], config, streams)
+
+    def write_from(self, descriptor: int, config: Json | None = None) -> Ended:
+        """The same, from a file descriptor."""
+        return self._write(lines_of(descriptor), config, None)
+
+    def _write(
+        self, source: Iterable[tuple[list[bytes], bool]], config: Json | None, streams: list[Json] | None
+    ) -> Ended:
+        produced = BytesIO()
+        output = Output(produced)
+        handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+        signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        log_to(output)
+        try:
+            code = write(
+                read_config(config or self.config()),
+                {"streams": streams or [stream_of()]},
+                source,
+                output,
+                retry=RetryPolicy(first_wait=0.002, attempts=5),
+            )
+        except Exception as error:  # noqa: BLE001 - as the command line does
+            output.trace(failure_of(error), error)
+            code = 1
+        finally:
+            logging.getLogger().handlers[:] = handlers
+            logging.getLogger().setLevel(level)
+            for number, handler in signals.items():
+                signal.signal(number, handler)
+        return ended(code, produced.getvalue(), b"")
+
     def contact(self, address: str) -> Json:
         """The contact as it really is."""
         return self.control.contact(self.list_id, subscriber_hash(address))
@@ -155,6 +207,12 @@ class Bench:
         """Its status; None if it does not exist."""
         status: str | None = self.contact(address).get("status")
         return status
+
+    def statuses(self, addresses: Iterable[str]) -> dict[str, str | None]:
+        """The statuses of many contacts; None for those that don't exist or were deleted for good."""
+        keys = self.control.truth("/lists/{list_id}/members", "keys", [self.list_id])["keys"]
+        by_hash = {key[1]: key[2] for key in keys}
+        return {address: by_hash.get(subscriber_hash(address)) for address in addresses}
 
     def members(self) -> list[Json]:
         """All contacts of the audience, archived ones included."""
@@ -173,7 +231,7 @@ class Bench:
 
 def ended(code: int, output: bytes, errors: bytes) -> Ended:
     """Decode what a process wrote; every line of it must be a message."""
-    return Ended(code, output, errors, [orjson.loads(line) for line in output.splitlines()])
+    return Ended(code, output, errors, [json.loads(line) for line in output.splitlines()])
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +241,7 @@ def simulator() -> Iterator[SimulatorProcess]:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def bench(simulator: SimulatorProcess, tmp_path: Path) -> Bench:
     """The account as it was seeded, and its first audience."""
     simulator.control.reset()

@@ -1,0 +1,326 @@
+"""Every record is accounted for, whatever Mailchimp answers, and an answer that lies is not believed."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+BATCH = "/lists/{list_id}"
+SINGLE = "/lists/{list_id}/members/{subscriber_hash}"
+TAG = "/lists/{list_id}/segments/{segment_id}"
+
+
+def new_people(bench: Any, count: int, **more: Any) -> list[bytes]:
+    return [
+        bench.record({"id": n, "email": f"new{n}@example.com", "first_name": f"N{n}", **more}) for n in range(count)
+    ]
+
+
+class TestAnswers:
+    """Created is what this sync has created, though the answer that said so was lost."""
+
+    def test_contacts_made_by_a_call_whose_answer_was_lost_count_as_created(self, bench: Any) -> None:
+        there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:40]
+        bench.control.fault("lose_answer", BATCH, method="POST", times=1)
+        bench.control.clock(advance=3600)
+        lines = new_people(bench, 60) + [bench.record({"id": a, "email": a, "first_name": "Z"}) for a in there]
+        run = bench.write(lines)
+
+        assert run.accounting() == {"received": 100, "created": 60, "updated": 40}
+        assert bench.contact(there[0])["merge_fields"]["FNAME"] == "Z"
+
+    def test_contacts_that_existed_count_as_updated_though_an_answer_was_lost(self, bench: Any) -> None:
+        assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "created": 50}
+
+        bench.control.clock(advance=3600)
+        bench.control.fault("lose_answer", BATCH, method="POST", times=1)
+
+        assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "updated": 50}
+
+    @pytest.mark.parametrize("times", [1, 2, 6], ids=["once", "twice", "always"])
+    def test_a_batch_answer_that_forgets_a_member_is_an_error_and_not_a_success(self, bench: Any, times: int) -> None:
+        bench.control.fault("forget_members", BATCH, method="POST", members=3, times=times)
+        run = bench.write(new_people(bench, 20))
+
+        assert run.code == 0
+        assert run.accounting() == {"received": 20, "created": 20}
+        assert all(bench.contact(f"new{n}@example.com")["merge_fields"]["FNAME"] == f"N{n}" for n in range(20))
+
+    def test_every_second_call_losing_its_answer_changes_nothing_about_the_outcome(self, bench: Any) -> None:
+        bench.control.fault("lose_answer", regex="/lists/", every=2)
+        run = bench.write(new_people(bench, 700, tags=["x", "y"]), bench.config(tags="Z"))
+        rows = [row for row in bench.members() if row["email_address"].startswith("new")]
+
+        assert run.code == 0, run.logs
+        assert run.accounting() == {"received": 700, "created": 700}
+        assert {tuple(sorted(tag["name"] for tag in row["tags"])) for row in rows} == {("Z", "x", "y")}
+        assert len(rows) == 700
+
+
+class TestRefusals:
+    """A contact that is refused costs nobody else anything."""
+
+    def test_a_batch_refused_whole_is_taken_apart_until_the_culprit_is_found(self, bench: Any) -> None:
+        lines = new_people(bench, 100)
+        # Not valid by the contract, so the call as a whole is refused: 400 for all hundred.
+        lines[41] = bench.record({"id": 41, "email": "new41@example.com", "merge_fields": {"FNAME": "x"}})
+        bench.control.fault("status", BATCH, method="POST", status=400, title="Invalid Resource", times=7)
+        run = bench.write(lines)
+
+        assert run.code == 0
+        assert run.accounting() == {"received": 100, "created": 99, "rejected": 1}
+
+    def test_each_kind_of_refusal_has_its_reason(self, bench: Any, tmp_path: Path) -> None:
+        gone = bench.one_with("subscribed")
+        left = bench.one_with("unsubscribed")
+        bench.control.change("delete_permanent", emails=[gone], list_id=bench.list_id)
+        rows = {
+            "forgotten": {"email": gone},
+            "looks_fake": {"email": "fake@example.com"},
+            "too_many_signups": {"email": "toomany@example.com"},
+            "compliance_state": {"email": left, "state": "subscribed"},
+            "invalid_address": {"email": "nobody@@example"},
+            "no_address": {"email": None},
+            "invalid_status": {"email": "a@example.com", "state": "perhaps"},
+        }
+        target = tmp_path / "rejects" / "r.jsonl"
+        config = bench.config(
+            status_field="state", update_status=True, allow_resubscribe=True, rejects_file=str(target)
+        )
+        lines = [bench.record({"id": reason, **row}) for reason, row in rows.items()] + new_people(bench, 5)
+        run = bench.write(lines, config)
+        rejects = [orjson.loads(line) for line in target.read_bytes().splitlines()]
+
+        assert run.accounting() == {"received": 12, "created": 5, "rejected": 7}
+        assert {reject["primary_key"]: reject["reason"] for reject in rejects} == {reason: reason for reason in rows}
+        assert {reject["primary_key"]: reject["record"] for reject in rejects} == {
+            reason: {"id": reason, **row} for reason, row in rows.items()
+        }
+        assert all(reject["error"] and reject["stream"] == "people" for reject in rejects)
+        # None of them is tried again.
+        assert bench.calls("POST /lists/{list_id}") == 2
+
+    def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:
+        data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
+        run = bench.write([bench.record(data)])
+        fields = bench.contact("x@example.com")["merge_fields"]
+
+        assert run.accounting() == {"received": 1, "created": 1}
+        assert fields["LNAME"] == "Kept"
+        assert "FNAME was refused by Mailchimp" in run.logs
+
+    def test_one_cause_for_everything_fails_the_sync_with_that_cause(self, bench: Any) -> None:
+        bench.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="The audience is closed.")
+        run = bench.write(new_people(bench, 60))
+
+        assert run.code == 1
+        assert "The audience is closed." in run.traces[0]["message"]
+        assert run.accounting()["received"] == 60
+
+    def test_too_many_rejects_fail_the_sync(self, bench: Any) -> None:
+        lines = [*new_people(bench, 8), *(bench.record({"id": n, "email": f"bad{n}"}) for n in range(2))]
+
+        assert bench.write(lines, bench.config(max_rejected_percent=20)).code == 0
+        run = bench.write(lines, bench.config(max_rejected_percent=19))
+        assert run.code == 1
+        assert "max_rejected_percent" in run.traces[0]["message"]
+
+    def test_throttling_is_waited_out(self, bench: Any) -> None:
+        bench.control.limit(3)
+        try:
+            run = bench.write(new_people(bench, 6000))
+        finally:
+            bench.control.limit(10)
+
+        assert run.code == 0
+        assert run.accounting() == {"received": 6000, "created": 6000}
+
+    def test_a_revoked_key_ends_the_sync_with_advice(self, bench: Any) -> None:
+        run = bench.write(
+            new_people(bench, 1), bench.config(credentials={"auth_type": "apikey", "apikey": "f" * 32 + "-us1"})
+        )
+
+        assert run.code == 1
+        assert run.traces[0]["failure_type"] == "config_error"
+        assert run.traces[0]["message"].startswith("Invalid API Key: ")
+
+
+class TestTags:
+    """Tags are found without regard to case, made once, and given to five hundred contacts a call."""
+
+    def test_existing_tags_are_found_and_nobody_loses_one(self, bench: Any) -> None:
+        rows = [row for row in bench.members() if row["status"] == "subscribed" and row["tags"]]
+        before = {row["email_address"]: {tag["name"] for tag in row["tags"]} for row in rows}
+        name = next(iter(next(iter(before.values()))))
+        lines = [bench.record({"id": a, "email": a, "tags": f"{name.upper()}, Other"}) for a in before]
+        run = bench.write(lines, bench.config(tags="Added"))
+        after = {a: {tag["name"] for tag in bench.contact(a)["tags"]} for a in before}
+
+        assert run.accounting() == {"received": len(before), "updated": len(before)}
+        assert after == {a: names | {name, "Other", "Added"} for a, names in before.items()}
+
+    def test_replacing_takes_away_what_the_record_does_not_have(self, bench: Any) -> None:
+        row = next(row for row in bench.members() if row["status"] == "subscribed" and row["tags"])
+        other = next(r for r in bench.members() if r["status"] == "subscribed" and r["tags"] and r["id"] != row["id"])
+        lines = [
+            bench.record({"id": 1, "email": row["email_address"], "tags": ["Only"]}),
+            bench.record({"id": 2, "email": other["email_address"], "tags": None}),
+        ]
+        run = bench.write(lines, bench.config(replace_tags=True, tags="Base"))
+
+        assert run.code == 0
+        assert {tag["name"] for tag in bench.contact(row["email_address"])["tags"]} == {"Only", "Base"}
+        # No value means: leave as it is.
+        assert {tag["name"] for tag in other["tags"]} < {
+            t["name"] for t in bench.contact(other["email_address"])["tags"]
+        }
+
+    def test_calls_are_full(self, bench: Any) -> None:
+        bench.write(new_people(bench, 5000, tags=["a"]), bench.config(tags="b"))
+
+        assert bench.calls("POST /lists/{list_id}") == 10
+        assert bench.calls("POST /lists/{list_id}/segments") == 2
+        assert bench.calls("POST /lists/{list_id}/segments/{segment_id}") == 20
+
+    def test_tags_that_can_not_be_set_are_counted_apart(self, bench: Any) -> None:
+        run = bench.write(new_people(bench, 3, tags=["x" * 101, "good"]))
+
+        assert run.accounting() == {"received": 3, "created": 3, "tags_failed": 3}
+        assert [tag["name"] for tag in bench.contact("new0@example.com")["tags"]] == ["good"]
+
+
+class TestCosts:
+    """What exists already costs two calls per five hundred; what needs single calls says so."""
+
+    def test_an_incremental_sync_of_existing_contacts(self, bench: Any) -> None:
+        lines = new_people(bench, 2000)
+        bench.write(lines)
+        bench.control.reset_stats()
+        run = bench.write(lines)
+
+        assert run.accounting() == {"received": 2000, "updated": 2000}
+        assert bench.calls("POST /lists/{list_id}") == 8
+        assert bench.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 0
+
+    def test_where_a_batch_insists_on_a_status_each_contact_costs_one_call(self, bench: Any) -> None:
+        lines = new_people(bench, 1500)
+        bench.control.facts(batch_update_without_status=False)
+        bench.write(lines)
+        bench.control.reset_stats()
+        run = bench.write([*lines[:500], *lines[500:]])
+
+        assert run.accounting() == {"received": 1500, "updated": 1500}
+        assert bench.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 1500
+        assert "one call each" in run.logs
+
+    def test_marketing_permissions_are_set_by_single_calls(self, bench: Any) -> None:
+        permission = [{"marketing_permission_id": "p1", "enabled": True, "text": "Mail"}]
+        known = bench.one_with("subscribed")
+        lines = [
+            bench.record({"id": 1, "email": "new@example.com", "marketing_permissions": permission}),
+            bench.record({"id": 2, "email": known, "marketing_permissions": orjson.dumps(permission).decode()}),
+        ]
+        run = bench.write(lines)
+
+        assert run.accounting() == {"received": 2, "created": 1, "updated": 1}
+        for address in ("new@example.com", known):
+            assert bench.contact(address)["marketing_permissions"][0]["enabled"] is True
+
+    @pytest.mark.parametrize("archived,lookups,pages", [(900, 0, 1), (4500, 3, 0)])
+    def test_who_is_archived_is_asked_the_cheaper_way(
+        self, bench: Any, archived: int, lookups: int, pages: int
+    ) -> None:
+        bench.control.rows({"/lists/{list_id}/members?status=archived": archived, "/lists/{list_id}/members": 5000})
+        try:
+            bench.control.reset_stats()
+            run = bench.write(new_people(bench, 3))
+
+            assert run.accounting() == {"received": 3, "created": 3}
+            assert bench.calls("GET /lists/{list_id}/members/{subscriber_hash}") == lookups
+            # One call for the total, and in the one case a second (the count again) and a third (the page).
+            assert bench.calls("GET /lists/{list_id}/members") == 1 + 2 * pages
+        finally:
+            bench.control.reset()
+
+
+class TestInput:
+    """Whatever comes on standard input, the records among it are written."""
+
+    def test_a_line_cut_off_at_the_end_of_input_is_an_error_after_all_before_it(self, bench: Any) -> None:
+        lines = b"\n".join([*new_people(bench, 3), bench.state(3), new_people(bench, 1)[0][:-9]])
+        run = bench.run(lines)
+
+        assert run.code == 1
+        assert run.accounting() == {"received": 3, "created": 3}
+        assert len(run.states) == 1
+        assert "middle of a line" in run.traces[0]["message"]
+
+    def test_a_whole_last_line_needs_no_line_feed(self, bench: Any) -> None:
+        run = bench.run(b"\n".join([*new_people(bench, 3), bench.state(3)]))
+
+        assert run.code == 0
+        assert len(run.states) == 1
+
+    def test_rubbish_is_counted_and_never_shown(self, bench: Any) -> None:
+        rubbish = random.Random(3)
+        odd: list[bytes] = [
+            b"\xff\xfe secret@example.com",
+            b'{"type":"RECORD","record":{"stream":"people","data":{"email":"secret@example.com"',
+            b'{"type":"NEWS","news":1}',
+            b'{"type":"TRACE","trace":{"type":"STREAM_STATUS","stream_status":{"status":"STARTED"}}}',
+            b'{"type":"STATE"}',
+            b'{"type":"STATE","state":{"type":"PARTITIONED","x":1}}',
+            b'{"type":"RECORD"}',
+            b'{"type":"RECORD","record":{"stream":7,"data":{}}}',
+            b'{"type":"RECORD","record":{"stream":"people","data":["secret@example.com"]}}',
+            b'{"type":"RECORD","record":{"stream":"strangers","data":{"email":"secret@example.com"}}}',
+            b"[]",
+            b"17",
+            b"null",
+            b'"secret@example.com"',
+            b"[" * 100_000,
+            b'{"a":' * 5000 + b"1" + b"}" * 5000,
+            b'{"type":{"a":1}}',
+            b"\x00" * 100,
+            *(rubbish.randbytes(rubbish.randrange(1, 400)).replace(b"\n", b" ") for _ in range(200)),
+        ]
+        nested = b'{"x":' * 900 + b"1" + b"}" * 900
+        records = [
+            b'{"type":"RECORD","record":{"stream":"people","data":{"email":"deep@example.com","deep":%s}}}' % nested,
+            b'{"type":"RECORD","record":{"stream":"people","data":{"email":"nan@example.com","first_name":NaN}}}',
+            bench.record({"email": "huge@example.com", "first_name": "Huge", "blob": "x" * 20_000_000}),
+            bench.record({"email": "types@example.com", "first_name": [1], "vip": "?", "tags": 5, "interests": 3.5}),
+            bench.record({"email": ["list@example.com"]}),
+            bench.record({"email": "surrogate@example.com", "first_name": "ok"}).replace(b"ok", b"\\ud800"),
+        ]
+        run = bench.run([line for pair in zip(odd, records * 40, strict=False) for line in pair])
+
+        assert run.code == 0, run.traces
+        assert bench.status("deep@example.com") == bench.status("nan@example.com") == "subscribed"
+        assert bench.contact("huge@example.com")["merge_fields"]["FNAME"] == "Huge"
+        assert bench.status("types@example.com") == "subscribed"
+        assert "strangers: 1 received" in run.logs
+        assert b"secret@example.com" not in run.output + run.errors
+        assert b"lines of input were not readable" in run.output
+
+
+class TestSecrets:
+    """Neither the key nor an address shows in anything that the connector prints, whatever goes wrong."""
+
+    @pytest.mark.parametrize("kind", ["lose_answer", "status", "not_json", "forget_members", "truncate"])
+    def test_no_output_holds_one(self, bench: Any, kind: str) -> None:
+        bench.control.fault(kind, regex="/lists/", status=400, detail="jane.doe@example.org is wrong", every=3, skip=4)
+        lines = [*new_people(bench, 40, tags=["t"]), bench.record({"id": 1, "email": "not an@address@x"})]
+        run = bench.run(lines, bench.config(tags="T", rejects_file=os.devnull))
+        printed = run.output + run.errors
+
+        assert bench.simulator.api_key.encode() not in printed
+        assert bench.simulator.api_key.split("-")[0].encode() not in printed
+        assert b"@example" not in printed
+        assert b"an@address" not in printed
+        assert len(run.traces) <= 1

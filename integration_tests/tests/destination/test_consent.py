@@ -1,0 +1,163 @@
+"""No sync, retry or failed look-up changes the subscription status of anybody whose status should stay.
+
+Every start status × every value of the status column (and a deletion) × every configuration × both readings of
+every open fact × every fault. What is expected is worked out here from the rules in words, not by the connector.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+EXISTING = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
+STARTS = (*EXISTING, "archived", "gone", "new")
+VALUES = (None, "subscribed", "unsubscribed", "cleaned", "pending", "transactional", "deleted")
+
+MAPPED = {"status_field": "state"}
+UPDATING = {**MAPPED, "update_status": True}
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "as installed": {},
+    "new contacts pending": {"status_for_new": "pending"},
+    "status column mapped": MAPPED,
+    "status updated": UPDATING,
+    "resubscribing allowed": {**UPDATING, "allow_resubscribe": True},
+    "archived revived": {"archived_contacts": "revive"},
+    "archived revived by column": {**UPDATING, "archived_contacts": "revive"},
+    "archived rejected": {**UPDATING, "archived_contacts": "reject"},
+    "update only": {"update_only": True},
+    "update only, status updated": {**UPDATING, "update_only": True},
+    "deletes unsubscribe": {**MAPPED, "deletes": "unsubscribe"},
+    "deletes archive": {**UPDATING, "deletes": "archive", "replace_tags": True, "tags": "Newsletter"},
+    "few new contacts": {**MAPPED, "max_new_contacts": 3},
+}
+FACTS = [
+    {"batch_update_without_status": without, "archived_in_create": archived, "resubscribe_succeeds": resubscribe}
+    for without, archived, resubscribe in itertools.product(
+        (True, False), ("exists", "revives", "exists_generic"), (True, False)
+    )
+]
+BATCH, MEMBERS, MEMBER = "/lists/{list_id}", "/lists/{list_id}/members", "/lists/{list_id}/members/{subscriber_hash}"
+FAULTS: dict[str, dict[str, Any]] = {
+    "every batch answer lost": {"kind": "lose_answer", "path": BATCH, "method": "POST", "every": 2},
+    "first batch refused": {"kind": "status", "path": BATCH, "method": "POST", "status": 400, "times": 1},
+    "second batch refused": {"kind": "status", "path": BATCH, "method": "POST", "status": 400, "skip": 1, "times": 1},
+    "batches fail for good": {"kind": "status", "path": BATCH, "method": "POST", "status": 500, "body": "html"},
+    "second batch fails for good": {"kind": "status", "path": BATCH, "method": "POST", "status": 500, "skip": 1},
+    "batch answers forget members": {"kind": "forget_members", "path": BATCH, "method": "POST", "members": 9},
+    "batch answers are no JSON": {"kind": "not_json", "path": BATCH, "method": "POST", "every": 2},
+    "every single answer lost": {"kind": "lose_answer", "regex": "/members/[0-9a-f]{32}$", "every": 2},
+    "single calls refused": {"kind": "status", "regex": "/members/[0-9a-f]{32}$", "status": 400},
+    "look-ups fail for good": {"kind": "status", "path": MEMBERS, "method": "GET", "status": 503, "body": "none"},
+    "look-ups forbidden": {"kind": "status", "path": MEMBERS, "method": "GET", "status": 403},
+    "throttled": {"kind": "status", "regex": "/lists/", "status": 429, "every": 3, "body": "html"},
+}
+
+
+def expected(start: str, value: str | None, options: dict[str, Any], facts: dict[str, Any]) -> str | None:
+    """The status that a contact must end with if nothing goes wrong, from the rules in the documentation."""
+    new_status = options.get("status_for_new", "subscribed")
+    column = value if options.get("status_field") and value != "deleted" else None
+    if start == "gone":
+        return None
+    if value == "deleted":
+        deletes = options.get("deletes", "ignore")
+        if deletes == "ignore" or start not in EXISTING:
+            return None if start == "new" else start
+        return {"unsubscribe": "unsubscribed", "archive": "archived"}[deletes]
+    if start == "new":
+        return None if options.get("update_only") else column or new_status
+    if start == "archived":
+        return column or new_status if options.get("archived_contacts") == "revive" else "archived"
+    if not options.get("update_status") or column is None:
+        return start
+    if column == "subscribed" and start in ("unsubscribed", "cleaned"):
+        return "subscribed" if options.get("allow_resubscribe") and facts["resubscribe_succeeds"] else start
+    return column
+
+
+def before(start: str) -> str | None:
+    """What the account says of a contact before the sync."""
+    return None if start in ("new", "gone") else start
+
+
+def people(bench: Any) -> dict[str, tuple[str, str | None]]:
+    """One contact for each start status and each value of the column, by address."""
+    members = bench.members()
+    found: dict[str, tuple[str, str | None]] = {}
+    for start in STARTS:
+        if start == "new":
+            addresses = [f"nobody.{number}@example.com" for number in range(len(VALUES))]
+        elif start == "gone":
+            addresses = [row["email_address"] for row in members if row["status"] == "subscribed"][-len(VALUES) :]
+            bench.control.change("delete_permanent", emails=addresses, list_id=bench.list_id)
+        else:
+            addresses = [row["email_address"] for row in members if row["status"] == start][: len(VALUES)]
+        assert len(addresses) == len(VALUES)
+        found |= {address: (start, value) for address, value in zip(addresses, VALUES, strict=True)}
+    return found
+
+
+def lines_for(bench: Any, who: dict[str, tuple[str, str | None]]) -> list[bytes]:
+    return [
+        bench.record(
+            {
+                "id": number,
+                "email": address,
+                "first_name": "Written",
+                "state": value if value != "deleted" else "subscribed",
+                "_ab_cdc_deleted_at": "2026-11-22T10:00:00Z" if value == "deleted" else None,
+            }
+        )
+        for number, (address, (_, value)) in enumerate(who.items())
+    ]
+
+
+@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+class TestEveryStartStatus:
+    """Nobody is subscribed, unsubscribed, revived or asked to confirm who should not be."""
+
+    def test_ends_as_the_rules_say_under_every_reading_of_the_open_facts(
+        self, bench: Any, options: dict[str, Any]
+    ) -> None:
+        for facts in FACTS:
+            bench.control.reset()
+            bench.control.facts(**facts)
+            who = people(bench)
+            run = bench.write(lines_for(bench, who), bench.config(**options))
+            limited = "max_new_contacts" in options
+            wanted = {address: expected(start, value, options, facts) for address, (start, value) in who.items()}
+            final = bench.statuses(who)
+
+            assert run.code == (1 if limited else 0), run.logs
+            if limited:
+                made = sum(final[address] is not None for address, (start, _) in who.items() if start == "new")
+
+                assert made == options["max_new_contacts"]
+                wanted |= {address: final[address] for address, (start, _) in who.items() if start == "new"}
+
+            assert final == wanted, facts
+
+    @pytest.mark.parametrize("facts", [FACTS[2], FACTS[-3]], ids=["revives", "insists on a status"])
+    def test_is_left_alone_by_every_fault(self, bench: Any, options: dict[str, Any], facts: dict[str, Any]) -> None:
+        for name, fault in FAULTS.items():
+            bench.control.reset()
+            bench.control.facts(**facts)
+            who = people(bench)
+            bench.control.fault(**fault)
+            run = bench.write(lines_for(bench, who), bench.config(**options))
+            bench.control.clear_faults()
+            final = bench.statuses(who)
+            wrong = {
+                address: (start, value, final[address])
+                for address, (start, value) in who.items()
+                if final[address] not in (before(start), expected(start, value, options, facts))
+            }
+            accounting = run.accounting()
+
+            assert wrong == {}, name
+            assert accounting["received"] == sum(accounting.values()) - accounting["received"] - accounting.get(
+                "tags_failed", 0
+            ), name
+            assert not (run.code == 0 and accounting.get("not_written")), name

@@ -1,0 +1,313 @@
+"""Killed, stopped or starved at any moment: a STATE that came out vouches for everything before it, in order."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+RECORDS = 1500
+EVERY = 100
+
+
+def person(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "email": f"person.{number}@example.com",
+        "first_name": f"N{number}",
+        "updated_at": number,
+        "tags": ["even" if number % 2 == 0 else "odd"],
+    }
+
+
+def lines_from(bench: Any, first: int) -> list[bytes]:
+    """Everything that a source would send from a state on: records, and a STATE after each hundred."""
+    lines = []
+    for number in range(first, RECORDS):
+        lines.append(bench.record(person(number)))
+        if number % EVERY == EVERY - 1:
+            lines.append(bench.state(number + 1))
+    return lines
+
+
+def states_in(output: bytes) -> list[int]:
+    """Where the complete STATE lines of an output say the source may go on."""
+    messages = [orjson.loads(line) for line in output.splitlines(keepends=True) if line.endswith(b"\n")]
+    return [m["state"]["stream"]["stream_state"]["at"] for m in messages if m["type"] == "STATE"]
+
+
+def holds(bench: Any, upto: int) -> list[str]:
+    """Those of the first ``upto`` people who are not in the audience as their record says, tag included."""
+    rows = {row["email_address"]: row for row in bench.members()}
+    wrong = []
+    for number in range(upto):
+        data = person(number)
+        row = rows.get(data["email"])
+        if (
+            row is None
+            or row["status"] != "subscribed"
+            or row["merge_fields"]["FNAME"] != data["first_name"]
+            or [tag["name"] for tag in row["tags"]] != data["tags"]
+        ):
+            wrong.append(data["email"])
+    return wrong
+
+
+def until_ready(process: subprocess.Popen[bytes]) -> bytes:
+    """Read what the process prints until it begins to take input."""
+    assert process.stdout is not None
+    output = line = process.stdout.readline()
+    while line and b"New contacts of the audience" not in line:
+        line = process.stdout.readline()
+        output += line
+    return output
+
+
+def feed(process: subprocess.Popen[bytes], lines: list[bytes]) -> threading.Thread:
+    def write() -> None:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(b"\n".join(lines) + b"\n")
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    return thread
+
+
+class TestKilledFiftyTimes:
+    """Started again from the last STATE each time, the sync ends complete: nothing lost, nothing doubled."""
+
+    @pytest.mark.slow
+    def test_nothing_is_lost_and_nothing_is_doubled(self, bench: Any) -> None:
+        bench.control.latency(seconds=0.06, path="/lists/{list_id}", method="POST")
+        bench.control.latency(seconds=0.06, path="/lists/{list_id}/segments/{segment_id}", method="POST")
+        before = len(bench.members())
+        moments = random.Random(5)
+        at = kills = 0
+        while at < RECORDS:
+            # A few hundred records each time, so that fifty kills all hit work.
+            lines = lines_from(bench, at)[: 300 + moments.randrange(400)]
+            with bench.start() as process:
+                feeder = feed(process, lines)
+                # From when it says that it is ready there is about half a second of work.
+                output = until_ready(process)
+                killer = threading.Timer(moments.uniform(0.0, 0.45), process.kill)
+                if kills < 50:
+                    killer.start()
+                output += process.stdout.read()
+                killer.cancel()
+                feeder.join()
+                kills += process.wait() == -signal.SIGKILL
+            states = states_in(output)
+            assert states == sorted(states)
+            if states:
+                at = states[-1]
+                assert holds(bench, at) == []
+            if kills < 50 and at >= RECORDS - 2 * EVERY:
+                at = 0  # begin anew: everything exists already, which must change nothing either
+        assert kills == 50
+        assert holds(bench, RECORDS) == []
+        assert len(bench.members()) == before + RECORDS
+
+
+class TestStopped:
+    """SIGTERM ends the sync within seconds, and what is durable by then is acknowledged."""
+
+    def stop(self, process: subprocess.Popen[bytes], seconds: float) -> bytes:
+        """Ask it to end after a while; the output. It must not take five seconds."""
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        output, _ = process.communicate(timeout=20)
+
+        assert time.monotonic() - asked < 5
+        assert process.returncode == 143
+        assert output.count(b'"type":"TRACE"') == 1
+        return output
+
+    def test_it_finishes_what_is_in_flight_and_counts_it(self, bench: Any) -> None:
+        bench.control.latency(seconds=1.5, path="/lists/{list_id}", method="POST")
+        with bench.start() as process:
+            until_ready(process)
+            lines = [bench.record(person(number)) for number in range(500)]
+            process.stdin.write(b"\n".join([*lines, bench.state(500)]) + b"\n")
+            process.stdin.flush()
+            output = self.stop(process, 0.7)
+
+        # The batch was in flight and came back; its tags had not been given, so its STATE must not go out.
+        assert b"500 received = 500 created" in output
+        assert states_in(output) == []
+
+    def test_a_call_that_never_ends_does_not_hold_it_up(self, bench: Any) -> None:
+        bench.control.fault("hang", "/lists/{list_id}", method="POST", seconds=60)
+        with bench.start() as process:
+            until_ready(process)
+            process.stdin.write(b"\n".join(bench.record(person(number)) for number in range(500)) + b"\n")
+            process.stdin.flush()
+            output = self.stop(process, 0.7)
+
+        assert b"500 not written" in output
+
+    def test_states_that_are_durable_come_out_while_input_is_still_open(self, bench: Any) -> None:
+        with bench.start() as process:
+            lines = [bench.record({"id": n, "email": f"p{n}@example.com"}) for n in range(500)]
+            process.stdin.write(b"\n".join([*lines, bench.state(500), bench.record(person(1))]) + b"\n")
+            process.stdin.flush()
+            line = b""
+            while b'"type":"STATE"' not in line:
+                line = process.stdout.readline()
+            output = self.stop(process, 0)
+
+        assert orjson.loads(line)["state"]["stream"]["stream_state"] == {"at": 500}
+        assert b"501 received = 500 created" in output
+        assert b"1 not written" in output
+
+
+class TestTrickle:
+    """A few records that come and then nothing: they are written after a while of waiting."""
+
+    def test_it_is_flushed_while_input_stays_open(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("destination_mailchimp.engine.TRICKLE_SECONDS", 0.3)
+        read, write = os.pipe()
+        os.write(write, b"\n".join([bench.record(person(number)) for number in range(3)] + [bench.state(3)]) + b"\n")
+        ended: list[Any] = []
+        thread = threading.Thread(target=lambda: ended.append(holds(bench, 3)))
+        timer = threading.Timer(2.0, lambda: (thread.start(), thread.join(), os.close(write)))
+        timer.start()
+        run = bench.write_from(read)
+        timer.join()
+        os.close(read)
+
+        assert ended == [[]]
+        assert run.code == 0
+        assert [state["stream"]["stream_state"]["at"] for state in run.states] == [3]
+
+
+class TestStateOrder:
+    """States leave in the order in which they came, each equal as JSON to what came in."""
+
+    def test_a_stream_that_is_done_does_not_wait_for_another_and_a_global_state_waits_for_all(self, bench: Any) -> None:
+        # The first stream's contacts need a tag call that is slow; the second's need none.
+        bench.control.latency(seconds=0.7, path="/lists/{list_id}/segments/{segment_id}", method="POST")
+        slow = [bench.record({"id": n, "email": f"slow{n}@example.com", "tags": ["t"]}, "slow") for n in range(500)]
+        quick = [bench.record({"id": n, "email": f"quick{n}@example.com"}, "quick") for n in range(500)]
+        everything = orjson.dumps(
+            {"type": "STATE", "state": {"type": "GLOBAL", "global": {"shared_state": {"lsn": 7}, "stream_states": []}}}
+        )
+        legacy = orjson.dumps({"type": "STATE", "state": {"data": {"old": True}}})
+        run = bench.write(
+            [
+                *slow,
+                bench.state(1, "slow"),
+                *quick,
+                bench.state(1, "quick"),
+                everything,
+                bench.state(2, "quick"),
+                legacy,
+                bench.state(2, "slow"),
+            ],
+            streams=[bench.stream_of("slow"), bench.stream_of("quick")],
+        )
+        order = [
+            (s["stream"]["stream_descriptor"]["name"], s["stream"]["stream_state"]["at"])
+            if s.get("type") == "STREAM"
+            else s.get("type", "LEGACY")
+            for s in run.states
+        ]
+
+        assert run.code == 0, run.logs
+        assert order == [("quick", 1), ("slow", 1), "GLOBAL", ("quick", 2), "LEGACY", ("slow", 2)]
+        assert run.states[2]["destinationStats"] == {"recordCount": 0.0, "rejectedRecordCount": 0.0}
+
+    def test_unknown_fields_and_numbers_beyond_any_float_come_back_unchanged(self, bench: Any) -> None:
+        raw = (
+            b'{"id": 9, "type":"STATE", "state" : {"type":"STREAM","stream":{"stream_descriptor":{"name":"people"},'
+            b'"stream_state":{"lsn":123456789012345678901234567890,"f":0.1000000000000000055511151231257827,'
+            b'"t":"}\\"{","e":1E400}}, "partition_id":"p-1", "id": 12345678901234567890 }, "unknown":[{"a":{}}] }'
+        )
+        run = bench.run([bench.record(person(1)), bench.record({"id": 2, "email": "no"}), raw])
+        line = next(line for line in run.output.splitlines() if b'"STATE"' in line)
+        stats = b',"destinationStats":{"recordCount":1.0,"rejectedRecordCount":1.0}'
+
+        assert run.code == 0
+        assert stats in line
+        assert line.replace(stats, b"") == raw
+
+    def test_no_state_passes_a_contact_that_could_not_be_written(self, bench: Any) -> None:
+        bench.control.fault("status", "/lists/{list_id}", method="POST", status=500, body="html", skip=2)
+        lines = lines_from(bench, 0)
+        run = bench.write(lines)
+        accounting = run.accounting()
+
+        assert run.code == 1
+        assert run.traces[0]["failure_type"] == "transient_error"
+        assert accounting["not_written"] > 0
+        assert all(holds(bench, state["stream"]["stream_state"]["at"]) == [] for state in run.states)
+
+
+class TestLastVersionWins:
+    """However its versions arrive, an address ends at the one with the greatest cursor."""
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_ten_thousand_versions_in_any_order(self, bench: Any, seed: int) -> None:
+        versions = list(range(10_000))
+        random.Random(seed).shuffle(versions)
+        lines = []
+        for place, version in enumerate(versions):
+            data = {"id": 1, "email": "Same@Example.com", "first_name": f"v{version}", "updated_at": version}
+            lines.append(bench.record(data))
+            # Others in between, so that batches fill and versions of the one address are on their way.
+            lines.append(bench.record({"id": place + 10, "email": f"other{place % 4000}@example.com"}))
+        bench.control.latency(seconds=0.02, path="/lists/{list_id}", method="POST")
+        run = bench.write(lines)
+        accounting = run.accounting()
+
+        assert run.code == 0
+        assert bench.contact("same@example.com")["merge_fields"]["FNAME"] == "v9999"
+        assert accounting["created"] == 4001
+        assert accounting["received"] == 20_000
+
+    @pytest.mark.parametrize(
+        "older,newer",
+        [
+            ("2026-01-01T00:00:00+02:00", "2025-12-31T23:00:00Z"),
+            ("2026-01-01T00:00:00.123456788Z", "2026-01-01T00:00:00.123456789Z"),
+            (9, 10),
+            ("9", "10"),
+            (9007199254740993, 9007199254740994),
+            ("01ARZ3A", "01ARZ3B"),
+            (1.5, 2),
+        ],
+    )
+    def test_cursors_compare_as_what_they_are(self, bench: Any, older: Any, newer: Any) -> None:
+        for order in ((older, newer), (newer, older)):
+            bench.control.reset()
+            lines = [
+                [bench.record({"id": 1, "email": "x@example.com", "first_name": str(c), "updated_at": c})]
+                for c in order
+            ]
+            run = bench.write(lines)
+
+            assert run.accounting() == {"received": 2, "created": 1, "deduplicated": 1}
+            assert bench.contact("x@example.com")["merge_fields"]["FNAME"] == str(newer)
+
+    def test_an_older_row_of_another_stream_does_not_win_but_what_only_it_tells_is_kept(self, bench: Any) -> None:
+        streams = [bench.stream_of("crm"), bench.stream_of("shop")]
+        crm = {"id": 1, "email": "x@example.com", "first_name": "Old", "last_name": "Kept", "updated_at": 5}
+        shop = {"id": 7, "email": "X@example.com", "first_name": "New", "updated_at": 6}
+        run = bench.write([bench.record(crm, "crm"), bench.record(shop, "shop")], streams=streams)
+        fields = bench.contact("x@example.com")["merge_fields"]
+
+        assert run.accounting("crm") == {"received": 1, "deduplicated": 1}
+        assert run.accounting("shop") == {"received": 1, "created": 1}
+        assert (fields["FNAME"], fields["LNAME"]) == ("New", "Kept")
