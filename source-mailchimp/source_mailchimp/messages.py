@@ -57,6 +57,7 @@ class MessageMaker:
     def __init__(self, namespaces: Mapping[str, str | None]) -> None:
         self._namespaces = namespaces
         self._running: set[str] = set()
+        self._open: dict[str, Stream] = {}
         self._failures: dict[str, AirbyteTracedException] = {}
 
     def of(self, event: Event) -> Iterator[AirbyteMessage]:
@@ -79,11 +80,20 @@ class MessageMaker:
             case Estimate(_, rows):
                 yield self._estimate(event.stream, rows)
             case Started():
+                self._open[name] = event.stream
                 yield self._status(event.stream, AirbyteStreamStatus.STARTED)
             case Ended(_, None):
+                self._open.pop(name, None)
                 yield self._status(event.stream, AirbyteStreamStatus.COMPLETE)
             case Ended(_, error):
+                self._open.pop(name, None)
                 yield from self._failure(event.stream, error)
+
+    def abandon(self) -> Iterator[AirbyteMessage]:
+        """The messages that say of every stream under way that it is not complete."""
+        for stream in self._open.values():
+            yield self._status(stream, AirbyteStreamStatus.INCOMPLETE)
+        self._open.clear()
 
     def raise_failures(self) -> None:
         """Raise SyncFailed if a stream has failed, so that the process exits with 1."""

@@ -15,6 +15,7 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
 from airbyte_cdk.logger import PRINT_BUFFER
 
 from mailchimp_api.masking import mask_logging
+from source_mailchimp.reader.fetch import THREADS
 from source_mailchimp.source import SourceMailchimp
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
@@ -43,14 +44,20 @@ def main(args: list[str] | None = None) -> None:
     mask_logging()
     arguments = sys.argv[1:] if args is None else args
     AirbyteEntrypoint.parse_args(arguments)
+    code = 0
     try:
         launch(source, arguments)
-    finally:
-        if terminated.is_set():
-            # Requests under way would be waited for: leave them.
-            PRINT_BUFFER.flush()
-            sys.stdout.flush()
-            os._exit(_SIGTERM_EXIT)
+    except Exception:  # noqa: BLE001 - the CDK's hook makes a trace of whatever it is
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    if terminated.is_set():
+        code = _SIGTERM_EXIT
+    PRINT_BUFFER.flush()
+    sys.stdout.flush()
+    if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+        # Requests under way would be waited for, minutes if they are being retried: leave them.
+        os._exit(code)
+    sys.exit(code)
 
 
 def _share_one_heap() -> None:

@@ -100,17 +100,19 @@ class SourceMailchimp(Source):
         Raises AirbyteTracedException: of a configuration that can't work at once, of streams that failed when
         all others are done.
         """
+        messages = MessageMaker({item.stream.name: item.stream.namespace for item in catalog.streams})
         try:
             options = parse_config(dict(config))
             client = _client(options)
-            messages = MessageMaker({item.stream.name: item.stream.namespace for item in catalog.streams})
             self._sync = Sync(options, client, _selected(catalog, state or [], logger), STREAMS)
             for event in self._sync.events():
                 yield from messages.of(event)
+            yield from messages.abandon()  # of a sync that was told to stop
             messages.raise_failures()
         except SyncFailed:
             raise
         except MailchimpError as error:
+            yield from messages.abandon()
             raise traced(error) from None
 
     def stop(self) -> None:

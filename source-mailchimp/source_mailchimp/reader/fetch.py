@@ -20,6 +20,7 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 T = TypeVar("T")
 
 MAX_PAGE_SIZE = 1000  # more is answered with 1000 rows (seen on the real API)
+THREADS = "mailchimp-request"
 _SMALLEST_PAGE = 25
 _WORTH_PACKING = 50
 
@@ -51,13 +52,16 @@ class Page:
 
 
 class Fetcher:
-    """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most (1-1000)."""
+    """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most (2-1000).
+
+    Two at least: a page begins with the last row of the page before it.
+    """
 
     def __init__(self, client: MailchimpClient, *, workers: int, page_size: int = MAX_PAGE_SIZE) -> None:
         self.client = client
         self.workers = workers
-        self.page_size = min(page_size, MAX_PAGE_SIZE)
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="mailchimp")
+        self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
         self._sizes: dict[str, int] = {}
 
     def close(self) -> None:
