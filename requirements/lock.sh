@@ -1,8 +1,8 @@
 #!/bin/sh
-# Writes source.txt, destination.txt and dev.txt from the .in files: names, versions, hashes, markers, no addresses.
+# Writes source.txt, destination.txt, build.txt and dev.txt from the .in files: names, versions, hashes, markers, no addresses.
 # Called by `make lock`. Versions already pinned stay unless the .in files exclude them;
 # with `--upgrade` everything moves to its newest admitted release.
-# dev.txt is resolved first and binds the other two, so that what is tested is what the images hold.
+# dev.txt is resolved first and binds the others, so that what is tested is what the images hold.
 #
 #   lock.sh UV [--upgrade]
 set -eu
@@ -25,5 +25,6 @@ compile() {
 compile dev "$@"
 # A constraint may not have extras.
 sed 's/^\([A-Za-z0-9._-]*\)\[[^]]*\]/\1/' dev.txt >"$constraints"
+compile build "$@" --constraint "$constraints"
 compile source "$@" --constraint "$constraints"
 compile destination "$@" --constraint "$constraints"

@@ -22,10 +22,12 @@ else:
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTORS = ("source-mailchimp", "destination-mailchimp")
 ENVIRONMENTS = {
+    "build": (),
     "source": ("source-mailchimp", "mailchimp-api"),
     "destination": ("destination-mailchimp", "mailchimp-api"),
     "dev": ("source-mailchimp", "destination-mailchimp", "mailchimp-api", "integration_tests"),
 }
+PACKAGES = ("mailchimp-api", "source-mailchimp", "destination-mailchimp", "integration_tests")
 OWN_PACKAGES = {"mailchimp-api", "source-mailchimp", "destination-mailchimp", "mailchimp-integration-tests"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
@@ -124,14 +126,17 @@ class TestPinnedRequirements:
 
     @pytest.mark.parametrize("python", PYTHONS)
     def test_it_satisfies_what_the_packages_ask_for(self, environment: str, python: str) -> None:
-        """Each dependency in a package's pyproject.toml is pinned at a version it admits, the build backend too."""
+        """Each dependency in a package's pyproject.toml is pinned at a version it admits, and so is what builds it."""
         versions = installed(environment, python)
         projects = [toml(ROOT / folder / "pyproject.toml") for folder in ENVIRONMENTS[environment]]
-        asked = [
-            Requirement(line)
-            for project in projects
-            for line in (*project["project"]["dependencies"], *project["build-system"]["requires"], "editables")
-        ]
+        asked = [Requirement(line) for project in projects for line in project["project"]["dependencies"]]
+        if environment in {"build", "dev"}:
+            backends = [
+                line
+                for folder in PACKAGES
+                for line in toml(ROOT / folder / "pyproject.toml")["build-system"]["requires"]
+            ]
+            asked += [Requirement(line) for line in (*backends, "editables")]
         needed = [r for r in asked if r.marker is None or r.marker.evaluate({"python_version": python})]
         unmet = [
             str(r)
@@ -144,9 +149,9 @@ class TestPinnedRequirements:
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("environment", ["source", "destination"])
+@pytest.mark.parametrize("environment", ["build", "source", "destination"])
 def test_what_is_tested_is_what_an_image_holds(environment: str, python: str) -> None:
-    """Every package of a connector's environment has the same version in the environment of the tests."""
+    """Every package that an image holds, or that builds it, has the same version in the environment of the tests."""
     tested = installed("dev", python)
     other = {
         name: (version, tested.get(name))
