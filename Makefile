@@ -31,6 +31,8 @@ test: ## Run all checks and tests, as CI does
 	@$(MAKE) lint
 	@$(MAKE) unit
 	@$(MAKE) integration
+	@if $(DOCKER) version >/dev/null 2>&1; then $(MAKE) images && $(MAKE) test-images; \
+	else echo "== images: skipped, no Docker engine answers"; fi
 
 .PHONY: lint
 lint: venv ## Check style, formatting and types
@@ -54,6 +56,26 @@ unit: venv ## Run the unit tests of the three packages
 integration: venv ## Run the tests across processes, against the simulator
 	@echo "== integration tests"
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) integration_tests/tests
+
+# One name for the builder and for the tests. An image is tagged with the version of its package.
+DOCKER ?= docker
+IMAGE_PREFIX ?= mailchimp-connectors
+CONNECTORS := source-mailchimp destination-mailchimp
+version_of = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' $(1)/pyproject.toml)
+
+.PHONY: images
+images: $(CONNECTORS:%=image-%) ## Build both images; BASE_IMAGE=name:tag stands them on another Python
+
+.PHONY: $(CONNECTORS:%=image-%)
+$(CONNECTORS:%=image-%): image-%:
+	@echo "== $(IMAGE_PREFIX)/$*:$(call version_of,$*)"
+	@$(DOCKER) build --quiet --network host $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--target $* --tag $(IMAGE_PREFIX)/$*:$(call version_of,$*) .
+
+.PHONY: test-images
+test-images: venv ## Run both images against the simulator
+	@echo "== image tests"
+	@DOCKER=$(DOCKER) IMAGE_PREFIX=$(IMAGE_PREFIX) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST) integration_tests/images
 
 .PHONY: coverage
 coverage: venv ## Run the unit tests and show the lines they miss

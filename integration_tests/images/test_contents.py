@@ -1,0 +1,133 @@
+"""What is in the images, and what they say of themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from platform_client import Container
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+CONNECTORS = ("source-mailchimp", "destination-mailchimp")
+MODULES = {"source-mailchimp": "source_mailchimp.run", "destination-mailchimp": "destination_mailchimp.destination"}
+
+pytestmark = pytest.mark.parametrize("connector", CONNECTORS)
+
+# Run inside the image: what is installed there, and what the connector's modules were loaded from.
+LIST_PACKAGES = """
+import importlib.metadata, json, sys
+found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+version = "%d.%d" % sys.version_info[:2]
+print(json.dumps({"packages": found, "python": version, "full": sys.version.split()[0]}))
+"""
+LIST_UNCOMPILED = """
+import importlib, json, os, sys
+importlib.import_module(sys.argv[1])
+specs = [m.__spec__ for m in list(sys.modules.values()) if getattr(m, "__spec__", None)]
+# Frozen modules are inside the interpreter itself.
+sources = [(s.origin, s.cached) for s in specs if s.has_location and s.origin.endswith(".py")]
+print(json.dumps({"sources": len(sources), "uncompiled": [f for f, c in sources if not c or not os.path.exists(c)]}))
+"""
+LIST_FILES = """
+import json, os
+found = [os.path.join(folder, name) for folder, _, names in os.walk("/opt/connector") for name in names]
+size = sum(os.lstat(name).st_size for name in found)
+writable = [name for name in found if os.access(name, os.W_OK) and not os.path.islink(name)]
+print(json.dumps({"files": found, "size": size, "writable": writable, "uid": os.getuid()}))
+"""
+
+
+@pytest.fixture
+def python(image_of: Callable[[str], str], connector: str, tmp_path: Path) -> Callable[..., Any]:
+    """Runs a script with the image's own Python; returns the JSON it prints."""
+
+    def run(script: str, *arguments: str) -> Any:
+        options = [*Container.HARDENED, "--entrypoint", "/opt/connector/bin/python"]
+        container = Container(image_of(connector), tmp_path, options)
+        running = container.launch(["-c", script, *arguments], tmp_path, stdin=False)
+        done = running.end()
+        assert done.exit_code == 0, done.describe()
+        return json.loads(done.lines[-1])
+
+    return run
+
+
+def pinned(connector: str, python: str, full: str) -> dict[str, str]:
+    """What the connector's pinned file installs on Linux under that Python."""
+    name = connector.partition("-")[0]
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    markers = {
+        "python_version": python,
+        "python_full_version": full,
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "os_name": "posix",
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+    }
+    wanted = [Requirement(line.partition(" --hash=")[0]) for line in text.splitlines() if line.strip()]
+    return {
+        canonicalize_name(item.name): str(item.specifier).removeprefix("==")
+        for item in wanted
+        if item.marker is None or item.marker.evaluate(markers)
+    }
+
+
+def test_an_image_holds_its_connector_the_shared_package_and_their_pinned_dependencies(
+    connector: str, python: Callable[..., Any], toml: Callable[[str], Json]
+) -> None:
+    """Nothing else of the repository is inside, no build tool, and no package that was not tested."""
+    inside = python(LIST_PACKAGES)
+    own = {name: toml(name)["project"]["version"] for name in (connector, "mailchimp-api")}
+
+    packages = {canonicalize_name(name): version for name, version in inside["packages"].items()}
+    assert packages == {**pinned(connector, inside["python"], inside["full"]), **own}
+
+
+def test_everything_a_connector_imports_is_compiled(connector: str, python: Callable[..., Any]) -> None:
+    """A container can't keep bytecode, so each start would compile again what has none: seconds every time."""
+    found = python(LIST_UNCOMPILED, MODULES[connector])
+
+    assert found["sources"] > 300
+    assert found["uncompiled"] == []
+
+
+def test_no_test_no_secret_and_nothing_writable_is_inside(
+    connector: str, python: Callable[..., Any], measured: Callable[[str], None], settings_of: Callable[[str], Json]
+) -> None:
+    """The connector's files belong to root; the user it runs as can't change them."""
+    found = python(LIST_FILES)
+    own = [path for path in found["files"] if "mailchimp" in path]
+
+    size = settings_of(connector)["Size"]
+    measured(f"{connector}: image {size / 1e6:.0f} MB, of which {found['size'] / 1e6:.0f} MB in /opt/connector")
+    assert found["uid"] == 1000
+    assert own
+    assert [path for path in own if "test" in path or "secret" in path or path.endswith(".whl")] == []
+    assert found["writable"] == []
+
+
+def test_an_image_says_what_it_is_and_how_to_start_it(
+    connector: str, settings_of: Callable[[str], Json], toml: Callable[[str], Json]
+) -> None:
+    """Airbyte reads the name and the version from labels, and the command from the environment."""
+    settings = settings_of(connector)["Config"]
+    metadata = yaml.safe_load((ROOT / connector / "metadata.yaml").read_text(encoding="utf-8"))["data"]
+    version = toml(connector)["project"]["version"]
+    environment = dict(entry.split("=", 1) for entry in settings["Env"])
+
+    assert settings["Labels"]["io.airbyte.name"] == metadata["dockerRepository"]
+    assert settings["Labels"]["io.airbyte.version"] == version
+    assert settings["Labels"]["org.opencontainers.image.version"] == version
+    assert settings["Labels"]["org.opencontainers.image.licenses"] == metadata["license"]
+    assert settings["Labels"]["org.opencontainers.image.title"] == connector
+    assert settings["Entrypoint"] == [environment["AIRBYTE_ENTRYPOINT"]]
+    assert settings["User"].partition(":")[0] == "1000"
