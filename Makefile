@@ -97,6 +97,10 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 docs-tables: venv ## Make docs/streams.md from the stream table
 	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
 
+.PHONY: golden
+golden: venv ## Agree on a changed spec or catalog; refuses what would break saved connections
+	@cd integration_tests && $(CURDIR)/$(BIN)/python -m compatibility
+
 .PHONY: lock
 lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT \

@@ -1,0 +1,22 @@
+"""What users have saved, and which changes of a connector would break it.
+
+A configuration is saved against the ``spec``, a connection against the catalog, and both outlive the image they were
+made with. The golden files in ``tests/golden`` are both as they were last agreed on; ``make golden`` agrees anew.
+"""
+
+from __future__ import annotations
+
+from compatibility.catalogs import catalog_breaks, catalog_summary
+from compatibility.golden import CONNECTORS, Golden, breaks, current, may_break
+from compatibility.specs import spec_breaks
+
+__all__ = [
+    "CONNECTORS",
+    "Golden",
+    "breaks",
+    "catalog_breaks",
+    "catalog_summary",
+    "current",
+    "may_break",
+    "spec_breaks",
+]
