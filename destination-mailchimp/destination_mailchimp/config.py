@@ -218,6 +218,10 @@ class Config(BaseModel):
             hidden=True,
         ),
     ] = 10
+    retry_seconds: Annotated[
+        float,
+        _option("Retry for", "How many seconds a failing call is tried again.", gt=0, hidden=True),
+    ] = 600.0
     data_center: Annotated[str | None, _option("Data center", "The account's data center.", hidden=True)] = None
     api_url: Annotated[
         str | None,

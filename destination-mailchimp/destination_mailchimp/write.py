@@ -38,7 +38,7 @@ STOPPED = 143
 
 def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     """The way to the configured audience. Raises the ConfigErrors of ``mailchimp_api``."""
-    retry = retry or RetryPolicy()
+    retry = retry or RetryPolicy(seconds=config.retry_seconds)
     access = open_access(config.access, data_center=config.data_center, api_url=config.api_url)
     patient = MailchimpClient(access, max_connections=1, user_agent=USER_AGENT, retry=retry)
     client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from mailchimp_simulator.client import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "destination_mailchimp.run", "write"]
@@ -47,15 +49,22 @@ class Measured:
 def lines(count: int, *, first: int = 0) -> Iterator[bytes]:
     """Records of about 400 bytes, a STATE after every ten thousand."""
     for n in range(first, first + count):
-        data = (
-            f'{{"id":{n},"email":"person.{n}@example.com","first_name":"First{n % 1000}","last_name":"Last{n % 700}",'
-            f'"phone":"+1 555 {n % 10000:04}","birthday":"1990-{n % 12 + 1:02}-{n % 28 + 1:02}",'
-            f'"company":"Company number {n % 5000}","notes":"{"x" * 120}","updated_at":"2026-11-22T10:{n // 60 % 60:02}:{n % 60:02}Z"}}'
-        )
-        yield f'{{"type":"RECORD","record":{{"stream":"people","emitted_at":1700000000000,"data":{data}}}}}\n'.encode()
+        data = {
+            "id": n,
+            "email": f"person.{n}@example.com",
+            "first_name": f"First{n % 1000}",
+            "last_name": f"Last{n % 700}",
+            "phone": f"+1 555 {n % 10000:04}",
+            "birthday": f"1990-{n % 12 + 1:02}-{n % 28 + 1:02}",
+            "company": f"Company number {n % 5000}",
+            "notes": "x" * 120,
+            "updated_at": f"2026-11-22T10:{n // 60 % 60:02}:{n % 60:02}Z",
+        }
+        record = {"stream": "people", "emitted_at": 1_700_000_000_000, "data": data}
+        yield orjson.dumps({"type": "RECORD", "record": record}) + b"\n"
         if n % 10_000 == 9_999:  # noqa: PLR2004 - see docstring
-            stream = '{"stream_descriptor":{"name":"people"},"stream_state":{"n":%d}}' % n
-            yield f'{{"type":"STATE","state":{{"type":"STREAM","stream":{stream}}}}}\n'.encode()
+            stream = {"stream_descriptor": {"name": "people"}, "stream_state": {"n": n}}
+            yield orjson.dumps({"type": "STATE", "state": {"type": "STREAM", "stream": stream}}) + b"\n"
 
 
 def catalog() -> dict[str, Any]:

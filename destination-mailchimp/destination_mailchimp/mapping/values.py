@@ -112,8 +112,10 @@ def as_birthday(value: Any) -> str:
     if isinstance(value, str):
         if match := _BIRTHDAY.fullmatch(value.strip()):
             day = _date(2000, int(match[1]), int(match[2]))
-        else:
+        elif _ISO_DATE.fullmatch(value.strip()) or _SLASHED_DATE.fullmatch(value.strip()):
             day = date.fromisoformat(as_date(value))
+        else:
+            raise BadValue("is not a birthday such as 11/22")
         return f"{day.month:02}/{day.day:02}"
     raise BadValue("is not a birthday such as 11/22")
 

@@ -60,7 +60,7 @@ def state(value: Any, stream: str = "people") -> bytes:
 
 def stream_of(name: str = "people", columns: list[str] | None = None, **more: Any) -> Json:
     """One stream of a configured catalog."""
-    properties = {column: {} for column in columns or []}
+    properties: Json = {column: {} for column in columns or []}
     return {
         "stream": {
             "name": name,

@@ -267,7 +267,7 @@ class TestInput:
         assert len(run.states) == 1
 
     def test_rubbish_is_counted_and_never_shown(self, bench: Any) -> None:
-        rubbish = random.Random(3)
+        rubbish = random.Random(3)  # noqa: S311 - repeatable on purpose
         odd: list[bytes] = [
             b"\xff\xfe secret@example.com",
             b'{"type":"RECORD","record":{"stream":"people","data":{"email":"secret@example.com"',

@@ -92,7 +92,7 @@ class TestKilledFiftyTimes:
         bench.control.latency(seconds=0.06, path="/lists/{list_id}", method="POST")
         bench.control.latency(seconds=0.06, path="/lists/{list_id}/segments/{segment_id}", method="POST")
         before = len(bench.members())
-        moments = random.Random(5)
+        moments = random.Random(5)  # noqa: S311 - repeatable on purpose
         at = kills = 0
         while at < RECORDS:
             # A few hundred records each time, so that fifty kills all hit work.
@@ -181,8 +181,12 @@ class TestTrickle:
         read, write = os.pipe()
         os.write(write, b"\n".join([bench.record(person(number)) for number in range(3)] + [bench.state(3)]) + b"\n")
         ended: list[Any] = []
-        thread = threading.Thread(target=lambda: ended.append(holds(bench, 3)))
-        timer = threading.Timer(2.0, lambda: (thread.start(), thread.join(), os.close(write)))
+
+        def look_and_close() -> None:
+            ended.append(holds(bench, 3))
+            os.close(write)
+
+        timer = threading.Timer(2.0, look_and_close)
         timer.start()
         run = bench.write_from(read)
         timer.join()
@@ -261,7 +265,7 @@ class TestLastVersionWins:
     @pytest.mark.parametrize("seed", range(3))
     def test_ten_thousand_versions_in_any_order(self, bench: Any, seed: int) -> None:
         versions = list(range(10_000))
-        random.Random(seed).shuffle(versions)
+        random.Random(seed).shuffle(versions)  # noqa: S311 - repeatable on purpose
         lines = []
         for place, version in enumerate(versions):
             data = {"id": 1, "email": "Same@Example.com", "first_name": f"v{version}", "updated_at": version}

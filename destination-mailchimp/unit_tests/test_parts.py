@@ -1,0 +1,276 @@
+"""The small parts: versions, states, the ledger, rejects, the configuration, and standard input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from destination_mailchimp.buffer import Buffer
+from destination_mailchimp.config import read_config
+from destination_mailchimp.contact import Contact
+from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.ledger import StreamLedger, report, settle
+from destination_mailchimp.rejects import Rejects
+from destination_mailchimp.spec import connection_specification, options_table
+from destination_mailchimp.states import States, with_stats
+from destination_mailchimp.stdin import decode, lines_of
+from destination_mailchimp.versions import MOMENT, NONE, NUMBER, TEXT, Cursor, Versions, read_cursor
+
+KEY = "0123456789abcdef0123456789abcdef-us10"
+CONFIG: dict[str, Any] = {"credentials": {"auth_type": "apikey", "apikey": KEY}, "list_id": "a1b2c3d4e5"}
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "destinations" / "mailchimp.md"
+
+
+class TestVersions:
+    """The greatest cursor of each address is remembered, exactly and compactly."""
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from("abc"),
+                st.integers() | st.text(max_size=4) | st.floats(allow_nan=False) | st.datetimes().map(str) | st.none(),
+            )
+        )
+    )
+    def test_it_decides_as_a_dictionary_would(self, arrivals: list[tuple[str, Any]]) -> None:
+        versions = Versions(8)
+        greatest: dict[str, Cursor] = {}
+        for key, value in arrivals:
+            cursor = read_cursor(value)
+            old = greatest.get(key)
+            wanted = old is None or not cursor[0] or old[0] != cursor[0] or cursor[1] >= old[1]
+
+            assert versions.admit(key, cursor)[0] is wanted
+            if wanted and cursor[0]:
+                greatest[key] = cursor
+        versions.close()
+
+    def test_it_grows_and_forgets_nobody(self) -> None:
+        versions = Versions(8)
+        for number in range(5000):
+            versions.admit(f"{number}@example.com", (NUMBER, number))
+
+        assert len(versions) == 5000
+        assert not any(versions.admit(f"{number}@example.com", (NUMBER, number - 1))[0] for number in range(5000))
+        assert all(versions.admit(f"{number}@example.com", (NUMBER, number))[0] for number in range(5000))
+
+    @pytest.mark.parametrize(
+        "value,kind",
+        [(5, NUMBER), ("5", NUMBER), (5.5, NUMBER), ("2026-11-22", MOMENT), ("2026-11-22 10:00:00.1+0200", MOMENT),
+         ("2026-13-22", TEXT), ("abc", TEXT), ("", NONE), (None, NONE), (True, NONE), ([1], NONE)],
+    )  # fmt: skip
+    def test_it_knows_what_a_cursor_is(self, value: Any, kind: int) -> None:
+        assert read_cursor(value)[0] == kind
+
+    def test_a_version_that_was_sent_is_known(self) -> None:
+        versions = Versions()
+        versions.admit("a", (NONE, None))
+        versions.sent("a")
+
+        assert versions.admit("a", (NUMBER, 1)) == (True, True)
+        assert versions.admit("a", (NUMBER, 2)) == (True, True)
+
+
+def contact(ledger: StreamLedger, address: str, **body: Any) -> Contact:
+    return Contact(address, {"email_address": address, **body}, ledger, ledger.receive())
+
+
+class TestBuffer:
+    """Never are two versions of one address on their way at once."""
+
+    def test_a_newer_version_waits_until_the_one_before_it_is_done(self) -> None:
+        ledger, buffer = StreamLedger("s"), Buffer()
+        first = contact(ledger, "a@example.com")
+        buffer.put(first, (NUMBER, 1))
+
+        assert buffer.take(500) == [first]
+        second, third = contact(ledger, "A@example.com"), contact(ledger, "a@example.com")
+        buffer.put(second, (NUMBER, 2))
+        buffer.put(third, (NUMBER, 3))
+        assert buffer.take(500) == []
+        assert second.outcome == "deduplicated"
+        buffer.free(first)
+        assert buffer.take(500) == [third]
+        assert third.known
+
+    def test_a_state_waits_for_what_has_replaced_the_records_before_it(self) -> None:
+        ledger, buffer = StreamLedger("s"), Buffer()
+        emitted: list[bytes] = []
+        states = States(emitted.append)
+        buffer.put(contact(ledger, "a@example.com"), (NUMBER, 1))
+        states.arrive(b'{"type":"STATE","state":{"n":1}}', ledger, [])
+        newer = contact(ledger, "a@example.com")
+        buffer.put(newer, (NUMBER, 2))
+        states.release()
+
+        assert emitted == []
+        assert [segment.open for segment in newer.segments] == [1, 1]
+
+
+class TestStates:
+    """The echo changes nothing but for the statistics."""
+
+    @given(
+        st.dictionaries(
+            st.text(),
+            st.recursive(
+                st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+                lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+                max_leaves=6,
+            ),
+        ),
+        st.booleans(),
+    )
+    def test_any_state_comes_back_equal(self, content: dict[str, Any], ascii_only: bool) -> None:  # noqa: FBT001
+        content.pop("destinationStats", None)
+        message = {"a": [{"state": {}}], "state": content, "type": "STATE", "z": "{"}
+        line = json.dumps(message, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+        back = json.loads(with_stats(line, 3, 1).decode("utf-8", "surrogatepass"))
+        stats = back["state"].pop("destinationStats")
+
+        assert back == message
+        assert stats == {"recordCount": 3, "rejectedRecordCount": 1}
+
+
+class TestLedger:
+    """The accounting adds up, or the run fails."""
+
+    def test_a_record_that_is_not_accounted_for_fails_the_run(self) -> None:
+        ledger = StreamLedger("s")
+        ledger.receive()
+
+        with pytest.raises(SyncFailure, match="does not add up"):
+            report([ledger])
+
+    def test_the_first_outcome_counts(self) -> None:
+        ledger = StreamLedger("s")
+        one = contact(ledger, "a@example.com")
+        settle(one, "created")
+        settle(one, "updated")
+
+        assert dict(ledger.outcomes) == {"created": 1}
+        report([ledger])
+
+
+class TestRejects:
+    """Each rejected record is one line in the file, or one in the log with its address masked."""
+
+    def test_the_log_masks_and_stops_repeating_itself(self, caplog: pytest.LogCaptureFixture) -> None:
+        rejects = Rejects(None)
+        with caplog.at_level(logging.WARNING):
+            for number in range(30):
+                fault = RecordRejected("looks_fake", f"jane{number}@example.com looks fake or invalid")
+                rejects.add("s", fault, address=f"jane{number}@example.com")
+
+        assert len(caplog.records) == 21
+        assert "@example" not in caplog.text
+        assert "j***@e***" in caplog.text
+        # The same cause, though each text quotes another address.
+        assert len(rejects.causes) == 1
+
+    def test_a_bucket_url_gets_an_object_of_its_own(self) -> None:
+        fsspec = pytest.importorskip("fsspec")
+        rejects = Rejects("memory://bucket/rejects.jsonl")
+        rejects.add("s", RecordRejected("no_address", "None."), primary_key=1, record={"id": 1})
+        rejects.close()
+        (name,) = fsspec.filesystem("memory").glob("/bucket/rejects-*.jsonl")
+
+        assert orjson.loads(fsspec.filesystem("memory").cat(name))["record"] == {"id": 1}
+
+    def test_a_file_that_can_not_be_written_ends_the_sync_before_it_begins(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+
+        with pytest.raises(SyncFailure, match="rejects_file"):
+            Rejects(str(tmp_path / "file" / "rejects.jsonl"))
+
+
+class TestConfig:
+    """One model is the spec, the validation and the documentation."""
+
+    def test_the_titles_are_what_users_know(self) -> None:
+        properties = connection_specification()["properties"]
+        key = properties["credentials"]["oneOf"][0]["properties"]["apikey"]
+
+        assert (key["title"], key["airbyte_secret"]) == ("Account level API Key", True)
+        assert (properties["list_id"]["title"], properties["tags"]["title"]) == ("List ID", "Tags")
+        assert properties["api_url"]["airbyte_hidden"]
+        assert properties["num_workers"]["airbyte_hidden"]
+        assert connection_specification()["required"] == ["credentials", "list_id"]
+
+    def test_every_option_has_a_sentence_and_a_place(self) -> None:
+        properties = connection_specification()["properties"]
+
+        assert all(option["description"].endswith(".") and option["title"] for option in properties.values())
+        assert sorted(option["order"] for option in properties.values()) == list(range(len(properties)))
+        assert "$ref" not in json.dumps(properties)
+
+    def test_the_documentation_holds_the_current_table(self) -> None:
+        assert options_table() in DOCUMENTATION.read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        "change,words",
+        [
+            ({"list_id": 5}, "list_id"),
+            ({"credentials": {"auth_type": "apikey"}}, "apikey"),
+            ({"update_status": True}, "needs status_field"),
+            ({"status_for_new": "cleaned"}, "status_for_new"),
+            ({"num_workers": 11}, "num_workers"),
+        ],
+    )
+    def test_a_mistake_is_named_and_no_value_is_shown(self, change: dict[str, Any], words: str) -> None:
+        with pytest.raises(SyncFailure, match=words) as failure:
+            read_config({**CONFIG, **change, "tags": "secret tag"})
+
+        assert KEY not in failure.value.message
+        assert "secret tag" not in failure.value.message
+
+    def test_a_key_at_the_top_level_and_cleared_options_are_understood(self) -> None:
+        config = read_config({"apikey": KEY, "list_id": " a1 ", "email_field": "", "tags": "a, A ,b", "new_option": 1})
+
+        assert (config.list_id, config.email_field, config.tag_names) == ("a1", None, ["a", "b"])
+
+
+class TestInput:
+    """Lines come whole, however the pipe cuts them."""
+
+    @given(st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20), st.booleans())
+    def test_lines_survive_any_cut(self, lines: list[bytes], closed: bool) -> None:  # noqa: FBT001
+        content = b"\n".join(lines) + (b"\n" if closed and lines else b"")
+        read, write = os.pipe()
+        os.write(write, content)
+        os.close(write)
+        found = list(lines_of(read))
+        os.close(read)
+        whole = [line for chunk, complete in found if complete for line in chunk]
+        tail = [line for chunk, complete in found if not complete for line in chunk]
+
+        assert b"\n".join(whole + tail) + (b"\n" if whole and not tail else b"") == content
+        assert len(tail) <= 1
+
+    @given(st.binary(max_size=200))
+    def test_no_line_whatever_breaks_it(self, line: bytes) -> None:
+        try:
+            decode(line)
+        except ValueError:
+            return
+
+    def test_random_damage_to_a_message_is_survived(self) -> None:
+        message = orjson.dumps({"type": "RECORD", "record": {"stream": "s", "data": {"a": [1, "é", None]}}})
+        chance = random.Random(1)  # noqa: S311 - repeatable on purpose
+        for _ in range(2000):
+            damaged = bytearray(message)
+            for _ in range(chance.randrange(1, 4)):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            try:
+                decode(bytes(damaged))
+            except ValueError:
+                continue

@@ -1,0 +1,173 @@
+"""What a column holds becomes what the field takes, or is left out with the reason."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from destination_mailchimp.audience import MergeField
+from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.mapping.addresses import email_column, read_address
+from destination_mailchimp.mapping.values import BadValue, as_flag, as_names, coercion
+
+CHOICES = ("Free", "Paid plan")
+ADDRESS = {"addr1": "1 Main St", "city": "Gary", "state": "IN", "zip": "46401"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+TYPES = ["text", "number", "address", "phone", "date", "url", "imageurl", "radio", "dropdown", "birthday", "zip", "new"]
+
+
+def fits(kind: str, value: Any, **options: Any) -> Any:
+    """The value as a field of that type takes it."""
+    field = MergeField("TAG", "Name", kind, choices=CHOICES, date_format=options.pop("date_format", ""))
+    return coercion(field, **options)(value)
+
+
+@pytest.mark.parametrize(
+    "kind,value,made",
+    [
+        ("text", "as it is ", "as it is "),
+        ("text", 5, "5"),
+        ("text", 5.0, "5"),
+        ("text", 5.25, "5.25"),
+        ("text", True, "true"),
+        ("number", "1,234.5", 1234.5),
+        ("number", " 12 ", 12),
+        ("number", 3, 3),
+        ("number", "1e3", 1000.0),
+        ("date", "2026-11-22T23:59:59+02:00", "2026-11-22"),
+        ("date", "2026-1-2", "2026-01-02"),
+        ("date", "11/22/2026", "2026-11-22"),
+        ("birthday", "1990-11-22", "11/22"),
+        ("birthday", "2/29", "02/29"),
+        ("birthday", "--11-22", "11/22"),
+        ("phone", 15550139, "15550139"),
+        ("zip", 4601, "04601"),
+        ("zip", " 46401-1234 ", "46401-1234"),
+        ("url", "example.com/a?b", "http://example.com/a?b"),
+        ("url", "https://example.com", "https://example.com"),
+        ("radio", "paid PLAN ", "Paid plan"),
+        ("dropdown", "free", "Free"),
+        ("address", {**ADDRESS, "country": "US"}, {**ADDRESS, "country": "US"}),
+        ("address", {"street": "1 Main St", "town": "Gary", "province": "IN", "postal_code": 46401}, ADDRESS),
+        ("address", '{"addr1":"1 Main St","city":"Gary","state":"IN","zip":"46401"}', ADDRESS),
+        ("address", {"addr1": "", "city": ""}, ""),
+        *((kind, "", "") for kind in TYPES),
+    ],
+)
+def test_a_value_becomes_what_its_field_takes(kind: str, value: Any, made: Any) -> None:
+    assert fits(kind, value) == made
+
+
+@pytest.mark.parametrize(
+    "kind,value",
+    [
+        ("text", {"a": 1}),
+        ("text", [1]),
+        ("number", "twelve"),
+        ("number", True),
+        ("number", math.nan),
+        ("number", [1]),
+        ("date", "22.13.2026"),
+        ("date", "2026-02-30"),
+        ("date", 1_700_000_000),
+        ("birthday", "13/40"),
+        ("birthday", 5),
+        ("url", "no address"),
+        ("url", 5),
+        ("radio", "Gold"),
+        ("address", "1 Main St, Gary"),
+        ("address", {"addr1": "1 Main St", "city": "Gary"}),
+        ("address", [ADDRESS]),
+    ],
+)
+def test_a_value_that_does_not_fit_is_left_out(kind: str, value: Any) -> None:
+    with pytest.raises(BadValue):
+        fits(kind, value)
+
+
+def test_a_date_field_that_says_the_day_comes_first_is_believed() -> None:
+    assert fits("date", "05/11/2026", date_format="DD/MM/YYYY") == "2026-11-05"
+
+
+def test_nested_values_become_json_if_that_is_asked_for() -> None:
+    assert fits("text", {"a": [1, None]}, nested_as_json=True) == '{"a":[1,null]}'
+
+
+@given(kind=st.sampled_from(TYPES), value=JSON)
+def test_no_value_whatever_breaks_the_sync(kind: str, value: Any) -> None:
+    """It fits, or it is left out; nothing else is ever raised."""
+    for read in (lambda item: fits(kind, item), as_flag, as_names):
+        with contextlib.suppress(BadValue):
+            read(value)
+
+
+@pytest.mark.parametrize(
+    "value,names",
+    [
+        ("a, b ,,c", ["a", "b", "c"]),
+        (["a", 2], ["a", "2"]),
+        ([{"id": 1, "name": "VIP"}], ["VIP"]),
+        ('[{"id": 1, "name": "VIP"}]', ["VIP"]),
+        ("", []),
+    ],
+)
+def test_tags_come_as_an_array_as_objects_or_as_text(value: Any, names: list[str]) -> None:
+    assert as_names(value) == names
+
+
+class TestAddress:
+    """The address is found by its column's name, and checked before Mailchimp sees it."""
+
+    @pytest.mark.parametrize(
+        "columns,found",
+        [
+            (["id", "Email"], "Email"),
+            (["email", "email_address"], "email_address"),
+            (["E-Mail", "name"], "E-Mail"),
+            (["work_email", "contact email"], "contact email"),
+            (["emails_sent", "name"], None),
+        ],
+    )
+    def test_the_likelier_name_wins(self, columns: list[str], found: str | None) -> None:
+        assert email_column(columns) == found
+
+    @pytest.mark.parametrize(
+        "value", ["a@example.com", "  First.Last+tag@Sub.Example.co.uk ", "o'hara@example.com", "ü@exämple.de"]
+    )
+    def test_a_good_one_is_trimmed_and_otherwise_left_alone(self, value: str) -> None:
+        assert read_address(value) == value.strip()
+
+    @pytest.mark.parametrize(
+        "value",
+        ["a", "a@b", "@example.com", "a@@example.com", "a b@example.com", ".a@example.com", "a..b@example.com",
+         "a@-example.com", "a@example..com", "a@example.com, b@example.com", "A <a@example.com>", 5, ["a@example.com"],
+         "x" * 65 + "@example.com", "a@" + "x." * 130 + "com", "a\n@example.com"],
+    )  # fmt: skip
+    def test_a_bad_one_is_rejected(self, value: Any) -> None:
+        with pytest.raises(RecordRejected) as rejected:
+            read_address(value)
+
+        assert rejected.value.reason == "invalid_address"
+
+    @pytest.mark.parametrize("value", [None, "", "   "])
+    def test_none_at_all_is_another_reason(self, value: Any) -> None:
+        with pytest.raises(RecordRejected) as rejected:
+            read_address(value)
+
+        assert rejected.value.reason == "no_address"
+
+    @given(st.text())
+    def test_no_text_whatever_breaks_it(self, value: str) -> None:
+        try:
+            assert read_address(value) == value.strip()
+        except RecordRejected:
+            return

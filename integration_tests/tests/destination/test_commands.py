@@ -1,0 +1,164 @@
+"""The commands as Airbyte calls them: spec, check, discover, and a write from an audience into another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import jsonschema
+import orjson
+import pytest
+
+COMMAND = [sys.executable, "-m", "destination_mailchimp.run"]
+
+
+def status_of(run: Any) -> dict[str, Any]:
+    """The CONNECTION_STATUS of a check."""
+    (found,) = [message["connectionStatus"] for message in run.messages if message["type"] == "CONNECTION_STATUS"]
+    status: dict[str, Any] = found
+    return status
+
+
+class TestSpec:
+    """The options, and that only upserting is offered."""
+
+    def test_it_describes_a_configuration_that_works(self, bench: Any) -> None:
+        done = subprocess.run([*COMMAND, "spec"], capture_output=True, check=True)
+        (message,) = [orjson.loads(line) for line in done.stdout.splitlines()]
+        spec = message["spec"]
+
+        assert spec["supported_destination_sync_modes"] == ["append_dedup"]
+        jsonschema.validate(bench.config(tags="a", status_for_new="pending"), spec["connectionSpecification"])
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bench.config(status_for_new="cleaned"), spec["connectionSpecification"])
+
+
+class TestCheck:
+    """It proves what a sync needs, says what will happen, and writes nothing."""
+
+    def test_it_succeeds_and_warns(self, bench: Any) -> None:
+        bench.control.call("reset")
+        fields = bench.simulator.control
+        fields.reset_stats()
+        run = bench.run(config=bench.config(tags="Brand new, Newer"), command="check")
+        status = status_of(run)
+
+        assert run.code == 0
+        assert status["status"] == "SUCCEEDED"
+        assert "Brand new, Newer" in status["message"]
+        assert bench.control.stats()["writes"] == {}
+
+    @pytest.mark.parametrize(
+        "change,words",
+        [
+            ({"credentials": {"auth_type": "apikey", "apikey": "f" * 32 + "-us10"}}, "Invalid API Key: "),
+            ({"credentials": {"auth_type": "apikey", "apikey": "nonsense"}}, "Invalid API Key: "),
+            ({"credentials": {"auth_type": "oauth2.0", "access_token": "wrong"}}, "Invalid access token"),
+            ({"list_id": "0000000000"}, "List ID not found: 0000000000"),
+            ({"field_mapping": [{"column": "a", "field": "NOPE"}]}, "NOPE"),
+            ({"status_for_new": "cleaned"}, "status_for_new"),
+        ],
+    )
+    def test_it_names_what_is_wrong(self, bench: Any, change: dict[str, Any], words: str) -> None:
+        run = bench.run(config=bench.config(**change), command="check")
+        status = status_of(run)
+
+        assert run.code == 0
+        assert status["status"] == "FAILED"
+        assert words in status["message"]
+
+    def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: Any) -> None:
+        bench.control.forbid("/lists")
+        run = bench.run(config=bench.config(), command="check")
+
+        assert status_of(run)["status"] == "FAILED"
+        assert "may not read" in status_of(run)["message"]
+
+    def test_an_oauth_token_works_as_well(self, bench: Any) -> None:
+        credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
+
+        assert (
+            status_of(bench.run(config=bench.config(credentials=credentials), command="check"))["status"] == "SUCCEEDED"
+        )
+
+
+class TestDiscover:
+    """What a contact of this audience looks like."""
+
+    def test_it_tells_the_audiences_own_fields(self, bench: Any) -> None:
+        run = bench.run(config=bench.config(), command="discover")
+        (catalog,) = [m["destination_catalog"] for m in run.messages if m["type"] == "DESTINATION_CATALOG"]
+        (operation,) = catalog["operations"]
+        properties = operation["json_schema"]["properties"]
+
+        assert (operation["object_name"], operation["sync_mode"]) == ("contacts", "append_dedup")
+        assert operation["matching_keys"] == [["email_address"]]
+        assert {"email_address", "status", "language", "vip", "tags", "interests", "FNAME", "ADDRESS"} <= set(
+            properties
+        )
+        jsonschema.Draft7Validator.check_schema(operation["json_schema"])
+
+
+class TestRefusedCatalogs:
+    """A catalog that can't be synced ends the command before the first call that writes."""
+
+    @pytest.mark.parametrize(
+        "change,words",
+        [
+            ({"destination_sync_mode": "append"}, "append_dedup"),
+            ({"primary_key": []}, "primary key"),
+        ],
+    )
+    def test_the_trace_says_why(self, bench: Any, change: dict[str, Any], words: str) -> None:
+        run = bench.run(streams=[bench.stream_of(columns=["email"], **change)])
+
+        assert run.code == 1
+        assert [trace["failure_type"] for trace in run.traces] == ["config_error"]
+        assert words in run.traces[0]["message"]
+        assert bench.control.stats()["writes"] == {}
+
+    def test_a_stream_without_an_address_is_refused(self, bench: Any) -> None:
+        run = bench.run(streams=[bench.stream_of(columns=["id", "name"])])
+
+        assert run.code == 1
+        assert "email_field" in run.traces[0]["message"]
+
+
+class TestWayBack:
+    """What the source reads from one audience is written into another as it is."""
+
+    def test_contacts_arrive_with_their_fields_and_tags(self, bench: Any) -> None:
+        rows = [row for row in bench.members() if row["status"] == "subscribed"]
+        columns = list(rows[0])
+        lines = [bench.record(row) for row in rows]
+        bench.list_id = bench.audiences()[1]
+        before = {row["email_address"] for row in bench.members()}
+        stream = bench.stream_of(columns=columns, cursor_field=["last_changed"])
+        run = bench.run(lines, bench.config(create_missing_merge_fields=True), [stream])
+        written = {row["email_address"]: row for row in bench.members()}
+        new = [row for row in rows if row["email_address"] not in before]
+
+        assert run.code == 0, run.logs
+        assert new
+        for row in new:
+            twin = written[row["email_address"]]
+            assert twin["status"] == "subscribed"
+            assert {tag["name"] for tag in twin["tags"]} == {tag["name"] for tag in row["tags"]}
+            for tag, value in (row["merge_fields"] or {}).items():
+                assert twin["merge_fields"][tag] == ("" if value is None else value)
+
+    def test_missing_fields_are_made_and_the_first_value_is_written(self, bench: Any) -> None:
+        columns = {"email": {}, "Company": {"type": "string"}, "points": {"type": ["null", "integer"]}, "id": {}}
+        stream = bench.stream_of()
+        stream["stream"]["json_schema"]["properties"] = columns
+        people = [
+            {"id": 1, "email": "a@example.com", "Company": "ACME", "points": None},
+            {"id": 2, "email": "b@example.com", "Company": None, "points": 7},
+        ]
+        config = bench.config(create_missing_merge_fields=True, field_mapping=[{"column": "id", "field": ""}])
+        run = bench.run([bench.record(person) for person in people], config, [stream])
+
+        assert run.accounting() == {"received": 2, "created": 2}
+        assert bench.contact("a@example.com")["merge_fields"]["COMPANY"] == "ACME"
+        assert bench.contact("b@example.com")["merge_fields"]["POINTS"] == 7
