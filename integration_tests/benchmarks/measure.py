@@ -1,0 +1,117 @@
+"""Runs a command as a process of its own and tells what it cost: wall time, CPU, peak memory, records."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_BUFFER = 1 << 20
+_KIND_SHOWS_WITHIN = 24  # characters of a line: `{"type":"RECORD"`, with or without blanks
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took. Seconds, megabytes (10^6 bytes) at its peak; ``load``: of the machine when it began."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    records: int
+    exit_code: int
+    load: float
+    states: list[Json] = field(default_factory=list, repr=False)
+    stderr: str = field(default="", repr=False)
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    on_record: Callable[[bytes], None] | None = None,
+    keep_states: bool = False,
+    stop_after: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: Path | None = None,
+) -> Cost:
+    """Run ``command`` to its end and count the records on its stdout.
+
+    ``on_record`` gets each record's line. ``keep_states``: return the STATE messages. ``stop_after``: send SIGTERM
+    after so many seconds. The peak is the kernel's own (``ru_maxrss``), which starts at the size
+    of the process that starts it: this one must stay small, so it imports little and keeps nothing.
+    """
+    load = os.getloadavg()[0]
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as errors, open(stdin or os.devnull, "rb") as given:  # noqa: PTH123 - may be devnull
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            bufsize=_BUFFER,
+            env={**os.environ, **(environment or {})},
+        )
+        timer = threading.Timer(stop_after or 0, process.send_signal, (signal.SIGTERM,))
+        if stop_after:
+            timer.start()
+        assert process.stdout is not None
+        records, states = _read(process.stdout, on_record, keep_states=keep_states)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - started
+        timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        errors.seek(0)
+        stderr = errors.read().decode(errors="replace")
+    return Cost(
+        wall=wall,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss * 1024 / 1e6,
+        records=records,
+        exit_code=process.returncode,
+        load=load,
+        states=states,
+        stderr=stderr,
+    )
+
+
+def _read(
+    lines: Iterable[bytes], on_record: Callable[[bytes], None] | None, *, keep_states: bool
+) -> tuple[int, list[Json]]:
+    records, states = 0, []
+    for line in lines:
+        head = line[:_KIND_SHOWS_WITHIN]
+        if b'"RECORD"' in head:
+            records += 1
+            if on_record:
+                on_record(line)
+        elif keep_states and b'"STATE"' in head:
+            message = json.loads(line)
+            states.append(message.get("state", message.get("value")))  # Singer's messages have a value
+    return records, states
+
+
+def latest_states(states: Iterable[Json]) -> list[Json]:
+    """Of each stream the last one, as the platform keeps them."""
+    last = {state["stream"]["stream_descriptor"]["name"]: state for state in states}
+    return list(last.values())
+
+
+def median_of(costs: Sequence[Cost], value: Callable[[Cost], float]) -> float:
+    """The median of a figure over several runs."""
+    return statistics.median(value(cost) for cost in costs)
+
+
+def cpu_per_record(cost: Cost, start_up: float, records: int | None = None) -> float:
+    """Microseconds of CPU that a record takes beyond ``start_up`` (seconds of CPU)."""
+    return (cost.cpu - start_up) / max(records or cost.records, 1) * 1e6

@@ -1,0 +1,325 @@
+"""The same work done by this connector and by others, against the same simulator, in one run."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Cost, cpu_per_record
+from benchmarks.peers import Floor, Peer, Task
+from benchmarks.table import number
+from mailchimp_simulator.client import Simulator, SimulatorProcess, busy_window, mean_in_flight
+
+Series = dict[str, list[tuple[float, float]]]
+_MEMBERS = "/lists/{list_id}/members"
+_DAY = 86_400
+_NOTHING = "—"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table: what was measured, and each peer's figure by label."""
+
+    what: str
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long an answer takes, in seconds."""
+
+    fixed: float = 0.0
+    per_row: float = 0.0
+
+    @property
+    def page(self) -> float:
+        """Seconds that a page of a thousand rows takes."""
+        return self.fixed + 1000 * self.per_row
+
+    def __str__(self) -> str:
+        if not self.page:
+            return "0 ms a request"
+        return f"{self.fixed * 1000:.0f} ms" + (
+            f" + {self.per_row * 1000:g} ms a row" if self.per_row else " a request"
+        )
+
+
+HEADLINES = (Latency(), Latency(0.5, 0.001))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is read. A peer that is slower than ``seconds`` is stopped then, and judged by what it got."""
+
+    contacts: int = 50_000
+    seconds: float = 12.0
+    rounds: int = 3
+    latencies: tuple[Latency, ...] = (Latency(), Latency(0.2), Latency(0.5, 0.001), Latency(1.0, 0.002))
+    small_campaigns: int = 100
+    small_latency: float = 0.2
+    sent_campaigns: int = 200
+    recipients: int = 200
+    drifting: int = 6000
+    faulty: int = 4000
+    memory: tuple[int, ...] = (2_000, 10_000, 50_000, 200_000)
+    patience: float = 40.0
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    contacts=1500,
+    seconds=4.0,
+    rounds=1,
+    latencies=HEADLINES,
+    small_campaigns=4,
+    small_latency=0.01,
+    sent_campaigns=8,
+    recipients=10,
+    drifting=1500,
+    faulty=1500,
+    memory=(500, 1000),
+)
+
+# Each strikes every second request for contacts, beginning with the first.
+FAULTS: dict[str, dict[str, Any]] = {
+    "503 with HTML": {"kind": "status", "status": 503, "body": "html"},
+    "504": {"kind": "status", "status": 504, "body": "html"},
+    "429": {"kind": "status", "status": 429, "title": "Too Many Requests"},
+    "403 with HTML (throttled)": {"kind": "status", "status": 403, "body": "html"},
+    "body cut off": {"kind": "truncate", "content_length": "right"},
+    "JSON cut off": {"kind": "truncate", "content_length": "wrong"},
+    "HTML with status 200": {"kind": "not_json"},
+    "rows' key missing": {"kind": "missing_items"},
+    "connection reset": {"kind": "reset"},
+    "reset in mid-answer": {"kind": "reset_midway"},
+}
+
+
+@dataclass
+class Results:
+    """All that was measured, fit for a file."""
+
+    lines: list[Line] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
+    faults: list[Line] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the file that the documents are made of."""
+        return asdict(self)
+
+
+class SideBySide:
+    """Measures ``peers``; ``folder`` takes their files."""
+
+    def __init__(self, sizes: Sizes, peers: list[Peer], folder: Path) -> None:
+        self._sizes = sizes
+        self.peers = peers
+        self._folder = folder
+        self.results = Results()
+        self._start: dict[str, Cost] = {}
+
+    def parts(self) -> dict[str, Callable[[], Results]]:
+        """Every part by name; each starts with an empty ``results`` and returns it."""
+        measure = {
+            "contacts": self.contacts,
+            "small": self.small_resources,
+            "email": self.email_activity,
+            "drift": self.drift,
+            "faults": self.faults,
+            "memory-by-size": self.memory,
+        }
+        return {name: partial(self._fresh, part) for name, part in measure.items()}
+
+    def _fresh(self, part: Callable[[], None]) -> Results:
+        self.results = Results()
+        part()
+        return self.results
+
+    def start(self, peer: Peer) -> Cost:
+        """What ``peer`` takes before its first request (median by wall time)."""
+        if peer.label not in self._start:
+            runs = sorted((peer.start() for _ in range(self._sizes.rounds)), key=lambda cost: cost.wall)
+            self._start[peer.label] = runs[len(runs) // 2]
+        return self._start[peer.label]
+
+    def contacts(self) -> None:
+        """One audience under several latencies."""
+        speed: Series = {}
+        with SimulatorProcess(contacts=self._sizes.contacts, audiences=1, campaigns=2) as simulator:
+            for latency in self._sizes.latencies:
+                simulator.control.clear_faults()
+                if latency.page:
+                    simulator.control.latency(seconds=latency.fixed, seconds_per_row=latency.per_row)
+                measured = {peer.label: self._contacts(simulator, peer, latency) for peer in self.peers}
+                for label, figures in measured.items():
+                    speed.setdefault(label, []).append((latency.page, figures["speed"]))
+                if latency in HEADLINES:
+                    self._add(f"contacts a second, {latency}", measured, "speed")
+                if latency == HEADLINES[1]:
+                    self._add(f"connections in use on average, {latency}", measured, "busy")
+                if not latency.page:
+                    self._add("CPU a contact, µs", measured, "cpu")
+        self._add("start-up, s", {peer.label: {"wall": self.start(peer).wall} for peer in self.peers}, "wall")
+        self.results.series["throughput"] = speed
+
+    def small_resources(self) -> None:
+        """Many small listings: the official connector's twelve streams."""
+        sizes = self._sizes
+        with SimulatorProcess(contacts=500, audiences=5, campaigns=sizes.small_campaigns, recipients=20) as simulator:
+            simulator.control.latency(seconds=sizes.small_latency)
+            cells = {}
+            for peer in self.peers:
+                if isinstance(peer, Floor):
+                    continue
+                seconds, cost = self._repeat(simulator, peer, Task(streams=peer.streams))
+                stats = simulator.control.stats()
+                cells[peer.label] = (
+                    f"{number(seconds)} s: {len(peer.streams)} streams, {cost.records:,} records, "
+                    f"{stats['requests']:,} requests, {stats['mean_in_flight']:.1f} in flight" + _failure(cost)
+                )
+        self._line(f"an account of small resources, {sizes.small_latency * 1000:.0f} ms a request", cells)
+
+    def email_activity(self) -> None:
+        """Everything, and then what is new in five campaigns."""
+        sizes = self._sizes
+        full, news = {}, {}
+        for peer in self.peers:
+            if "email_activity" not in peer.streams:
+                continue
+            with SimulatorProcess(
+                contacts=5000, audiences=1, campaigns=sizes.sent_campaigns, recipients=sizes.recipients, all_sent=True
+            ) as simulator:
+                simulator.control.latency(seconds=sizes.small_latency)
+                task = Task(streams=("email_activity",), mode="incremental")
+                first = peer.read(simulator, self._folder, task)
+                full[peer.label] = self._activity(simulator, peer, first)
+                simulator.control.clock(advance=10 * _DAY)
+                simulator.control.news(campaigns=min(5, sizes.sent_campaigns), opens=2, clicks=1)
+                simulator.control.clock(advance=60)
+                second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
+                news[peer.label] = self._activity(simulator, peer, second)
+        what = f"email activity of {sizes.sent_campaigns} campaigns, {sizes.small_latency * 1000:.0f} ms a request"
+        self._line(what, full)
+        self._line("the same again, five have news", news)
+
+    def drift(self) -> None:
+        """Contacts change while they are read; two syncs later, whose latest version was never emitted?"""
+        cells = {}
+        for peer in self.peers:
+            if not peer.incremental:
+                continue
+            with SimulatorProcess(contacts=self._sizes.drifting, audiences=2, campaigns=2) as simulator:
+                simulator.control.drift(20, kinds=["update", "unsubscribe", "join"], seed=7)
+                seen: set[tuple[str, str]] = set()
+                task = Task(mode="incremental", on_record=_collect(seen))
+                first = peer.read(simulator, self._folder, task)
+                simulator.control.drift(0)
+                simulator.control.clock(advance=60)
+                second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
+                keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
+            # Archived ones are not read by everybody, and no fault of paging.
+            wanted = {(str(key[1]), _moment(key[3])) for key in keys if key[2] != "archived"}
+            lost = len(wanted - seen)
+            cells[peer.label] = f"{lost:,} of {len(wanted):,}" + _failure(first, second)
+        self._line("contacts lost while others change (two syncs)", cells)
+
+    def faults(self) -> None:
+        """Each fault strikes every second request for contacts."""
+        peers = [peer for peer in self.peers if not isinstance(peer, Floor)]
+        survived = dict.fromkeys((peer.label for peer in peers), 0)
+        with SimulatorProcess(contacts=self._sizes.faulty, audiences=1, campaigns=2) as simulator:
+            keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
+            wanted = {str(key[1]) for key in keys if key[2] != "archived"}
+            for name, fault in FAULTS.items():
+                cells = {}
+                for peer in peers:
+                    simulator.control.clear_faults()
+                    simulator.control.fault(path=_MEMBERS, every=2, **fault)
+                    seen: set[tuple[str, str]] = set()
+                    task = Task(on_record=_collect(seen), stop_after=120)
+                    cost = peer.read(simulator, self._folder, task)
+                    missing = len(wanted - {row for row, _ in seen})
+                    survived[peer.label] += not missing and not cost.exit_code
+                    cells[peer.label] = _outcome(cost, missing)
+                self.results.faults.append(Line(name, cells))
+        summary = {label: f"{count} of {len(FAULTS)}" for label, count in survived.items()}
+        self._line("faults survived without loss", summary)
+
+    def memory(self) -> None:
+        """Peak memory against the number of contacts."""
+        peaks: Series = {}
+        tired: set[str] = set()
+        for contacts in self._sizes.memory:
+            with SimulatorProcess(contacts=contacts, audiences=1, campaigns=2) as simulator:
+                for peer in self.peers:
+                    if peer.label in tired:
+                        continue
+                    cost = peer.read(simulator, self._folder, Task())
+                    peaks.setdefault(peer.label, []).append((contacts, round(cost.peak_mb, 1)))
+                    if cost.wall > self._sizes.patience:
+                        tired.add(peer.label)  # the next size would take longer than anybody waits
+        self.results.series["memory"] = peaks
+        cells = {label: f"{number(points[-1][1])} MB at {points[-1][0]:,}" for label, points in peaks.items()}
+        self._line("peak memory, at the largest audience read", cells)
+
+    def _contacts(self, simulator: Simulator, peer: Peer, latency: Latency) -> dict[str, float]:
+        start, figures = self.start(peer), []
+        rounds = self._sizes.rounds if latency in HEADLINES else 1
+        for _ in range(rounds):
+            cost = peer.read(simulator, self._folder, Task(stop_after=start.wall + self._sizes.seconds))
+            log = simulator.control.log("/members")
+            figures.append(
+                {
+                    "speed": cost.records / max(cost.wall - start.wall, 0.01),
+                    "cpu": cpu_per_record(cost, start.cpu),
+                    "busy": mean_in_flight(log, *busy_window(log)) if log else 0.0,
+                }
+            )
+        return {name: statistics.median(entry[name] for entry in figures) for name in figures[0]}
+
+    def _repeat(self, simulator: Simulator, peer: Peer, task: Task) -> tuple[float, Cost]:
+        """Median seconds beyond start-up over the rounds, and the last run."""
+        costs = [peer.read(simulator, self._folder, task) for _ in range(self._sizes.rounds)]
+        return statistics.median(cost.wall for cost in costs) - self.start(peer).wall, costs[-1]
+
+    def _activity(self, simulator: Simulator, peer: Peer, cost: Cost) -> str:
+        requests = simulator.control.stats()["requests"]
+        seconds = max(cost.wall - self.start(peer).wall, 0)
+        return f"{number(seconds)} s: {requests:,} requests, {cost.records:,} records" + _failure(cost)
+
+    def _add(self, what: str, measured: dict[str, dict[str, float]], name: str) -> None:
+        self._line(what, {label: number(figures[name]) for label, figures in measured.items()})
+
+    def _line(self, what: str, cells: dict[str, str]) -> None:
+        self.results.lines.append(Line(what, {peer.label: cells.get(peer.label, _NOTHING) for peer in self.peers}))
+
+
+def _collect(seen: set[tuple[str, str]]) -> Callable[[bytes], None]:
+    """A listener that notes each contact and the second of its version. Airbyte's and Singer's records alike."""
+
+    def note(line: bytes) -> None:
+        record = json.loads(line)["record"]
+        row = record.get("data", record)
+        seen.add((str(row["id"]), _moment(str(row.get("last_changed", "")))))
+
+    return note
+
+
+def _moment(text: str) -> str:
+    """A date to the second, in whatever notation of UTC."""
+    return text[:19].replace(" ", "T")
+
+
+def _failure(*costs: Cost) -> str:
+    return ", ended with an error" if any(cost.exit_code for cost in costs) else ""
+
+
+def _outcome(cost: Cost, missing: int) -> str:
+    if not cost.exit_code:
+        return "whole" if not missing else f"{missing:,} rows lost in silence"
+    return "stopped with an error" if cost.wall < 119 else "still at it after two minutes"  # noqa: PLR2004 - see faults

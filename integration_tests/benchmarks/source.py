@@ -1,0 +1,218 @@
+"""What `source-mailchimp` promises about its speed and memory, measured: one table, each figure with its limit."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.connector import SOURCE, Source
+from benchmarks.measure import Cost, cpu_per_record, latest_states, run
+from benchmarks.table import Row, checked
+from mailchimp_simulator.client import SimulatorProcess, busy_window, mean_in_flight
+
+CONNECTIONS = 10
+_MEMBERS = "/members"
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is read. ``QUICK`` only shows that everything works; its figures say nothing."""
+
+    contacts: int = 50_000
+    page_seconds: float = 0.5
+    row_seconds: float = 0.001
+    campaigns: int = 100
+    small_latency: float = 0.2
+    few: int = 100_000
+    many: int = 1_000_000
+    per_contact: tuple[int, int] = (20_000, 400_000)
+    per_contact_seconds: float = 40.0
+    gated_campaigns: int = 1000
+    rounds: int = 3
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    contacts=3000,
+    page_seconds=0.05,
+    row_seconds=0.0001,
+    campaigns=4,
+    small_latency=0.01,
+    few=2000,
+    many=4000,
+    per_contact=(300, 600),
+    per_contact_seconds=6.0,
+    gated_campaigns=30,
+    rounds=1,
+)
+
+
+class SourceBenchmark:
+    """Measures one property after the other; ``folder`` takes the connector's files."""
+
+    def __init__(self, sizes: Sizes, folder: Path) -> None:
+        self._sizes = sizes
+        self._folder = folder
+        self._start: Cost | None = None
+
+    def parts(self) -> dict[str, Callable[[], list[Row]]]:
+        """Every part by name, in the order of the table."""
+        measure: dict[str, Callable[[], Iterator[Row]]] = {
+            "start": self.start_up,
+            "connections": self.connections,
+            "streams": self.across_streams,
+            "cpu": self.cpu,
+            "memory": self.memory,
+            "per-contact": self.per_contact,
+            "activity": self.email_activity,
+        }
+        return {name: partial(_all, part) for name, part in measure.items()}
+
+    @property
+    def start(self) -> Cost:
+        """What `spec` takes: everything before the first request."""
+        if self._start is None:
+            runs = sorted((run([SOURCE, "spec"]) for _ in range(self._sizes.rounds)), key=lambda cost: cost.wall)
+            self._start = runs[len(runs) // 2]
+        return self._start
+
+    def start_up(self) -> Iterator[Row]:
+        """`spec` against the CDK's own import, turn by turn, so that both see the same machine."""
+        ours, theirs = [], []
+        for _ in range(self._sizes.rounds + 2):
+            ours.append(run([SOURCE, "spec"]).cpu)
+            theirs.append(run([sys.executable, "-c", "import airbyte_cdk.entrypoint"]).cpu)
+        limit = statistics.median(theirs) * 1.05  # as exact as it can be measured
+        note = f"`import airbyte_cdk.entrypoint` takes {statistics.median(theirs):.2f} s"
+        yield checked("start-up: CPU of `spec`", statistics.median(ours), limit, "s", note=note)
+
+    def connections(self) -> Iterator[Row]:
+        """One audience, slow answers: how many of the ten connections are at work."""
+        sizes = self._sizes
+        with SimulatorProcess(contacts=sizes.contacts, audiences=1, campaigns=2) as simulator:
+            simulator.control.latency(seconds=sizes.page_seconds, seconds_per_row=sizes.row_seconds)
+            cost = Source(simulator, self._folder).read(["list_members"])
+            log = simulator.control.log(_MEMBERS)
+            most = simulator.control.stats()["most_in_flight"]
+            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+        pages = -(-rows // 1000)
+        first = sizes.page_seconds + sizes.row_seconds * min(rows, 1000)
+        rest = (pages - 1) * sizes.page_seconds + max(rows - 1000, 0) * sizes.row_seconds
+        ideal = first + rest / CONNECTIONS
+        setting = f"{rows:,} contacts, {sizes.page_seconds * 1000:.0f} ms + {sizes.row_seconds * 1000:g} ms a row"
+        yield checked(
+            "connections busy on average", mean_in_flight(log, *busy_window(log)), 8.5, "", at_least=True, note=setting
+        )
+        yield checked("connections busy at most", most, CONNECTIONS, "")
+        yield checked(
+            "wall time of one audience",
+            cost.wall - self.start.wall,
+            1.25 * ideal,
+            "s",
+            note=f"without start-up ({self.start.wall:.1f} s); ideal {ideal:.1f} s, {len(log)} requests for members",
+        )
+        yield _whole(cost, rows)
+
+    def across_streams(self) -> Iterator[Row]:
+        """Many small streams: none waits for another."""
+        sizes = self._sizes
+        with SimulatorProcess(contacts=sizes.campaigns * 3, audiences=3, campaigns=sizes.campaigns) as simulator:
+            simulator.control.latency(seconds=sizes.small_latency)
+            cost = Source(simulator, self._folder).read()
+            stats = simulator.control.stats()
+            repeated = _repeated(simulator.control.log())
+        ideal = stats["requests"] * sizes.small_latency / CONNECTIONS
+        yield checked(
+            "wall time of every stream",
+            cost.wall - self.start.wall,
+            1.4 * ideal,
+            "s",
+            note=f"{stats['requests']:,} requests of {sizes.small_latency * 1000:.0f} ms, {cost.records:,} records, "
+            f"{stats['mean_in_flight']:.1f} in flight, {repeated} asked twice, exit code {cost.exit_code}",
+        )
+
+    def cpu(self) -> Iterator[Row]:
+        """What a record costs when Mailchimp answers at once."""
+        with SimulatorProcess(contacts=self._sizes.contacts, audiences=1, campaigns=2) as simulator:
+            source = Source(simulator, self._folder)
+            costs = [source.read(["list_members"]) for _ in range(self._sizes.rounds)]
+            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+        figures = [cpu_per_record(cost, self.start.cpu, rows) for cost in costs]
+        speed = statistics.median(cost.records / (cost.wall - self.start.wall) for cost in costs)
+        note = f"{rows:,} contacts, no latency; {speed:,.0f} records/s beside the simulator on the same machine"
+        yield checked("CPU a record", statistics.median(figures), 60, "µs", note=note)
+        yield _whole(costs[-1], rows)
+
+    def memory(self) -> Iterator[Row]:
+        """Peak memory doesn't grow with the audience."""
+        peaks = []
+        for contacts in (self._sizes.few, self._sizes.many):
+            with SimulatorProcess(contacts=contacts, audiences=1, campaigns=2) as simulator:
+                cost = Source(simulator, self._folder).read(["list_members"])
+                rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+            peaks.append(cost.peak_mb)
+            cpu = cpu_per_record(cost, self.start.cpu, rows)
+            note = f"{cost.records:,} records, {cpu:.0f} µs of CPU each"
+            yield checked(f"peak memory, {contacts:,} contacts", cost.peak_mb, 256 * 1.048576, "MB", note=note)
+            yield _whole(cost, rows)
+        yield checked("memory of many contacts against few", peaks[1] / peaks[0], 1.10, "×")
+
+    def per_contact(self) -> Iterator[Row]:
+        """A stream that asks for each contact holds a piece of the audience, never all of it."""
+        peaks = []
+        for contacts in self._sizes.per_contact:
+            with SimulatorProcess(contacts=contacts, audiences=1, campaigns=2) as simulator:
+                source = Source(simulator, self._folder)
+                cost = source.read(["member_tags"], stop_after=self._sizes.per_contact_seconds)
+                requests = simulator.control.stats()["requests"]
+            peaks.append(cost.peak_mb)
+            note = f"stopped after {self._sizes.per_contact_seconds:g} s: {requests:,} requests"
+            yield checked(
+                f"peak memory, member_tags of {contacts:,} contacts", cost.peak_mb, 256 * 1.048576, "MB", note=note
+            )
+        yield checked("memory of a stream per contact, many against few", peaks[1] / peaks[0], 1.10, "×")
+
+    def email_activity(self) -> Iterator[Row]:
+        """An incremental sync asks only campaigns that have news."""
+        sizes = self._sizes
+        with SimulatorProcess(
+            contacts=2000, audiences=1, campaigns=sizes.gated_campaigns, recipients=20, all_sent=True
+        ) as simulator:
+            source = Source(simulator, self._folder)
+            first = source.read(["email_activity"], mode="incremental")
+            before = simulator.control.stats()["requests"]
+            simulator.control.clock(advance=10 * _DAY)
+            simulator.control.news(campaigns=5, opens=2, clicks=1)
+            simulator.control.clock(advance=60)
+            second = source.read(["email_activity"], mode="incremental", state=latest_states(first.states))
+            by_operation = simulator.control.stats()["by_operation"]
+            log = simulator.control.log("/email-activity")
+            sent = simulator.control.truth("/reports")["count"]
+        asked = len({entry[3] for entry in log})
+        pages = -(-sent // 999)
+        note = f"of {sent:,} sent; first sync: {before:,} requests, {first.records:,} records, {first.wall:.0f} s"
+        yield checked("campaigns asked for activity, 5 have news", asked, 5, "", note=note)
+        requests = sum(count for name, count in by_operation.items() if name.startswith("GET"))
+        note = ", ".join(f"{count} {name.removeprefix('GET ')}" for name, count in by_operation.items())
+        yield checked("requests of that sync", requests, 5 + pages + 1, "", note=f"{note}; {second.records} records")
+
+
+def _all(part: Callable[[], Iterator[Row]]) -> list[Row]:
+    return list(part())
+
+
+def _whole(cost: Cost, rows: int) -> Row:
+    """Whether all rows came: speed counts for nothing otherwise. Repeats are allowed."""
+    missing = max(rows - cost.records, 0)
+    return Row("  rows missing", str(missing), "0", missing == 0 and cost.exit_code == 0, f"{cost.records:,} records")
+
+
+def _repeated(log: list[list[object]]) -> int:
+    """How many requests of a quiet read were asked before."""
+    asked = [(entry[2], entry[3], str(entry[4])) for entry in log]
+    return len(asked) - len(set(asked))
