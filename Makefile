@@ -98,7 +98,7 @@ docs-tables: venv ## Make docs/streams.md from the stream table
 	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
 
 .PHONY: golden
-golden: venv ## Agree on a changed spec or catalog; refuses what would break saved connections
+golden: venv ## Agree on a changed spec, catalog or record; refuses what would break saved connections
 	@cd integration_tests && $(CURDIR)/$(BIN)/python -m compatibility
 
 .PHONY: lock

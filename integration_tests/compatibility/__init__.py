@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from compatibility.catalogs import catalog_breaks, catalog_summary
 from compatibility.golden import CONNECTORS, Golden, breaks, current, may_break
+from compatibility.records import expected_records
 from compatibility.specs import spec_breaks
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "catalog_breaks",
     "catalog_summary",
     "current",
+    "expected_records",
     "may_break",
     "spec_breaks",
 ]

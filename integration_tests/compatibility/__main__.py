@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from compatibility.golden import CONNECTORS, Golden, breaks, current, may_break
+from compatibility.records import save_expected_records
 
 
 def main() -> int:
@@ -28,6 +29,8 @@ def main() -> int:
         else:
             now.save(connector)
             print(f"{connector}: {now.version}", *(f"  breaks: {line}" for line in found), sep="\n")
+    with tempfile.TemporaryDirectory() as folder:
+        save_expected_records(Path(folder))
     return int(refused)
 
 
