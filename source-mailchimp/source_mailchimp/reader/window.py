@@ -74,7 +74,7 @@ class WindowReader:
         field = cursor.field
         order = {"sort_field": cursor.sort, "sort_dir": "ASC"} if cursor.sort else {}
         self._listing = replace(
-            listing, params={**listing.params, **order}, order_of=lambda row: row.get(field), exact=True
+            listing, params={**listing.params, **order}, order_of=lambda row: parse_date(row.get(field)), exact=True
         )
         self._ahead = ahead
         self._budget = budget

@@ -1,0 +1,320 @@
+"""A model of Mailchimp's listings in memory, whose rows change between any two answers.
+
+No threads and no waiting: requests take turns on the event loop, in an order drawn from a seed, and time is
+a number. So thousands of syncs under random changes, faults and kills run in seconds, each repeatable by its seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import selectors
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+from mailchimp_api.client import MailchimpClient, Params
+from mailchimp_api.errors import AnswerTimeout
+from source_mailchimp.config import Config, parse_config
+from source_mailchimp.reader import sync as sync_module
+from source_mailchimp.reader.fetch import Fetcher
+from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records
+from source_mailchimp.reader.state import StreamState
+from source_mailchimp.reader.sync import Selected, Sync
+from source_mailchimp.stream import Record, Stream
+from source_mailchimp.streams import STREAMS
+
+T = TypeVar("T")
+
+EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def moment(second: int) -> datetime:
+    """The model's time as a date."""
+    return EPOCH + timedelta(seconds=second)
+
+
+def date(second: int) -> str:
+    """The model's time as Mailchimp writes it."""
+    return moment(second).isoformat()
+
+
+def second_of(text: str) -> int:
+    """The model's time of a date in a request or a state."""
+    return int((datetime.fromisoformat(text) - EPOCH).total_seconds())
+
+
+class _NoWaiting(selectors.DefaultSelector):
+    """Lets time pass instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout:
+            self.passed += timeout
+        elif not ready and timeout is None:
+            raise RuntimeError("deadlock: nothing is under way and nothing will happen")
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next thing to do; a deadlock raises."""
+
+    def __init__(self) -> None:
+        self.waiting = _NoWaiting()
+        super().__init__(self.waiting)
+
+    def time(self) -> float:
+        return self.waiting.passed
+
+
+def run(work: Callable[[], Any]) -> Any:
+    """Run the coroutine that ``work`` makes on a loop without waiting."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(work())
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@dataclass
+class Row:
+    """One row of a listing: ``changed`` is its second, ``born`` its place among rows of the same second."""
+
+    id: str
+    changed: int
+    born: int
+    version: int = 0
+    archived: bool = False
+
+
+@dataclass
+class World:
+    """One account with one audience ``l1``.
+
+    ``shuffle``: rows of one second come in another order with every request. ``churn``: the odds that something
+    changes before an answer. ``largest``: pages of more rows time out. ``kinds``: what may happen.
+    """
+
+    seed: int = 0
+    shuffle: bool = False
+    churn: float = 0.0
+    largest: int = 1000
+    kinds: tuple[str, ...] = ("change", "join", "leave", "archive", "unarchive")
+    rows: dict[str, Row] = field(default_factory=dict)
+    now: int = 100_000
+    pace: int = 1
+    workers: int = 4
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    born: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)  # noqa: S311 - a model, not a secret
+        self.in_flight = 0
+        self.waited = 0
+        self.most_in_flight = 0
+        self.ever: dict[str, int] = {}
+
+    def add(self, changed: int, *, archived: bool = False) -> Row:
+        """A new contact."""
+        self.born += 1
+        row = Row(f"c{self.born}", changed, self.born, archived=archived)
+        self.rows[row.id] = row
+        return row
+
+    def happen(self) -> None:
+        """Let time pass, and perhaps something change."""
+        waited = int(asyncio.get_running_loop().time())
+        self.now += self.random.randint(0, self.pace) + max(waited - self.waited, 0)
+        self.waited = waited
+        while self.random.random() < self.churn:
+            self.change(self.random.choice(self.kinds))
+
+    def change(self, kind: str) -> None:
+        """One change of one contact, as of now."""
+        if kind == "join":
+            self.add(self.now)
+            return
+        fitting = [row for row in self.rows.values() if kind == "leave" or row.archived == (kind == "unarchive")]
+        if not fitting:
+            return
+        row = self.random.choice(fitting)
+        if kind == "leave":
+            del self.rows[row.id]
+            return
+        self.touch(row)
+        if kind in {"archive", "unarchive"}:
+            row.archived = kind == "archive"
+
+    def touch(self, row: Row) -> None:
+        """Give ``row`` a new version, as of now."""
+        self.born += 1
+        row.changed, row.born, row.version = self.now, self.born, row.version + 1
+
+    def members(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """One page of the audience's members."""
+        since, before = params.get("since_last_changed"), params.get("before_last_changed")
+        rows = [
+            row
+            for row in self.rows.values()
+            if row.archived == (params.get("status") == "archived")
+            and (since is None or row.changed > second_of(since))
+            and (before is None or row.changed <= second_of(before))
+        ]
+        if self.shuffle:
+            self.random.shuffle(rows)
+        else:
+            rows.sort(key=lambda row: row.born)
+        rows.sort(key=lambda row: row.changed)
+        offset, count = params["offset"], params["count"]
+        return {
+            "members": [
+                {"id": row.id, "last_changed": date(row.changed), "version": row.version, "_links": []}
+                for row in rows[offset : offset + count]
+            ],
+            "total_items": len(rows),
+        }
+
+
+@dataclass
+class Shelf(World):
+    """One plain listing of numbers, newest first if ``on_top``: they come at the top, go anywhere, keep their order.
+
+    ``told``: the total that is told of a true one. ``served``: the rows that come of those asked for.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    told: Callable[[int], int | None] = lambda total: total
+    served: Callable[[int, list[int]], list[int]] = lambda _, rows: rows
+
+    def change(self, kind: str) -> None:
+        if kind == "join":
+            self.numbers.insert(0, max(self.numbers, default=0) + 1)
+        elif self.numbers:
+            self.numbers.remove(self.random.choice(self.numbers))
+
+    def members(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        offset, count = params["offset"], params["count"]
+        numbers = self.random.sample(self.numbers, len(self.numbers)) if self.shuffle else self.numbers
+        rows = self.served(offset, numbers[offset : offset + count])
+        return {"members": [{"id": number} for number in rows], "total_items": self.told(len(self.numbers))}
+
+
+class ModelClient(MailchimpClient):
+    """Answers from a ``World`` instead of the network."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.seen_date = world.now
+
+    def get(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        items: str | None = None,
+        retry_timeouts: bool = True,
+    ) -> dict[str, Any]:
+        params = params or {}
+        world = self.world
+        world.requests.append((path, dict(params)))
+        self.seen_date = world.now
+        if int(params.get("count") or 0) > world.largest and not retry_timeouts:
+            raise AnswerTimeout("too big")
+        return self.answer(path, params)
+
+    def answer(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The body for one request."""
+        if path == "lists":
+            return {"lists": [{"id": "l1", "name": "one"}][params["offset"] :], "total_items": 1}
+        return self.world.members(params) if path.endswith("/members") else {}
+
+    def server_time(self) -> datetime:
+        return moment(self.seen_date)
+
+
+class ModelFetcher(Fetcher):
+    """Lets requests take turns instead of running them in threads."""
+
+    def __init__(self, client: MailchimpClient, *, workers: int, page_size: int = 1000) -> None:
+        assert isinstance(client, ModelClient)
+        super().__init__(client, workers=workers, page_size=page_size)
+        self.world = client.world
+        self._turns = asyncio.Semaphore(workers)
+
+    async def _run(self, call: Callable[..., T], *args: Any) -> T:
+        world = self.world
+        async with self._turns:
+            world.in_flight += 1
+            world.most_in_flight = max(world.most_in_flight, world.in_flight)
+            try:
+                for _ in range(world.random.choice((0, 1, 1, 2, 7))):
+                    await asyncio.sleep(0)
+                world.happen()
+                return call(*args)
+            finally:
+                world.in_flight -= 1
+
+
+def config_of(**options: Any) -> Config:
+    """A configuration for the model."""
+    return parse_config({"credentials": {"auth_type": "apikey", "apikey": "key-us1"}, **options})
+
+
+class Reader:
+    """Runs syncs of one stream against a world, as a destination and a platform that keeps states would see them."""
+
+    def __init__(self, world: World, stream: Stream, *, full_refresh: bool = False, **options: Any) -> None:
+        self.world = world
+        self.stream = stream
+        self.full_refresh = full_refresh
+        self.config = config_of(num_workers=world.workers, **options)
+        self.client = ModelClient(world)
+        self.state: dict[str, Any] = {}
+        self.emitted: list[Record] = []
+        self.states: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+
+    def sync(self, *, kill_after: int | None = None, on_event: Callable[[Event], None] = lambda _: None) -> bool:
+        """One sync; True if it came to its end. ``kill_after``: it is killed after so many events."""
+        state = StreamState.load(json.loads(json.dumps(self.state)))
+        selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
+        sync = Sync(self.config, self.client, selected, STREAMS)
+        sync._loop.close()
+        sync._loop = VirtualLoop()
+        complete = False
+        with patch.object(sync_module, "Fetcher", ModelFetcher), closing(sync.events()) as events:  # type: ignore[type-var]
+            for number, event in enumerate(events):
+                if isinstance(event, Records):
+                    self.emitted += event.records
+                elif isinstance(event, Checkpoint):
+                    self.state = json.loads(json.dumps(event.state))
+                    self.states.append(self.state)
+                elif isinstance(event, Ended):
+                    self.error = event.error
+                    complete = event.error is None
+                on_event(event)
+                if number == kill_after:
+                    return False
+        return complete
+
+    def versions(self) -> set[tuple[str, int]]:
+        """What has been emitted."""
+        return {(record["id"], record["version"]) for record in self.emitted}
+
+
+def seconds(world: World, sizes: Iterable[int], *, archived_every: int = 0) -> None:
+    """Fill ``world`` with contacts: for each of ``sizes``, so many of one second, a few seconds apart."""
+    second = 1000
+    for size in sizes:
+        second += world.random.randint(1, 9)
+        for _ in range(size):
+            world.add(second, archived=bool(archived_every) and world.born % archived_every == 0)

@@ -1,0 +1,239 @@
+"""A listing is read so that no row is lost, whatever moves meanwhile; what can't be proved ends in an error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from source_mailchimp.dates import parse_date
+from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.listing import Listing, ListingReader, Rows
+from source_mailchimp.stream import Record
+from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, second_of, seconds
+
+PATH = "lists/l1/members"
+
+
+def read(
+    world: World, listing: Listing, *, page_size: int, start: int = 0, ahead: int = 8, on_rows: Any = lambda _: None
+) -> list[Record]:
+    """All rows that a reader hands on."""
+    rows: list[Record] = []
+
+    async def work() -> None:
+        fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
+        reader = ListingReader(fetcher, listing, ahead=ahead, budget=asyncio.Semaphore(ahead))
+        async with aclosing(reader.rows(start=start)) as batches:
+            async for batch in batches:
+                rows.extend(batch.rows)
+                on_rows(batch)
+
+    world.waited = 0
+    run(work)
+    return rows
+
+
+def window(before: int = 2000) -> Listing:
+    """A closed window of contacts: nothing can come in."""
+    return Listing(
+        "members",
+        PATH,
+        "members",
+        key_of=lambda row: row["id"],
+        order_of=lambda row: parse_date(row["last_changed"]),
+        params={"before_last_changed": date(before)},
+        exact=True,
+    )
+
+
+def plain(**options: Any) -> Listing:
+    return Listing("numbers", PATH, "members", key_of=lambda row: row["id"], **options)
+
+
+class TestClosedWindow:
+    @pytest.mark.parametrize("shuffle", [False, True], ids=["stable ties", "shuffled ties"])
+    @pytest.mark.parametrize("page_size", [3, 5, 8])
+    def test_what_is_left_in_the_window_at_the_end_has_been_handed_on(self, page_size: int, shuffle: bool) -> None:  # noqa: FBT001
+        """Many seeds: groups of ties of any length against page borders, while rows leave. Errors are rare."""
+        errors = 0
+        for seed in range(120):
+            world = World(seed=seed, shuffle=shuffle, churn=0.25, kinds=("change", "leave"))
+            seconds(world, [world.random.choice((1, 1, 2, 2, 3, 4, 9)) for _ in range(world.random.randint(1, 25))])
+            try:
+                rows = read(world, window(), page_size=page_size)
+            except IncompleteListing:
+                errors += 1
+                continue
+
+            left = {row.id for row in world.rows.values() if row.changed <= 2000}
+            assert left <= {row["id"] for row in rows}, f"seed {seed}"
+        assert errors < 12
+
+    @pytest.mark.parametrize("size", [1, 49, 50, 51, 98, 99, 100, 101, 500])
+    def test_an_import_of_one_second_is_complete_though_every_answer_orders_it_anew(self, size: int) -> None:
+        world = World(seed=size, shuffle=True)
+        seconds(world, [size])
+
+        rows = read(world, window(), page_size=50)
+
+        assert {row["id"] for row in rows} == set(world.rows)
+
+    def test_a_row_that_hides_behind_a_tie_while_another_leaves_is_not_taken_for_read(self) -> None:
+        """The pages join by their rows and the least total is reached, and yet a row is missing: dates must overlap."""
+
+        class Swap(World):
+            def members(self, params: Any) -> dict[str, Any]:
+                answer = super().members(params)
+                if params["offset"] == 0 and len(self.rows) == 12:
+                    del self.rows["c1"]
+                    # c5 and c6 tie: they have changed places when the next page is answered.
+                    self.rows["c5"].born, self.rows["c6"].born = self.rows["c6"].born, self.rows["c5"].born
+                return answer
+
+        world = Swap(seed=1, workers=1)
+        seconds(world, [1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1])
+
+        rows = read(world, window(), page_size=5)
+
+        assert {row["id"] for row in rows} >= set(world.rows)
+
+    def test_rows_that_leave_between_two_rounds_make_up_for_no_missing_ones(self) -> None:
+        """The first round misses some of a shuffled second; then as many others leave as are missing."""
+        for seed in range(40):
+
+            class Leave(World):
+                def members(self, params: Any) -> dict[str, Any]:
+                    answer = super().members(params)
+                    if len(self.requests) == 5:
+                        for name in [row["id"] for row in answer["members"]][:9]:
+                            self.rows.pop(name)
+                    return answer
+
+            world = Leave(seed=seed, shuffle=True, workers=1)
+            seconds(world, [40])
+
+            rows = read(world, window(), page_size=10)
+
+            assert {row["id"] for row in rows} >= set(world.rows), f"seed {seed}"
+
+    def test_a_window_that_never_shows_all_it_counts_ends_in_an_error(self) -> None:
+        world = Shelf(numbers=list(range(50)), told=lambda total: total + 1)
+
+        with pytest.raises(IncompleteListing, match="50 of 51 rows"):
+            read(world, plain(exact=True), page_size=10)
+
+    def test_quiet_pages_are_asked_for_once(self) -> None:
+        world = World()
+        seconds(world, [1] * 100)
+
+        rows = read(world, window(), page_size=11)
+
+        assert ([row["id"] for row in rows], len(world.requests)) == (list(world.rows), 10)
+
+
+class TestPlainListing:
+    @pytest.mark.parametrize("trusted", [True, False], ids=["total right", "total too small"])
+    @pytest.mark.parametrize("page_size", [3, 4, 7])
+    def test_rows_that_were_there_all_the_time_are_handed_on(self, page_size: int, trusted: bool) -> None:  # noqa: FBT001
+        """Newest first: rows come at the top, and go anywhere."""
+        for seed in range(80):
+            told = (lambda total: total) if trusted else (lambda total: total // 2)
+            world = Shelf(seed=seed, churn=0.3, kinds=("join", "leave"), told=told)
+            world.numbers = list(range(world.random.randint(0, 40), 0, -1))
+            before = set(world.numbers)
+
+            rows = read(world, plain(trust_total=trusted), page_size=page_size)
+
+            assert before & set(world.numbers) <= {row["id"] for row in rows}, f"seed {seed}"
+
+    @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 18, 19, 20, 21, 100])
+    def test_a_total_that_is_too_small_ends_nothing(self, size: int) -> None:
+        world = Shelf(numbers=list(range(size)), told=lambda total: total // 3)
+
+        rows = read(world, plain(trust_total=False), page_size=10)
+
+        assert [row["id"] for row in rows] == list(range(size))
+
+    @pytest.mark.parametrize("size", [0, 9, 10, 11, 100])
+    def test_no_total_is_needed(self, size: int) -> None:
+        world = Shelf(numbers=list(range(size)), told=lambda _: None)
+
+        rows = read(world, plain(), page_size=10)
+
+        assert [row["id"] for row in rows] == list(range(size))
+
+    def test_a_total_that_is_too_big_is_told_and_not_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
+        world = Shelf(numbers=list(range(50)), told=lambda total: total + 5)
+
+        with caplog.at_level(logging.WARNING):
+            rows = read(world, plain(), page_size=10)
+
+        assert [row["id"] for row in rows] == list(range(50))
+        assert "says that there are 55 rows" in caplog.text
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_a_page_cut_short_once_loses_nothing(self, trusted: bool) -> None:  # noqa: FBT001
+        cut: list[int] = []
+
+        def served(offset: int, rows: list[int]) -> list[int]:
+            if offset == 18 and not cut:
+                cut.append(offset)
+                return rows[:4]
+            return rows
+
+        world = Shelf(numbers=list(range(50)), served=served)
+
+        rows = read(world, plain(trust_total=trusted), page_size=10)
+
+        assert {row["id"] for row in rows} == set(range(50))
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_a_page_that_always_comes_short_is_not_the_end(
+        self,
+        trusted: bool,  # noqa: FBT001
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        world = Shelf(numbers=list(range(50)), served=lambda _, rows: [row for row in rows if row != 22])
+
+        with caplog.at_level(logging.WARNING):
+            rows = read(world, plain(trust_total=trusted), page_size=10)
+
+        assert {row["id"] for row in rows} == set(range(50)) - {22}
+        assert ("says that there are 50 rows" in caplog.text) == trusted
+
+    def test_rows_in_any_order_are_counted_against_a_total_that_stands_still(self) -> None:
+        world = Shelf(numbers=list(range(60)), shuffle=True)
+
+        rows = read(world, plain(), page_size=10)
+
+        assert {row["id"] for row in rows} == set(range(60))
+
+    def test_rows_in_any_order_without_a_total_come_all_the_same(self) -> None:
+        world = Shelf(numbers=list(range(60)), shuffle=True, told=lambda total: total // 2)
+
+        rows = read(world, plain(trust_total=False), page_size=10)
+
+        assert {row["id"] for row in rows} == set(range(60))
+
+    def test_the_offset_to_go_on_from_never_passes_a_row_that_was_not_handed_on(self) -> None:
+        """Rows go, and keep their order: all that lies before the offset told has come by then."""
+        for seed in range(100):
+            world = Shelf(seed=seed, churn=0.3, kinds=("leave",), numbers=list(range(60)))
+            had: set[int] = set()
+
+            def check(batch: Rows, world: Shelf = world, had: set[int] = had, seed: int = seed) -> None:
+                had.update(row["id"] for row in batch.rows)
+                if batch.next_offset is not None and batch.rows:
+                    last = max(row["id"] for row in batch.rows)
+                    missing = {number for number in world.numbers if number <= last} - had
+                    assert not missing, f"seed {seed}"
+
+            read(world, plain(), page_size=7, on_rows=check)
+
+
+def test_the_model_tells_time_as_mailchimp_does() -> None:
+    assert second_of(date(1234)) == 1234
