@@ -14,8 +14,10 @@ from typing import Any
 from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.reader.account import Account
 from source_mailchimp.reader.flow import all_of, in_order
+from source_mailchimp.reader.keys import KeySet
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader, listing_of
+from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.slices import SliceRef, slices_of
 from source_mailchimp.reader.state import Run, StreamState
 from source_mailchimp.reader.window import ONE_SECOND, Rows, WindowReader
@@ -26,6 +28,7 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 # What a kill may cost a stream that asks for each contact: a thousand requests.
 _CONTACTS_PER_PIECE_PAGES = 1
 _CONTACT_PAGES_AHEAD = 2
+_TURNS = 5  # at most, between plain and archived contacts at the end of a full refresh
 
 
 class ContactReader:
@@ -69,17 +72,35 @@ class ContactReader:
     async def _read_audience(self, item: SliceRef) -> None:
         passes = ["", "archived"] if self._account.config.include_archived else [""]
         try:
-            outcomes = await all_of(self._read_pass(item, status) for status in passes)
             if self._full:
-                # No later sync repairs a full refresh: what changed while it ran is read at its end. Archived ones
-                # first, so that a contact which comes back in between is still met in the plain listing.
-                for status, until in reversed(list(zip(passes, outcomes, strict=True))):
-                    await self._catch_up(item, status, until)
+                await self._read_and_catch_up(item, passes)
+            else:
+                await all_of(self._read_pass(item, status) for status in passes)
         except ResourceGone:
             logger.warning("%s: audience %s is gone since it was listed; skipped", self._stream.name, item.id)
         except ResourceRefused as error:
             self._refused.append(error)
             logger.warning("%s: audience %s was refused and skipped: %s", self._stream.name, item.id, error)
+
+    async def _read_and_catch_up(self, item: SliceRef, passes: list[str]) -> None:
+        """Read all passes, then what changed while they ran: no later sync repairs a full refresh.
+
+        A contact may go from one pass to the other just before it is asked for there. So the archived ones are looked
+        through both before and after the others, until no more of them turn up.
+        """
+        met = KeySet()
+
+        async def read(status: str) -> datetime:
+            until = await self._read_pass(item, status)
+            return (await self._catch_up(item, status, until, met))[0] if status else until
+
+        moments = await all_of(read(status) for status in passes)
+        for _ in range(_TURNS):
+            more = False
+            for index, status in enumerate(passes):
+                moments[index], more = await self._catch_up(item, status, moments[index], met)
+            if not more or len(passes) == 1:
+                return
 
     async def _read_pass(self, item: SliceRef, status: str) -> datetime:
         """Read one pass; return the moment up to which it was read."""
@@ -94,10 +115,23 @@ class ContactReader:
                     await self._checkpoint()
         return until
 
-    async def _catch_up(self, item: SliceRef, status: str, since: datetime) -> None:
+    async def _catch_up(self, item: SliceRef, status: str, since: datetime, met: KeySet) -> tuple[datetime, bool]:
+        """Read what changed after ``since`` and is not in ``met``; from when to look again, and if there was any."""
+        key_of, cursor = row_key_of(self._contacts), self._contacts.cursor
+        field = cursor.field if cursor else ""
+        more = False
         async with aclosing(self._window(item, status).changed_since(since, self._account.now)) as batches:
             async for batch in batches:
-                await self._emit(batch, item)
+                rows = [row for row in batch.rows if met.add((status, key_of(row), row.get(field)))]
+                more = more or bool(rows)
+                since = batch.complete_to or since
+                await self._emit(Rows(rows), item)
+        return since, more
+
+    @property
+    def _contacts(self) -> Stream:
+        """The stream whose windows are read."""
+        return self._stream
 
     async def _emit(self, batch: Rows, item: SliceRef) -> None:
         await self._out.rows(batch.rows, item.params, item.parent)

@@ -18,6 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.fetch import MAX_PAGE_SIZE
 from source_mailchimp.reader.flow import in_order
 from source_mailchimp.reader.listing import Listing, ListingReader
 
@@ -31,7 +33,7 @@ SETTLING = timedelta(seconds=5)
 _PIECES = 10  # a killed sync repeats at most the piece it was in
 _LONGEST_PIECE = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
-_CATCH_UP_ROUNDS = 10
+_CATCH_UP_ROUNDS = 60  # each takes a second at least
 _PIECE_BUDGET = 4
 
 
@@ -142,24 +144,28 @@ class WindowReader:
 
         For a full refresh, which no later sync repairs: a row that left the window before its page was asked for
         is found here. The last request is a single page with all that is left: nothing moves within one answer.
+        Its ``complete_to`` is the moment from which to look again later.
+        Raises IncompleteListing if for a minute more changes than a page can hold.
         """
+        count, total = self._fetcher.page_size, 0
         for _ in range(_CATCH_UP_ROUNDS):
-            reader = self._reader(Piece(moment - ONE_SECOND, None))
-            pages = await reader.page_at(0)
-            if len(pages) == 1 and (pages[0].total or 0) <= len(pages[0].rows):
-                yield Rows(pages[0].rows)
+            settled = max(now() - SETTLING, moment)
+            pages = await self._page(Piece(moment - ONE_SECOND, None), 0, count)
+            total = pages[0].total or 0
+            if len(pages) == 1 and total <= pages[0].count:
+                yield Rows(pages[0].rows, complete_to=settled)
                 return
+            # Small pages are meant for long listings; what changed within seconds must fit into one.
+            count = max(self._fetcher.page_size, min(2 * total, MAX_PAGE_SIZE))
             until = max(now() - SETTLING, moment)
             if until <= moment:
                 await asyncio.sleep(1)
                 continue
             async with aclosing(self.rows(moment - ONE_SECOND, until)) as batches:
                 async for batch in batches:
-                    yield batch
+                    yield Rows(batch.rows)
             moment = until
-        async with aclosing(self._reader(Piece(moment - ONE_SECOND, None)).rows()) as rest:
-            async for rows in rest:
-                yield Rows(rows.rows)
+        raise IncompleteListing(self._listing.kind, seen=0, total=total)
 
     def _ranks(self, total: int) -> list[int]:
         """The ranks at which pieces should begin."""

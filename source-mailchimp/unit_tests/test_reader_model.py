@@ -1,0 +1,172 @@
+"""Random syncs against the model: whatever changes, fails or is killed in between, no contact's version is lost.
+
+After every STATE, the model itself is asked whether all that the state promises has been emitted by then.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader import output
+from source_mailchimp.reader.output import Checkpoint, Event
+from source_mailchimp.streams import STREAMS
+from unit_tests.mailchimp_model import Reader, World, second_of, seconds
+
+CONTACTS = STREAMS["list_members"]
+
+
+def promises_kept(reader: Reader, world: World) -> Callable[[Event], None]:
+    """Asserts of every STATE that what is older than its cursors, and still there, has been emitted."""
+
+    def check(event: Event) -> None:
+        if not isinstance(event, Checkpoint):
+            return
+        emitted = reader.versions()
+        for name, entry in event.state.get("slices", {}).items():
+            until = second_of(entry["cursor"])
+            for row in world.rows.values():
+                if row.archived == name.endswith("/archived") and row.changed <= until:
+                    assert (row.id, row.version) in emitted, f"the state promises {row} up to second {until}"
+
+    return check
+
+
+def to_the_end(reader: Reader, world: World, kills: list[int]) -> None:
+    """Sync until it is complete: killed after so many events at first. Giving up is honest, but not for ever."""
+    check = promises_kept(reader, world)
+    if any(reader.sync(kill_after=kill, on_event=check) for kill in kills):
+        return
+    for _ in range(4):
+        if reader.sync(on_event=check):
+            return
+        assert isinstance(reader.error, IncompleteListing)
+    world.churn = 0
+    assert reader.sync(on_event=check), reader.error
+
+
+def incremental(world: World, page_size: int, kills: list[int]) -> None:
+    reader = Reader(world, CONTACTS, page_size=page_size)
+    to_the_end(reader, world, kills)
+    world.churn, world.now = 0, world.now + 60
+    to_the_end(reader, world, [])
+
+    lost = {(row.id, row.version) for row in world.rows.values()} - reader.versions()
+    assert not lost
+
+
+def full_refresh(world: World, page_size: int, kills: list[int]) -> None:
+    before = set(world.rows)
+    reader = Reader(world, CONTACTS, full_refresh=True, page_size=page_size)
+    to_the_end(reader, world, kills)
+
+    lost = (before & set(world.rows)) - {record["id"] for record in reader.emitted}
+    assert not lost
+    assert reader.state == {"version": 1, "__ab_full_refresh_sync_complete": True}
+
+
+READINGS = {"incremental": incremental, "full refresh": full_refresh}
+
+
+@pytest.fixture(autouse=True)
+def _a_state_after_every_piece() -> object:
+    """Every state that could go out does."""
+    with patch.object(output, "_ROWS_PER_STATE", 1):
+        yield
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("shuffle", [False, True], ids=["stable ties", "shuffled ties"])
+def test_nothing_is_lost_over_many_page_borders(reading: str, shuffle: bool) -> None:  # noqa: FBT001
+    """Every seed draws an account, its changes, the order of answers, time-outs, and when the sync is killed."""
+    for seed in range(60):
+        draw = random.Random(seed)  # noqa: S311 - a model, not a secret
+        world = World(
+            seed=seed,
+            shuffle=shuffle,
+            churn=draw.choice((0, 0.1, 0.3, 0.6)),
+            largest=draw.choice((1000, 1000, 60)),
+            pace=draw.choice((1, 1, 3)),
+            workers=draw.choice((2, 4)),
+        )
+        sizes = [draw.choice((1, 1, 1, 2, 3, 5, 10, 40)) for _ in range(draw.randint(0, 30))]
+        seconds(world, sizes, archived_every=draw.choice((0, 3)))
+        kills = [draw.randint(0, 40) for _ in range(draw.randint(0, 2))]
+
+        try:
+            READINGS[reading](world, draw.choice((3, 5, 10)), kills)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+@settings(max_examples=150)
+@given(
+    sizes=st.lists(st.integers(1, 12), max_size=25),
+    page_size=st.integers(2, 9),
+    seed=st.integers(0, 2**16),
+    shuffle=st.booleans(),
+    churn=st.sampled_from((0.0, 0.05, 0.2, 0.4)),
+    archived_every=st.sampled_from((0, 2, 5)),
+    kills=st.lists(st.integers(0, 30), max_size=3),
+    reading=st.sampled_from(sorted(READINGS)),
+)
+def test_nothing_is_lost_whatever_the_pages_changes_and_kills(
+    sizes: list[int],
+    page_size: int,
+    seed: int,
+    shuffle: bool,  # noqa: FBT001
+    churn: float,
+    archived_every: int,
+    kills: list[int],
+    reading: str,
+) -> None:
+    world = World(seed=seed, shuffle=shuffle, churn=churn)
+    seconds(world, sizes, archived_every=archived_every)
+
+    READINGS[reading](world, page_size, kills)
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 19, 20, 21, 99, 100, 101, 250])
+@pytest.mark.parametrize("seconds_long", [1, 1000], ids=["one second", "many seconds"])
+def test_a_quiet_audience_is_read_once(size: int, seconds_long: int) -> None:
+    """No contact comes twice where nothing moves, and one more sync brings none."""
+    world = World()
+    seconds(world, [size] if seconds_long == 1 else [1] * size)
+    reader = Reader(world, CONTACTS, page_size=10, include_archived=False)
+
+    assert reader.sync()
+    first = [record["id"] for record in reader.emitted]
+    world.now += 60
+    assert reader.sync()
+
+    assert (sorted(first), len(reader.emitted)) == (sorted(world.rows), size)
+
+
+def test_never_more_requests_are_under_way_than_configured() -> None:
+    world = World(seed=5, churn=0.2, workers=3)
+    seconds(world, [1] * 300)
+
+    Reader(world, CONTACTS, page_size=5).sync()
+
+    assert world.most_in_flight == 3
+
+
+def test_a_state_is_small_and_does_not_grow_with_the_contacts() -> None:
+    world = World()
+    seconds(world, [1] * 500)
+    reader = Reader(world, CONTACTS, page_size=5)
+
+    assert reader.sync()
+
+    assert len(reader.states) > 5
+    assert {frozenset(state["slices"]) for state in reader.states if "slices" in state} <= {
+        frozenset({"l1"}),
+        frozenset({"l1/archived"}),
+        frozenset({"l1", "l1/archived"}),
+    }
