@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -51,6 +52,42 @@ class Page:
         return self._rows
 
 
+@dataclass
+class _Limit:
+    """How many rows of one kind of page to ask for at once.
+
+    A time-out halves it. After ``patience`` pages that came, a single one is tried at twice the size: one page in a
+    thousand that times out by chance must not make a long stream crawl, nor ten big ones hang for two minutes.
+    """
+
+    rows: int = MAX_PAGE_SIZE
+    patience: int = 16
+    good: int = 0
+    trying: bool = False
+
+    def ask(self, count: int) -> int:
+        """How many of ``count`` rows to ask for now."""
+        if count > self.rows and self.good >= self.patience and not self.trying:
+            self.trying = True
+            return min(count, 2 * self.rows)
+        return min(count, self.rows)
+
+    def came(self, size: int) -> None:
+        """A page of ``size`` came."""
+        if size > self.rows:
+            self.rows, self.good, self.trying = size, 0, False
+        else:
+            self.good += 1
+
+    def timed_out(self, size: int) -> None:
+        """A page of ``size`` did not come in time."""
+        if size > self.rows and self.trying:
+            self.patience, self.trying = 2 * self.patience, False
+        # Others of the old size may still be under way: their time-outs say nothing new.
+        self.rows = max(min(self.rows, size // 2), _SMALLEST_PAGE)
+        self.good = 0
+
+
 class Fetcher:
     """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most (2-1000).
 
@@ -62,7 +99,7 @@ class Fetcher:
         self.workers = workers
         self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
-        self._sizes: dict[str, int] = {}
+        self._limits: dict[str, _Limit] = {}
 
     def close(self) -> None:
         """Drop what has not started; requests under way end by themselves."""
@@ -76,18 +113,23 @@ class Fetcher:
         """Rows ``offset`` … ``offset + count - 1``, usually as one page.
 
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
-        so are all later ones of the same ``kind`` (the stream's name).
+        so are later ones of the same ``kind`` (the stream's name). Raises AnswerTimeout when even small ones do.
         """
+        limit = self._limits.setdefault(kind, _Limit())
         pages: list[Page] = []
         done = 0
         while done < count:
-            size = min(count - done, self._sizes.get(kind, MAX_PAGE_SIZE))
+            size = limit.ask(count - done)
+            small = size <= _SMALLEST_PAGE
             try:
-                page = await self._run(self._one_page, path, params, items, offset + done, size, size <= _SMALLEST_PAGE)
+                page = await self._run(self._one_page, path, params, items, offset + done, size, small)
             except AnswerTimeout:
-                self._sizes[kind] = max(size // 2, _SMALLEST_PAGE)
-                logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, size // 2)
+                if small:
+                    raise
+                limit.timed_out(size)
+                logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, limit.rows)
                 continue
+            limit.came(size)
             pages.append(page)
             done += size
             if page.count < size:

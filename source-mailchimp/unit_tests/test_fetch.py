@@ -1,0 +1,119 @@
+"""Pages that time out are asked for in smaller ones, and in bigger ones again when that may work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from mailchimp_api.errors import AnswerTimeout
+from source_mailchimp.reader.fetch import Page
+from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
+
+PATH = "lists/l1/members"
+
+
+class Pages:
+    """Asks for pages of one stream, and keeps the numbers of rows asked for."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.fetcher: ModelFetcher | None = None
+
+    async def get(self, offset: int, count: int, kind: str = "members") -> list[Page]:
+        if self.fetcher is None:
+            self.fetcher = ModelFetcher(ModelClient(self.shelf), workers=4)
+        return await self.fetcher.pages(PATH, {}, items="members", offset=offset, count=count, kind=kind)
+
+    @property
+    def asked(self) -> list[tuple[int, int]]:
+        return [(params["offset"], params["count"]) for _, params in self.shelf.requests]
+
+
+def pages_of(largest: int, work: Callable[[Pages], Any]) -> Pages:
+    pages = Pages(Shelf(numbers=list(range(5000)), largest=largest))
+    run(lambda: work(pages))
+    return pages
+
+
+class TestPages:
+    def test_a_page_is_one_request(self) -> None:
+        async def work(pages: Pages) -> None:
+            [page] = await pages.get(1000, 1000)
+            assert [row["id"] for row in page.rows] == list(range(1000, 2000))
+            assert (page.offset, page.asked, page.count, page.total) == (1000, 1000, 1000, 5000)
+
+        assert pages_of(1000, work).asked == [(1000, 1000)]
+
+    def test_a_page_that_times_out_comes_in_halves_and_so_do_later_ones(self) -> None:
+        async def work(pages: Pages) -> None:
+            for offset in (0, 1000):
+                parts = await pages.get(offset, 1000)
+                assert [row["id"] for part in parts for row in part.rows] == list(range(offset, offset + 1000))
+
+        assert pages_of(600, work).asked == [(0, 1000), (0, 500), (500, 500), (1000, 500), (1500, 500)]
+
+    def test_another_stream_is_asked_for_as_before(self) -> None:
+        async def work(pages: Pages) -> None:
+            await pages.get(0, 1000, "members")
+            pages.shelf.largest = 1000
+            await pages.get(0, 1000, "others")
+
+        assert pages_of(600, work).asked[-1] == (0, 1000)
+
+    def test_a_late_time_out_of_a_big_page_does_not_make_small_ones_big_again(self) -> None:
+        async def work(pages: Pages) -> None:
+            await pages.get(0, 1000)
+            assert pages.fetcher
+            pages.fetcher._limits["members"].timed_out(1000)
+            pages.shelf.requests.clear()
+            await pages.get(0, 1000)
+
+        assert {count for _, count in pages_of(125, work).asked} == {125}
+
+    def test_the_end_of_the_listing_ends_the_parts(self) -> None:
+        async def work(pages: Pages) -> None:
+            await pages.get(4900, 1000)
+
+        assert pages_of(600, work).asked == [(4900, 1000), (4900, 500)]
+
+    @pytest.mark.parametrize("count", [1, 25, 30, 1000])
+    def test_what_times_out_however_small_it_is_ends_in_an_error(self, count: int) -> None:
+        """And not in asking for ever."""
+
+        async def work(pages: Pages) -> None:
+            with pytest.raises(AnswerTimeout):
+                await pages.get(0, count)
+
+        class Down(Shelf):
+            def members(self, params: Any) -> Any:
+                raise AnswerTimeout("down")
+
+        run(lambda: work(Pages(Down(numbers=list(range(10))))))
+
+    def test_pages_grow_again_after_a_while_one_trial_at_a_time(self) -> None:
+        async def work(pages: Pages) -> None:
+            await pages.get(0, 1000)
+            for _ in range(7):
+                await pages.get(0, 1000)
+            assert pages.asked[-1] == (500, 500), "too early"
+            pages.shelf.largest = 1000
+            for _ in range(10):
+                await pages.get(0, 1000)
+
+        assert pages_of(600, work).asked[-3:] == [(0, 1000)] * 3
+
+    def test_a_trial_that_fails_makes_the_next_rarer_and_nothing_smaller(self) -> None:
+        async def work(pages: Pages) -> None:
+            for _ in range(200):
+                await pages.get(0, 1000)
+
+        asked = pages_of(600, work).asked
+        trials = [index for index, (_, count) in enumerate(asked) if count == 1000]
+
+        assert {count for _, count in asked} == {1000, 500}
+        assert len(trials) < 8
+        gaps = [second - first for first, second in pairwise(trials[1:])]
+        assert gaps == sorted(gaps)
