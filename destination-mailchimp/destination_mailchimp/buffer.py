@@ -60,7 +60,7 @@ class Buffer:
 
     def age(self) -> float:
         """How many seconds the oldest contact has waited for its batch to fill; 0 if none waits."""
-        return time.monotonic() - self._since if self.pending else 0.0
+        return max(time.monotonic() - self._since, 1e-9) if self.pending else 0.0
 
     def left(self) -> list[Contact]:
         """All contacts that have not been handed on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,7 +32,8 @@ TRICKLE_SECONDS = 30.0
 _SINGLES_A_JOB = 10
 _QUEUED_AHEAD = 2
 _TAGS_WAITING_AT_MOST = 50 * BATCH
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 60.0
+_GRACE_SECONDS_IF_STOPPED = 3.0
 
 
 class Engine:
@@ -184,7 +186,7 @@ class Engine:
             self._done(content)
         elif kind == "stop":
             raise Stopped
-        else:
+        elif not self._ended:
             self._input.append(event)
 
     def _flush_if_due(self) -> None:
@@ -292,10 +294,13 @@ class Engine:
         self._stop_calls()
 
     def _wind_down(self) -> None:
-        """Let calls in flight come back for a few seconds, then count what has not been written."""
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while self._workers.outstanding and (left := deadline - time.monotonic()) > 0:
-            if not self._came_back(left):
+        """Let calls in flight come back for a while, then count what has not been written."""
+        began = time.monotonic()
+        while self._workers.outstanding:
+            # Asked again each time: SIGTERM may come while a failure is being wound down.
+            grace = _GRACE_SECONDS_IF_STOPPED if self._stopped else _GRACE_SECONDS
+            left = began + grace - time.monotonic()
+            if left <= 0 or not self._came_back(left):
                 break
         for contact in (*self._on_the_way.values(), *self._buffer.left()):
             settle(contact, "not_written")
@@ -315,5 +320,7 @@ class Engine:
 
 def stop_on_signals(engine: Engine) -> None:
     """Let SIGTERM and SIGINT end the sync in good order."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # called from within another program, whose signals they are
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, engine.stop)

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused, TransientError
+from mailchimp_api.errors import (
+    ConfigError,
+    MailchimpError,
+    RequestRefused,
+    ResourceGone,
+    ResourceRefused,
+    TransientError,
+)
 
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
@@ -29,13 +36,17 @@ class Stopped(Exception):
 
 
 class RecordRejected(Exception):
-    """Why a record was refused: ``reason`` is a short fixed word, ``text`` a sentence, ``field`` where it lies."""
+    """Why a record was refused: ``reason`` is a short fixed word, ``text`` a sentence, ``field`` where it lies.
 
-    def __init__(self, reason: str, text: str, field: str = "") -> None:
+    ``by_call``: the call as a whole was refused, rather than one row of it.
+    """
+
+    def __init__(self, reason: str, text: str, field: str = "", *, by_call: bool = False) -> None:
         super().__init__(text)
         self.reason = reason
         self.text = text
         self.field = field
+        self.by_call = by_call
 
 
 def failure_of(error: BaseException) -> SyncFailure:
@@ -51,6 +62,12 @@ def failure_of(error: BaseException) -> SyncFailure:
         )
     if isinstance(error, ResourceGone):
         return SyncFailure(f"The audience, or a part of it, has vanished while the sync ran ({error.message}).")
+    if isinstance(error, RequestRefused):
+        return SyncFailure(
+            f"Mailchimp does not let us write at the moment ({error.message}). "
+            "What was written stays written; the next sync goes on from there.",
+            "transient_error",
+        )
     if isinstance(error, TransientError):
         return SyncFailure(
             f"Mailchimp could not be reached for too long, so the sync was ended ({error.message}). "

@@ -17,6 +17,7 @@ from destination_mailchimp.versions import Cursor
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _LOGGED = 10
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 class Intake:
@@ -37,7 +38,8 @@ class Intake:
     @property
     def ledgers(self) -> list[StreamLedger]:
         """The ledgers of all streams, of those too that are not in the catalog but came in all the same."""
-        return [*(ledger for _, ledger in self._streams.values()), *self._unknown.values()]
+        ledgers = {id(ledger): ledger for _, ledger in self._streams.values()}
+        return [*ledgers.values(), *self._unknown.values()]
 
     @staticmethod
     def readable(line: bytes) -> bool:
@@ -77,18 +79,27 @@ class Intake:
             return None
         namespace = record.get("namespace")
         key = (namespace if isinstance(namespace, str) and namespace else None, name)
-        known = self._streams.get(key)
+        known = self._find(key)
         ledger = known[1] if known else self._stranger(key)
         segment = ledger.receive()
         data = record.get("data")
         try:
             return self._mapped(known[0] if known else None, data, ledger, segment)
+        except _UNEXPECTED as error:
+            # One odd record must not keep all others from being written, this time and every time after.
+            fault = RecordRejected("unreadable", f"The record can't be made sense of ({type(error).__name__}).")
+            self._rejects.add(ledger.label, fault, record=data)
+            ledger.finish(segment, "rejected", fault.reason)
         except RecordSkipped as skipped:
             ledger.finish(segment, "skipped", str(skipped))
         except RecordRejected as fault:
             primary_key = known[0].primary_key(data) if known else None
             self._rejects.add(ledger.label, fault, primary_key=primary_key, record=data)
             ledger.finish(segment, "rejected", fault.reason)
+        except Exception:
+            # It ends the sync; its segment stays open, so that no STATE passes the record.
+            ledger.outcomes["not_written"] += 1
+            raise
         return None
 
     @staticmethod
@@ -109,8 +120,17 @@ class Intake:
         if scope is None:
             self._states.arrive(line, None, self.ledgers)
             return
-        known = self._streams.get(scope)
+        known = self._find(scope)
         self._states.arrive(line, known[1] if known else self._stranger(scope), [])
+
+    def _find(self, key: tuple[str | None, str]) -> tuple[RecordMapper, StreamLedger] | None:
+        """The stream that is meant; by its name alone where only one has it and the namespace is missing or new."""
+        known = self._streams.get(key)
+        if known is None and key not in self._unknown:
+            same = [stream for (_, name), stream in self._streams.items() if name == key[1]]
+            if len(same) == 1:
+                self._streams[key] = known = same[0]
+        return known
 
     def _stranger(self, key: tuple[str | None, str]) -> StreamLedger:
         if key not in self._unknown:

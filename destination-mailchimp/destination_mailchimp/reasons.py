@@ -9,6 +9,7 @@ from mailchimp_api.errors import Problem
 
 CONTACT_EXISTS = "ERROR_CONTACT_EXISTS"
 
+_ABOUT_THE_ACCOUNT = frozenset({"account export in progress", "user action not permitted", "forbidden"})
 _TEXTS = (
     ("compliance state", "compliance_state"),
     ("permanently deleted", "forgotten"),
@@ -42,7 +43,12 @@ def of_row(row: dict[str, Any]) -> RecordRejected:
 def of_problem(problem: Problem) -> RecordRejected:
     """The refusal of a call about one contact."""
     field = problem.field_errors[0][0] if problem.field_errors else ""
-    return RecordRejected(reason_of(str(problem), field), str(problem), field)
+    return RecordRejected(reason_of(str(problem), field), str(problem), field, by_call=True)
+
+
+def concerns_everybody(problem: Problem) -> bool:
+    """Whether a refusal is about the account at this time, so that no contact must be rejected for it."""
+    return problem.title.casefold() in _ABOUT_THE_ACCOUNT
 
 
 def asks_for_status(fault: RecordRejected) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,11 @@ def run(args: list[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code:
+        # At once: a call that hangs in some thread must not hold up a process that has said its last word.
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def _run_with_kit(parsed: argparse.Namespace, output: Output) -> None:

@@ -13,7 +13,7 @@ from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
-from destination_mailchimp.reasons import of_problem
+from destination_mailchimp.reasons import concerns_everybody, of_problem
 from destination_mailchimp.versions import read_cursor
 from destination_mailchimp.writer import drop_field
 from mailchimp_api.errors import RequestRefused, ResourceGone
@@ -47,6 +47,8 @@ class Singles:
         try:
             self._steps[step](contact, result)
         except RequestRefused as error:
+            if concerns_everybody(error.problem):
+                raise
             result.rejected.append((contact, of_problem(error.problem)))
 
     def _update(self, contact: Contact, result: Result) -> None:

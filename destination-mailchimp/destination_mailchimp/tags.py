@@ -103,7 +103,7 @@ class TagBuffer:
 
     def age(self) -> float:
         """How many seconds contacts have waited at most; 0 if none waits."""
-        return time.monotonic() - self._since if self.size else 0.0
+        return max(time.monotonic() - self._since, 1e-9) if self.size else 0.0
 
 
 class Tagger:

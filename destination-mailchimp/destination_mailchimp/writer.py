@@ -16,7 +16,7 @@ from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
-from destination_mailchimp.reasons import CONTACT_EXISTS, asks_for_status, of_problem, of_row
+from destination_mailchimp.reasons import CONTACT_EXISTS, asks_for_status, concerns_everybody, of_problem, of_row
 from destination_mailchimp.roster import Roster
 from mailchimp_api.errors import RequestRefused
 
@@ -25,6 +25,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 BATCH = 500
 _LEFT_OUT_AT_MOST = 2
 _FIELD_ROUNDS = 5
+_MANY = 50
 _SKIP_VALIDATION = {"skip_merge_validation": True}
 
 
@@ -119,12 +120,12 @@ class Writer:
 
     def _create_batch(self, contacts: list[Contact], reserved: int, result: Result) -> list[Contact]:
         said = _Pass()
+        made_earlier: list[Contact] = []
         try:
             self._send(contacts, said, create=True)
+            made_earlier = self._made_earlier(said)
         finally:
-            self._budget.settle(reserved, len(said.created))
-        made_earlier = self._made_earlier(said)
-        self._budget.settle(0, len(made_earlier))
+            self._budget.settle(reserved, len(said.created) + len(made_earlier))
         self._present.add(contact.hash for contact in (*said.created, *said.exists))
         for contact in said.created:
             result.written.append((contact, "created"))
@@ -201,9 +202,11 @@ class Writer:
         result.lost_fields += said.lost_fields
         if said.created or said.updated or said.exists or said.left_out:
             self._anything_accepted = True
-        elif len(said.refused) == len(sent) >= BATCH // 10 and not self._anything_accepted:
+        elif len(said.refused) == len(sent) >= _MANY:
             causes = {(fault.reason, fault.field) for _, fault in said.refused}
-            if len(causes) == 1 and next(iter(causes))[0] in ("refused", "field_refused"):
+            calls = all(fault.by_call for _, fault in said.refused)
+            alike = len(causes) == 1 and next(iter(causes))[0] in ("refused", "field_refused")
+            if alike and (calls or not self._anything_accepted):
                 raise SyncFailure(f"Mailchimp refuses every contact for the same cause: {said.refused[0][1].text}")
 
     def _send(self, contacts: list[Contact], said: _Pass, *, create: bool) -> None:
@@ -237,6 +240,8 @@ class Writer:
         try:
             answered = self._calls.send("POST", "", params, json=body, may_shrink=len(contacts) > 1)
         except (RequestRefused, TooMuchAtOnce) as error:
+            if isinstance(error, RequestRefused) and concerns_everybody(error.problem):
+                raise
             if isinstance(error, TooMuchAtOnce):
                 _doubt(contacts, since)
             elif not create and asks_for_status(fault := of_problem(error.problem)):

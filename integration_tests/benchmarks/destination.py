@@ -37,7 +37,7 @@ class Measured:
     seconds: float
     cpu_seconds: float
     peak_megabytes: float
-    calls: int
+    writes: int
     call_seconds: float
 
     @property
@@ -119,7 +119,7 @@ def run(simulator: SimulatorProcess, list_id: str, source: Iterable[bytes], reco
         seconds,
         usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss / 1024,
-        len(log),
+        sum(entry[2] != "GET" for entry in log),
         sum(entry[1] - entry[0] for entry in log),
     )
 
@@ -159,7 +159,11 @@ def measure(*, records: int = 100_000, many: int = 1_000_000, latency: float = 2
         ("… against all calls ÷ 10", f"{new.wall_ratio:.3f}", "≤ 1.15, start-up aside"),
         ("… CPU a record beyond start-up", f"{own:.0f} µs", "≤ 120 µs"),
         ("… peak memory", f"{new.peak_megabytes:.0f} MB", ""),
-        ("the same again, all existing: calls per 500", f"{again.calls / (records / 500):.2f}", "≤ 3 (2 + one tag)"),
+        (
+            "the same again, all existing: writes per 500",
+            f"{again.writes / (records / 500):.2f}",
+            "≤ 3 (2 + one tag)",
+        ),
         ("… wall time", f"{again.seconds:.1f} s", f"≤ {again.call_seconds / 10 * 1.15 + start_up.seconds:.1f} s"),
         ("start-up and one contact", f"{start_up.seconds:.1f} s", ""),
     ]

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import pytest
 
+from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import failure_of
 from destination_mailchimp.output import Output, log_to
@@ -110,6 +111,8 @@ class Ended:
 class Bench:
     """One audience of the simulated account, and ways to write to it."""
 
+    attempts = 5
+    """How often `write` tries a call."""
     record = staticmethod(record)
     state = staticmethod(state)
     stream_of = staticmethod(stream_of)
@@ -187,7 +190,7 @@ class Bench:
                 {"streams": streams or [stream_of()]},
                 source,
                 output,
-                retry=RetryPolicy(first_wait=0.002, attempts=5),
+                retry=RetryPolicy(first_wait=0.002, attempts=self.attempts),
             )
         except Exception as error:  # noqa: BLE001 - as the command line does
             output.trace(failure_of(error), error)
@@ -198,6 +201,11 @@ class Bench:
             for number, handler in signals.items():
                 signal.signal(number, handler)
         return ended(code, produced.getvalue(), b"")
+
+    def check(self, config: Json) -> Json:
+        """Run the check command within this process: the connection status."""
+        status = DestinationMailchimp().check(logging.getLogger("airbyte"), config)
+        return {"status": status.status.value, "message": status.message}
 
     def contact(self, address: str) -> Json:
         """The contact as it really is."""

@@ -38,9 +38,7 @@ class TestCheck:
     """It proves what a sync needs, says what will happen, and writes nothing."""
 
     def test_it_succeeds_and_warns(self, bench: Any) -> None:
-        bench.control.call("reset")
-        fields = bench.simulator.control
-        fields.reset_stats()
+        bench.control.reset_stats()
         run = bench.run(config=bench.config(tags="Brand new, Newer"), command="check")
         status = status_of(run)
 
@@ -61,26 +59,22 @@ class TestCheck:
         ],
     )
     def test_it_names_what_is_wrong(self, bench: Any, change: dict[str, Any], words: str) -> None:
-        run = bench.run(config=bench.config(**change), command="check")
-        status = status_of(run)
+        status = bench.check(bench.config(**change))
 
-        assert run.code == 0
         assert status["status"] == "FAILED"
         assert words in status["message"]
 
     def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: Any) -> None:
         bench.control.forbid("/lists")
-        run = bench.run(config=bench.config(), command="check")
+        status = bench.check(bench.config())
 
-        assert status_of(run)["status"] == "FAILED"
-        assert "may not read" in status_of(run)["message"]
+        assert status["status"] == "FAILED"
+        assert "may not read" in status["message"]
 
     def test_an_oauth_token_works_as_well(self, bench: Any) -> None:
         credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
 
-        assert (
-            status_of(bench.run(config=bench.config(credentials=credentials), command="check"))["status"] == "SUCCEEDED"
-        )
+        assert bench.check(bench.config(credentials=credentials))["status"] == "SUCCEEDED"
 
 
 class TestDiscover:
