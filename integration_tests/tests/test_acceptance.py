@@ -183,7 +183,7 @@ class TestSource:
         """What can be read from a date on is empty; what has no such date comes whole, as always."""
         [test] = section("source-mailchimp", "incremental")
         state = fixture_of("source-mailchimp", Path(test["future_state"]["future_state_path"]).name)
-        config["refresh_window_days"] = 0
+        config.update(refresh_window_days=0, include_archived=False)
 
         run = source_process.run("read", config=config, catalog=catalog, state=state).succeeded()
 

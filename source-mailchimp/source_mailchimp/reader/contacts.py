@@ -153,7 +153,8 @@ class ContactReader:
     def _since(self, item: SliceRef, status: str) -> datetime | None:
         """A second before the cursor: rows of that very second may have come after it was read."""
         cursor = self._state.slices.get(_slice_id(item, status))
-        if cursor is None and self._state.covers(item.id):
+        # A cursor for all slices is one of Airbyte's own connector, which has never read archived contacts.
+        if cursor is None and not status and self._state.covers(item.id):
             cursor = self._state.cursor
         start = self._account.config.start
         if cursor is None:
