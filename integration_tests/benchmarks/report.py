@@ -122,7 +122,8 @@ _PEERS = """\
 
 Airbyte's is its official connector: the manifest of `airbyte-source-mailchimp` 2.0.37,
 run by `source-declarative-manifest` of airbyte-cdk 7.39.1 with 6 workers, as its newer versions have, and with 10.
-Singer's is `tap-mailchimp` 1.3.3; it gets email activity from Mailchimp's batch queue, which the simulator does not play.
+Singer's is `tap-mailchimp` 1.3.3;
+it gets email activity from Mailchimp's batch queue, which the simulator does not play.
 The bare loop is requests and orjson, one page after the other, without state, checks or retries:
 a floor, not a connector.
 Each runs in an environment of its own.

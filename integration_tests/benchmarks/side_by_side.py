@@ -172,22 +172,26 @@ class SideBySide:
         sizes = self._sizes
         with SimulatorProcess(contacts=500, audiences=5, campaigns=sizes.small_campaigns, recipients=20) as simulator:
             simulator.control.latency(seconds=sizes.small_latency)
-            cells = {}
+            seconds, work = {}, {}
             for peer in self.peers:
                 if isinstance(peer, Floor):
                     continue
-                seconds, cost = self._repeat(simulator, peer, Task(streams=peer.streams))
+                took, cost = self._repeat(simulator, peer, Task(streams=peer.streams))
                 stats = simulator.control.stats()
-                cells[peer.label] = (
-                    f"{number(seconds)} s: {len(peer.streams)} streams, {cost.records:,} records, "
-                    f"{stats['requests']:,} requests, {stats['mean_in_flight']:.1f} in flight" + _failure(cost)
+                seconds[peer.label] = number(took) + _failure(cost)
+                work[peer.label] = (
+                    f"{len(peer.streams)} streams, {cost.records:,} records, {stats['requests']:,} requests, "
+                    f"{stats['mean_in_flight']:.1f} in flight"
                 )
-        self._line(f"an account of small resources, {sizes.small_latency * 1000:.0f} ms a request", cells)
+        what = f"an account of small resources, {sizes.small_latency * 1000:.0f} ms a request"
+        self._line(f"{what}: seconds", seconds)
+        self._line("what was read in them", work)
 
     def email_activity(self) -> None:
         """Everything, and then what is new in five campaigns."""
         sizes = self._sizes
-        full, news = {}, {}
+        full: dict[str, tuple[str, str]] = {}
+        news: dict[str, tuple[str, str]] = {}
         for peer in self.peers:
             if "email_activity" not in peer.streams:
                 continue
@@ -204,8 +208,9 @@ class SideBySide:
                 second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
                 news[peer.label] = self._activity(simulator, peer, second)
         what = f"email activity of {sizes.sent_campaigns} campaigns, {sizes.small_latency * 1000:.0f} ms a request"
-        self._line(what, full)
-        self._line("the same again, five have news", news)
+        for title, cells in ((what, full), ("the same again, five have news", news)):
+            self._line(f"{title}: seconds", {label: cell[0] for label, cell in cells.items()})
+            self._line("what was read in them", {label: cell[1] for label, cell in cells.items()})
 
     def drift(self) -> None:
         """Contacts change while they are read; two syncs later, whose latest version was never emitted?"""
@@ -287,10 +292,10 @@ class SideBySide:
         costs = [peer.read(simulator, self._folder, task) for _ in range(self._sizes.rounds)]
         return statistics.median(cost.wall for cost in costs) - self.start(peer).wall, costs[-1]
 
-    def _activity(self, simulator: Simulator, peer: Peer, cost: Cost) -> str:
+    def _activity(self, simulator: Simulator, peer: Peer, cost: Cost) -> tuple[str, str]:
         requests = simulator.control.stats()["requests"]
         seconds = max(cost.wall - self.start(peer).wall, 0)
-        return f"{number(seconds)} s: {requests:,} requests, {cost.records:,} records" + _failure(cost)
+        return number(seconds) + _failure(cost), f"{requests:,} requests, {cost.records:,} records"
 
     def _add(self, what: str, measured: dict[str, dict[str, float]], name: str) -> None:
         self._line(what, {label: number(figures[name]) for label, figures in measured.items()})
