@@ -288,6 +288,12 @@ def make_source() -> Callable[[Json, Path], AbstractContextManager[SourceRunner]
     return make
 
 
+@pytest.fixture(scope="session")
+def make_runner() -> type[SourceRunner]:
+    """Sets the source up for a simulator that runs."""
+    return SourceRunner
+
+
 @pytest.fixture(scope="module")
 def account() -> Json:
     """The options of the module's simulator; a module that needs another account has a fixture of this name."""
