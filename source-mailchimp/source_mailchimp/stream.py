@@ -75,6 +75,7 @@ class Stream:
     ``hash_key``: fields of which a deterministic key is made where no natural key exists; it goes under the last
     name in ``key``.
     ``row_key``: fields that tell the answer's rows apart, where ``expand`` makes other records of them.
+    ``as_text``: fields that the contract calls numbers, while they are text everywhere else; numbers become text.
     ``follows_reports``: REFRESH emits a row again when its campaign was opened or clicked since the last sync.
     ``may_have_changed``: REFRESH emits a row again when this says so; without it, every row.
     ``only_parents``: a test of the parent's row; the others are known to have no such rows and are not asked.
@@ -96,6 +97,7 @@ class Stream:
     keep_parent: Mapping[str, str] = field(default_factory=dict)
     hash_key: tuple[str, ...] = ()
     row_key: tuple[str, ...] = ()
+    as_text: tuple[str, ...] = ()
     follows_reports: bool = False
     may_have_changed: Callable[[Record, datetime], bool] | None = None
     expand: Expand | None = None

@@ -45,12 +45,6 @@ _DATES: Mapping[str, Json] = {
     "campaign_eepurl twitter.last_tweet": _DATE_TIME,
 }
 
-# The contract calls these integers, and everywhere else an audience's id is a string.
-_TYPES: Mapping[str, tuple[str, ...]] = {
-    "conversation_messages list_id": ("integer", "string"),
-    "sms_campaigns list_id": ("integer", "string"),
-}
-
 # Streams whose records are the elements of a list inside the row, put together with the rest of the row.
 _FLATTENED = {"email_activity": "activity"}
 
@@ -111,6 +105,8 @@ def schema_for(stream: Stream, contract: Contract) -> Json:
             fields.setdefault(name, inherited[parent_field])
         for name, parent_field in stream.keep_parent.items():
             fields[name] = inherited[parent_field]
+    for name in stream.as_text:
+        fields[name] = _nullable("string")
     for name, kind in stream.adds.items():
         fields[name] = {**_nullable("string"), **_DATE_TIME} if kind == "date-time" else _nullable(kind)
     return {"$schema": "http://json-schema.org/draft-07/schema#", **rendered, "type": "object"}
@@ -125,7 +121,7 @@ class _Renderer:
         """``node`` as Airbyte likes it. ``path``: names of the properties that lead to it."""
         node = self._contract.plain(node)
         where = f"{self._stream} {'.'.join(path)}"
-        schema = _nullable(*(_TYPES.get(where) or _types_of(node) or _ANY))
+        schema = _nullable(*(_types_of(node) or _ANY))
         if "object" in _types_of(node):
             schema["additionalProperties"] = True
             schema["properties"] = {
@@ -135,9 +131,7 @@ class _Renderer:
             }
         if "array" in _types_of(node):
             schema["items"] = self.render(node.get("items", {}), path)
-        if where in _TYPES:
-            schema["airbyte_type"] = "string"  # a column of either type is one of text
-        elif where in _DATES:
+        if where in _DATES:
             schema |= _DATES[where]
         elif node.get("format") == "date-time":
             schema |= _DATE_TIME

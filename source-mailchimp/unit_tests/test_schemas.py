@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from source_mailchimp.reader.records import RecordMaker
 from source_mailchimp.schemas import date_paths_of, schema_of
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
@@ -111,9 +112,13 @@ class TestLoader:
 
         assert "id" in schema_of(STREAMS["lists"])["properties"]
 
-    def test_an_audiences_id_is_text_or_number_where_the_contract_says_number(self) -> None:
-        """The contract says integer there, and string everywhere else."""
-        validator = Draft7Validator(schema_of(STREAMS["conversation_messages"]))
+    def test_an_audiences_id_is_text_where_the_contract_says_number(self) -> None:
+        """The contract says integer there, and string everywhere else: a number becomes text."""
+        stream = STREAMS["conversation_messages"]
+        validator = Draft7Validator(schema_of(stream))
 
+        (record,) = RecordMaker(stream).records([{"id": "a", "list_id": 7}], {}, None)
+
+        assert record["list_id"] == "7"
         assert validator.is_valid({"list_id": "16d6ec4ffc"})
-        assert validator.is_valid({"list_id": 7})
+        assert not validator.is_valid({"list_id": 7})

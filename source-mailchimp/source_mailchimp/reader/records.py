@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ class RecordMaker:
         paths = date_paths_of(stream)
         self._dates = [path[0] for path in paths if len(path) == 1]
         self._nested = [path for path in paths if len(path) > 1]
+        self._texts = stream.as_text
         self._hashed = stream.hash_key
         self._hash_name = stream.key[-1] if stream.hash_key else ""
 
@@ -44,6 +46,9 @@ class RecordMaker:
         for name, value in added.items():
             if record.get(name) is None:
                 record[name] = value
+        for name in self._texts:
+            if isinstance(record.get(name), int):
+                record[name] = str(record[name])
         for name in self._dates:
             if record.get(name) == "":
                 record[name] = None
@@ -57,6 +62,11 @@ class RecordMaker:
 def hash_of(values: Iterable[Any]) -> str:
     """A key made of ``values``: md5 of their JSON, so the same row has the same key in every sync."""
     return hashlib.md5(orjson.dumps(list(values), option=_SORTED), usedforsecurity=False).hexdigest()
+
+
+def mark_of(key: object) -> str:
+    """A few letters that tell one row's key from its neighbours', the same in every process."""
+    return f"{zlib.crc32(repr(key).encode()):08x}"
 
 
 def row_key_of(stream: Stream) -> Callable[[Record], Any]:

@@ -66,7 +66,9 @@ CAMPAIGN_SEND_CHECKLIST = Stream(
 
 CAMPAIGN_FOLDERS = Stream("campaign_folders", "campaign-folders", items="folders", key=("id",), family=FAMILY)
 
-SMS_CAMPAIGNS = Stream("sms_campaigns", "sms-campaigns", items="sms_campaigns", key=("id",), family=FAMILY)
+SMS_CAMPAIGNS = Stream(
+    "sms_campaigns", "sms-campaigns", items="sms_campaigns", key=("id",), as_text=("list_id",), family=FAMILY
+)
 
 SMS_CAMPAIGN_CONTENT = Stream(
     "sms_campaign_content",

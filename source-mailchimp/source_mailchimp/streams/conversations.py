@@ -16,6 +16,7 @@ CONVERSATION_MESSAGES = Stream(
     key=("id",),
     parent=CONVERSATIONS,
     paging=Paging.NONE,
+    as_text=("list_id",),
     reading=Reading.FILTER,
     cursor=Cursor("timestamp", "since_timestamp", "before_timestamp", created=True),
     family=FAMILY,
