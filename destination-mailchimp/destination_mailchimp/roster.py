@@ -75,7 +75,7 @@ class Roster:
                 if not self._total:
                     # Nobody: remembered like a listing, and brought up to date like one.
                     self._start_over()
-                elif self._looked_up + len(hashes) > -(-self._total // _PAGE):
+                elif self._looked_up + len(hashes) >= -(-self._total // _PAGE):
                     self._read_all()
                 else:
                     self._looked_up += len(hashes)

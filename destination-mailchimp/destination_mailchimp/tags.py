@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from destination_mailchimp.calls import Calls, TooMuchAtOnce
 from destination_mailchimp.contact import Contact
@@ -68,42 +69,49 @@ class TagBook:
         logger.info("Made the tag %s", name)
 
 
+@dataclass
+class _Waiting:
+    name: str
+    contacts: list[Contact]
+    since: float
+
+
 class TagBuffer:
-    """Contacts that wait for the tag's next call: until there are 500 of them, or for half a minute."""
+    """Contacts that wait for their tag's next call: until there are 500 of them, or one has waited too long."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, bool], list[Contact]] = {}
-        self._names: dict[tuple[str, bool], str] = {}
-        self._since = 0.0
+        # In the order in which each began to wait, so that the first has waited longest.
+        self._waiting: dict[tuple[str, bool], _Waiting] = {}
         self.size = 0
 
     def put(self, name: str, contact: Contact, *, remove: bool = False) -> None:
         """A contact is to get a tag, or to lose it."""
-        if not self.size:
-            self._since = time.monotonic()
         key = (name.casefold(), remove)
-        self._names.setdefault(key, name)
-        self._waiting.setdefault(key, []).append(contact)
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            waiting = self._waiting[key] = _Waiting(name, [], time.monotonic())
+        waiting.contacts.append(contact)
         self.size += 1
 
     def take(self, *, everything: bool) -> list[tuple[str, bool, list[Contact]]]:
         """Full calls (name, remove, contacts), or with ``everything`` also those that are not full."""
         taken = []
-        for key in list(self._waiting):
-            contacts = self._waiting[key]
+        for key, waiting in list(self._waiting.items()):
+            contacts = waiting.contacts
             while len(contacts) >= BATCH or (everything and contacts):
-                taken.append((self._names[key], key[1], contacts[:BATCH]))
+                taken.append((waiting.name, key[1], contacts[:BATCH]))
                 del contacts[:BATCH]
-            if not contacts:
                 del self._waiting[key]
+                if contacts:
+                    # The rest came later than what has gone.
+                    self._waiting[key] = _Waiting(waiting.name, contacts, time.monotonic())
         self.size -= sum(len(contacts) for _, _, contacts in taken)
-        if taken:
-            self._since = time.monotonic()
         return taken
 
     def age(self) -> float:
-        """How many seconds contacts have waited at most; 0 if none waits."""
-        return max(time.monotonic() - self._since, 1e-9) if self.size else 0.0
+        """How many seconds a contact has waited at most; 0 if none waits."""
+        first = next(iter(self._waiting.values()), None)
+        return max(time.monotonic() - first.since, 1e-9) if first else 0.0
 
 
 class Tagger:

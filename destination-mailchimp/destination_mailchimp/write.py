@@ -65,7 +65,7 @@ def write(
     for stream in streams:
         mapper = RecordMapper(stream, config, columns, new_fields, keep_records=rejects.keeps_records)
         known[stream.namespace, stream.name] = (mapper, StreamLedger(stream.name, stream.namespace))
-        _log_mapping(stream, mapper)
+        _log_mapping(stream, mapper, config)
     intake = Intake(known, states, rejects)
     policy = StatusPolicy.of(config, audience)
     writer = Writer(calls, config, policy)
@@ -133,10 +133,16 @@ def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percen
     return None
 
 
-def _log_mapping(stream: ConfiguredStream, mapper: RecordMapper) -> None:
+def _log_mapping(stream: ConfiguredStream, mapper: RecordMapper, config: Config) -> None:
     if stream.generations:
         logger.info(
             "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
+        )
+    if {"status", "merge_fields"} <= set(stream.columns) and not config.status_field:
+        logger.warning(
+            "Stream %s: these are contacts of an audience, but status_field does not name their status: people who "
+            "have unsubscribed there and are not in this audience yet are added like all others",
+            stream.name,
         )
     pairs = ", ".join(f"{column} → {field}" for column, field in sorted(mapper.mapped.items()))
     if pairs:

@@ -1,0 +1,177 @@
+"""Calls are repeated where that is safe, and who is archived is known before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+
+from destination_mailchimp import roster as roster_module
+from destination_mailchimp import tags as tags_module
+from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.contact import Contact
+from destination_mailchimp.failures import Stopped
+from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.roster import Roster
+from destination_mailchimp.tags import TagBook, TagBuffer
+from mailchimp_api.access import Access
+from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.errors import ServerFault
+from mailchimp_api.members import subscriber_hash
+
+ROOT = "http://127.0.0.1:9/3.0"
+LIST = f"{ROOT}/lists/abc"
+HASHES = [subscriber_hash(f"{number}@example.com") for number in range(6000)]
+
+
+@pytest.fixture
+def calls() -> Calls:
+    client = MailchimpClient(Access(ROOT, "Bearer x"), retry=ONE_ATTEMPT)
+    return Calls(client, client, "abc", workers=2, retry=RetryPolicy(attempts=4, first_wait=0.001))
+
+
+@pytest.fixture
+def mock() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as mocker:
+        yield mocker
+
+
+class TestCalls:
+    """Whoever writes learns whether an earlier attempt may have taken effect."""
+
+    def test_a_broken_connection_leaves_it_open_whether_the_call_was_carried_out(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.post(LIST, [{"exc": requests.exceptions.ConnectionError("reset")}, {"json": {"errors": []}}])
+
+        assert calls.send("POST", "", json={}).replayed
+
+    def test_a_throttled_call_was_not_carried_out(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        mock.post(LIST, [{"status_code": 429, "text": "slow down"}, {"json": {"errors": []}}])
+
+        assert not calls.send("POST", "", json={}).replayed
+
+    def test_it_gives_up_after_so_many_attempts(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        failing = mock.post(LIST, status_code=502, text="<html>")
+
+        with pytest.raises(ServerFault):
+            calls.send("POST", "", json={})
+        assert failing.call_count == 4
+
+    def test_a_batch_that_takes_too_long_twice_is_made_smaller(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        slow = mock.post(LIST, status_code=504, text="<html>")
+
+        with pytest.raises(TooMuchAtOnce):
+            calls.send("POST", "", json={}, may_shrink=True)
+        assert slow.call_count == 2
+
+    def test_nothing_is_begun_once_the_sync_is_ending(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        never = mock.post(LIST, json={})
+        calls.stopping.set()
+
+        with pytest.raises(Stopped):
+            calls.send("POST", "", json={})
+        assert never.call_count == 0
+
+
+class Archive:
+    """Plays the listing of archived contacts and the look-up of one."""
+
+    def __init__(self, mock: requests_mock.Mocker, archived: list[str]) -> None:
+        self.archived = archived
+        self.listing = mock.get(f"{LIST}/members", json=self._page)
+        for digest in HASHES[:10]:
+            mock.get(f"{LIST}/members/{digest}", json=self._one)
+
+    def _page(self, request: Any, _: Any) -> dict[str, Any]:
+        query = {key: values[0] for key, values in request.qs.items()}
+        rows = self.archived
+        if "since_last_changed" in query:
+            rows = rows[-1:]
+        start, count = int(query.get("offset", 0)), int(query["count"])
+        return {"members": [{"id": digest} for digest in rows[start : start + count]], "total_items": len(rows)}
+
+    def _one(self, request: Any, _: Any) -> dict[str, Any]:
+        return {"status": "archived" if request.path.rpartition("/")[2] in self.archived else "subscribed"}
+
+
+class TestRoster:
+    """Who is archived is found out by whichever costs fewer calls."""
+
+    def test_few_archived_contacts_are_listed_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        archive = Archive(mock, HASHES[:1500])
+        roster = Roster(calls, "archived")
+
+        assert roster.among(HASHES[1490:1510]) == set(HASHES[1490:1500])
+        asked = archive.listing.call_count
+        assert roster.among(HASHES[:10]) == set(HASHES[:10])
+        assert archive.listing.call_count == asked
+
+    def test_many_archived_contacts_are_looked_up_while_few_addresses_are_at_hand(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        archive = Archive(mock, HASHES[3:])
+        roster = Roster(calls, "archived")
+
+        assert roster.among(HASHES[:5]) == set(HASHES[3:5])
+        assert archive.listing.call_count == 1  # the total
+        # Six pages would cost less than these and those before together.
+        assert roster.among(HASHES[:10]) == set(HASHES[3:10])
+        assert archive.listing.call_count > 6
+
+    def test_who_is_archived_later_is_learnt_later(
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        archive = Archive(mock, HASHES[:2])
+        roster = Roster(calls, "archived")
+        assert roster.among([HASHES[4]]) == set()
+        archive.archived.append(HASHES[4])
+        assert roster.among([HASHES[4]]) == set()
+        monkeypatch.setattr(roster_module, "_REFRESH_SECONDS", -1.0)
+
+        assert roster.among([HASHES[4]]) == {HASHES[4]}
+
+    def test_if_it_can_not_be_found_out_nobody_is_taken_for_not_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.get(f"{LIST}/members", status_code=500, text="")
+
+        with pytest.raises(ServerFault):
+            Roster(calls, "archived").among(HASHES[:5])
+
+
+class TestTags:
+    """Tags wait until their call is full, but not for ever."""
+
+    def test_a_rare_tag_is_not_forgotten_over_a_frequent_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [0.0]
+        monkeypatch.setattr(tags_module.time, "monotonic", lambda: now[0])
+        ledger, buffer = StreamLedger("s"), TagBuffer()
+        rare = Contact("rare@example.com", {}, ledger, ledger.receive())
+        buffer.put("rare", rare)
+        for second in range(40):
+            now[0] = float(second)
+            for number in range(600):
+                buffer.put("Frequent", Contact(f"{number}@example.com", {}, ledger, ledger.receive()))
+            assert all(len(contacts) == 500 for _, _, contacts in buffer.take(everything=False))
+
+        assert buffer.age() == 39.0
+        assert ("rare", False, [rare]) in buffer.take(everything=True)
+        assert (buffer.size, buffer.age()) == (0, 0.0)
+
+    def test_a_tag_that_somebody_else_has_just_made_is_found(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        mock.get(
+            f"{LIST}/segments",
+            [
+                {"json": {"segments": [], "total_items": 0}},
+                {"json": {"segments": [{"id": 7, "name": "vip"}], "total_items": 1}},
+            ],
+        )
+        mock.post(
+            f"{LIST}/segments", status_code=400, json={"title": "Bad", "detail": "Sorry, that tag already exists."}
+        )
+
+        assert TagBook(calls).id_of("VIP") == 7
