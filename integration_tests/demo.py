@@ -18,7 +18,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -186,6 +186,8 @@ def rows_there(simulator: Simulator, stream: Stream) -> int:
     """How many rows of ``stream`` the simulator itself counts."""
     truth, path = simulator.control.truth, f"/{stream.path}"
     if stream.paging is Paging.OBJECT:  # one of each parent
+        if any(other.path == stream.path for other in STREAMS.values() if other.items):
+            return len(truth(path)["by_parent"])
         return int(truth(f"/{stream.parent.path}")["count"]) if stream.parent else 1
     if stream.expand:  # a recipient's events are in its row
         return sum(len(entry["row"]["activity"]) for entry in truth(path, detail="rows")["rows"])
@@ -214,8 +216,9 @@ class Progress:
         self._begun = time.monotonic()
         self._control.reset_stats()
         self._others = self.log.open("a", encoding="utf-8")
-        self._redirected = redirect_stdout(self._others)
-        self._redirected.__enter__()
+        self._redirected = ExitStack()
+        self._redirected.enter_context(redirect_stdout(self._others))
+        self._redirected.enter_context(redirect_stderr(self._others))
         self._thread.start()
         return self
 
