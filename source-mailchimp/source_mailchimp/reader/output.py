@@ -13,7 +13,7 @@ from source_mailchimp.stream import Record, Slice, Stream
 
 # A STATE follows after this many rows or seconds, and at the end of the stream: often enough that a killed sync
 # repeats little, seldom enough that ten thousand small slices don't make ten thousand states.
-_ROWS_PER_STATE = 1000
+_ROWS_PER_STATE = 900  # nearly a page: a piece of one page has a few rows less than a page
 _SECONDS_PER_STATE = 2.0
 
 
@@ -61,10 +61,14 @@ Event = Records | Checkpoint | Estimate | Started | Ended
 
 @dataclass
 class StreamOutput:
-    """One stream's way into the shared queue, which bounds what waits to be printed."""
+    """One stream's way into the shared queue, which bounds what waits to be printed.
+
+    ``rows_per_state``: a checkpoint follows after so many rows at most, if there is one.
+    """
 
     stream: Stream
     queue: asyncio.Queue[Event]
+    rows_per_state: int = _ROWS_PER_STATE
     rows_out: int = 0
     _rows_since_state: int = 0
     _last_state: float = field(default_factory=time.monotonic)
@@ -88,7 +92,7 @@ class StreamOutput:
     async def state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
         waited = time.monotonic() - self._last_state
-        if now or self._rows_since_state >= _ROWS_PER_STATE or waited >= _SECONDS_PER_STATE:
+        if now or self._rows_since_state >= self.rows_per_state or waited >= _SECONDS_PER_STATE:
             self._rows_since_state = 0
             self._last_state = time.monotonic()
             await self.queue.put(Checkpoint(self.stream, dump()))
