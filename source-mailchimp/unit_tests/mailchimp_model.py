@@ -208,6 +208,25 @@ class Shelf(World):
         return {"members": [{"id": number} for number in rows], "total_items": self.told(len(self.numbers))}
 
 
+@dataclass
+class Site(World):
+    """Any listings, by path. ``faults``: what a request for a path raises, if anything."""
+
+    tables: dict[str, list[Record]] = field(default_factory=dict)
+    faults: dict[str, Callable[[Mapping[str, Any]], Exception | None]] = field(default_factory=dict)
+
+    def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+        """The answer to one request."""
+        fault = self.faults.get(path)
+        error = fault(params) if fault else None
+        if error:
+            raise error
+        rows = self.tables.get(path, [])
+        if "count" in params:
+            rows = rows[params.get("offset", 0) :][: params["count"]]
+        return {items: json.loads(json.dumps(rows)), "total_items": len(self.tables.get(path, []))} if items else {}
+
+
 class ModelClient(MailchimpClient):
     """Answers from a ``World`` instead of the network."""
 
@@ -229,6 +248,8 @@ class ModelClient(MailchimpClient):
         self.seen_date = world.now
         if int(params.get("count") or 0) > world.largest and not retry_timeouts:
             raise AnswerTimeout("too big")
+        if isinstance(world, Site):
+            return world.page(path, params, items)
         return self.answer(path, params)
 
     def answer(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,9 +291,15 @@ def config_of(**options: Any) -> Config:
 
 
 class Reader:
-    """Runs syncs of one stream against a world, as a destination and a platform that keeps states would see them."""
+    """Runs syncs of one stream against a world, as a destination and a platform that keeps states would see them.
 
-    def __init__(self, world: World, stream: Stream, *, full_refresh: bool = False, **options: Any) -> None:
+    ``beside``: a stream that is read in full in the same syncs, and not looked at.
+    """
+
+    def __init__(
+        self, world: World, stream: Stream, *, full_refresh: bool = False, beside: Stream | None = None, **options: Any
+    ) -> None:
+        self.beside = beside
         self.world = world
         self.stream = stream
         self.full_refresh = full_refresh
@@ -287,13 +314,17 @@ class Reader:
         """One sync; True if it came to its end. ``kill_after``: it is killed after so many events."""
         state = StreamState.load(json.loads(json.dumps(self.state)))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
+        if self.beside:
+            selected.append(Selected(self.beside, StreamState(), full_refresh=True))
         sync = Sync(self.config, self.client, selected, STREAMS)
         sync._loop.close()
         sync._loop = VirtualLoop()
         complete = False
         with patch.object(sync_module, "Fetcher", ModelFetcher), closing(sync.events()) as events:  # type: ignore[type-var]
             for number, event in enumerate(events):
-                if isinstance(event, Records):
+                if event.stream is not self.stream:
+                    pass
+                elif isinstance(event, Records):
                     self.emitted += event.records
                 elif isinstance(event, Checkpoint):
                     self.state = json.loads(json.dumps(event.state))

@@ -41,6 +41,10 @@ class Parents:
         kept = self._kept
         self._rows.extend({name: value for name, value in record.items() if name in kept} for record in records)
 
+    def restart(self) -> None:
+        """Forget the rows: they are read anew."""
+        self._rows.clear()
+
     def finish(self, error: Exception | None) -> None:
         """All rows are there, or never will be."""
         if self._done.done():

@@ -54,7 +54,9 @@ class ContactReader:
         """Read all audiences to the end; raises the first error when the others are done."""
         slices = await self._slices()
         try:
-            await all_of(self._read_audience(item) for item in slices)
+            # Each begins with a page or two: a thousand audiences at once would fill the memory with them.
+            turns = asyncio.Semaphore(self._account.fetcher.workers)
+            await all_of(self._read_in_turn(item, turns) for item in slices)
         except MailchimpError:
             await self._checkpoint(now=True)
             raise
@@ -68,6 +70,10 @@ class ContactReader:
         parent = self._stream.parent
         parents = await self._account.parents[parent.name].rows() if parent else []
         return [item for item in slices_of(self._stream, parents) if self._account.includes({"list_id": item.id})]
+
+    async def _read_in_turn(self, item: SliceRef, turns: asyncio.Semaphore) -> None:
+        async with turns:
+            await self._read_audience(item)
 
     async def _read_audience(self, item: SliceRef) -> None:
         passes = ["", "archived"] if self._account.config.include_archived else [""]
@@ -154,7 +160,7 @@ class ContactReader:
         """A second before the cursor: rows of that very second may have come after it was read."""
         cursor = self._state.slices.get(_slice_id(item, status))
         # A cursor for all slices is one of Airbyte's own connector, which has never read archived contacts.
-        if cursor is None and not status and self._state.covers(item.id):
+        if cursor is None and not status and self._state.covers(item.id, ()):
             cursor = self._state.cursor
         start = self._account.config.start
         if cursor is None:

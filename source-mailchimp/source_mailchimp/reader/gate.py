@@ -31,7 +31,7 @@ def last_activity(report: Mapping[str, Any]) -> datetime | None:
 def counts_of(reports: Iterable[Mapping[str, Any]]) -> list[int]:
     """The sums of what only counts tell, by bucket of the campaign's id."""
     sums = [0] * _BUCKETS
-    for report in reports:
+    for report in {report.get("id"): report for report in reports}.values():  # one that came twice counts once
         sums[_bucket(report)] += _count(report)
     return sums
 
@@ -48,9 +48,12 @@ class Gate:
         counts: tuple[int, ...] | None = None,
     ) -> None:
         now = counts_of(reports)
-        self._changed = {
-            bucket for bucket in range(_BUCKETS) if counts and len(counts) == _BUCKETS and counts[bucket] != now[bucket]
-        }
+        if counts is None:
+            self._changed = set()
+        elif len(counts) != _BUCKETS:
+            self._changed = set(range(_BUCKETS))  # unreadable: any of them may have changed
+        else:
+            self._changed = {bucket for bucket in range(_BUCKETS) if counts[bucket] != now[bucket]}
         self.counts = tuple(now)
         self._fresh = until - lookback
 

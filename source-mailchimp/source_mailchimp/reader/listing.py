@@ -68,11 +68,15 @@ class Listing:
 
 @dataclass
 class Rows:
-    """New rows of a listing. ``next_offset``: where a later run may go on, less an overlap, if that is known."""
+    """New rows of a listing. ``next_offset``: where a later run may go on, less an overlap, if that is known.
+
+    ``last_key``: that of the row before it, by which a later run can tell whether rows have moved.
+    """
 
     rows: list[Record]
     next_offset: int | None
     total: int | None
+    last_key: Hashable = None
 
 
 @dataclass
@@ -260,7 +264,8 @@ class ListingReader:
                             yield extra
                 previous = _Before(page.offset, page.asked, page.total, keys)
                 rows = self._new(page, keys)
-                rows.next_offset = page.offset + page.count if audit.joined else None
+                if audit.joined and keys:
+                    rows.next_offset, rows.last_key = page.offset + page.count, keys[-1]
                 del page
                 yield rows
                 del rows

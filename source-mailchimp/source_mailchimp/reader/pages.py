@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from source_mailchimp.dates import parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.fetch import MAX_PAGE_SIZE, Params
+from source_mailchimp.reader.fetch import MAX_PAGE_SIZE, Page, Params
 from source_mailchimp.reader.listing import Listing, ListingReader
-from source_mailchimp.reader.records import row_key_of
+from source_mailchimp.reader.records import mark_of, row_key_of
 from source_mailchimp.reader.window import ONE_SECOND
 from source_mailchimp.stream import Paging, Record, Slice, Stream
 
@@ -26,12 +26,16 @@ _RESUME_OVERLAP = 10
 
 @dataclass
 class Batch:
-    """Rows of a slice. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set."""
+    """Rows of a slice. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set.
+
+    ``mark``: of the row before ``offset``.
+    """
 
     rows: list[Record]
     total: int | None = None
     offset: int | None = None
     cursor: datetime | None = None
+    mark: str | None = None
 
 
 def path_of(stream: Stream, params: Slice) -> str:
@@ -71,12 +75,16 @@ class PageReader:
         filters: Mapping[str, str | int] | None = None,
         *,
         offset: int = 0,
+        mark: str | None = None,
         resume: datetime | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        """All rows under ``params``, from ``offset`` or the moment ``resume`` on where a run was cut short there."""
+        """All rows under ``params``, from ``offset`` or the moment ``resume`` on where a run was cut short there.
+
+        If the row of ``mark`` is not before ``offset`` any more, rows have moved since, and all are read.
+        """
         match self._stream.paging:
             case Paging.OFFSET:
-                return self._by_offset(params, filters, max(offset - _RESUME_OVERLAP, 0))
+                return self._by_offset(params, filters, max(offset - _RESUME_OVERLAP, 0), mark)
             case Paging.CURSOR:
                 return self._by_cursor(params, filters or {}, resume)
             case Paging.COUNT_ONLY:
@@ -87,14 +95,35 @@ class PageReader:
                 return self._object(params, filters)
 
     async def _by_offset(
-        self, params: Slice, filters: Mapping[str, str | int] | None, start: int
+        self, params: Slice, filters: Mapping[str, str | int] | None, start: int, mark: str | None = None
     ) -> AsyncGenerator[Batch, None]:
         account = self._account
         listing = listing_of(self._stream, params, filters)
         reader = ListingReader(account.fetcher, listing, ahead=account.ahead, budget=self._budget)
-        async with aclosing(reader.rows(start=start)) as batches:
+        first = await reader.page_at(start) if start else None
+        if first and _place_of(mark, first, listing) is None:
+            start, first = 0, None
+        async with aclosing(reader.rows(start=start, first=first)) as batches:
             async for batch in batches:
-                yield Batch(batch.rows, batch.total, offset=batch.next_offset)
+                last = batch.next_offset is not None
+                yield Batch(
+                    batch.rows,
+                    batch.total,
+                    offset=batch.next_offset,
+                    mark=mark_of(batch.last_key) if last else None,
+                )
+
+    async def resumed_at(
+        self, params: Slice, filters: Mapping[str, str | int] | None, offset: int, mark: str | None
+    ) -> int:
+        """How many of the first rows an earlier run has read for sure, if the row of ``mark`` was before ``offset``."""
+        start = max(offset - _RESUME_OVERLAP, 0)
+        if not start or self._stream.paging is not Paging.OFFSET:
+            return 0
+        listing = listing_of(self._stream, params, filters)
+        reader = ListingReader(self._account.fetcher, listing, ahead=1, budget=self._budget)
+        at = _place_of(mark, await reader.page_at(start), listing)
+        return 0 if at is None else max(at - _RESUME_OVERLAP, 0)
 
     async def _at_once(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
         """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless."""
@@ -157,3 +186,12 @@ class PageReader:
                 raise IncompleteListing(stream.name, seen=len(followed) * account.fetcher.page_size, total=0)
             followed.add(following)
             query["cursor"] = following
+
+
+def _place_of(mark: str | None, pages: list[Page], listing: Listing) -> int | None:
+    """The offset of the row of ``mark``, if it is on ``pages``."""
+    for page in pages:
+        for index, row in enumerate(page.rows):
+            if mark_of(listing.key_of(row)) == mark:
+                return page.offset + index
+    return None

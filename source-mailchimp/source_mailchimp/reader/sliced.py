@@ -29,6 +29,8 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 _CAMPAIGN_LAST_ACTIVITY = "campaign_last_activity"
 # After so many slices in a row that could not be read, the trouble is not theirs.
 _HOPELESS = 3
+# Each slice that failed has an entry in the state.
+_MOST_FAILURES = 100
 _SHOWN_WARNINGS = 3
 
 
@@ -72,10 +74,14 @@ class SlicedReader:
 
     async def _run_once(self) -> None:
         account, state, stream = self._account, self._state, self._stream
+        self._gone, self._refused = 0, []
+        if self._feed:
+            self._feed.restart()
         parents = await account.parents[stream.parent.name].rows() if stream.parent else []
         until = None if self._full else await account.until()
         await self._open_gate()
-        run = state.run or Run(until=until, full_refresh=self._full)
+        counts = self._gate.counts if self._gate else None
+        run = state.run or Run(until=until, full_refresh=self._full, counts=counts)
         slices = [item for item in slices_of(stream, parents) if account.includes(item.parent)]
         pending = [
             item
@@ -85,13 +91,12 @@ class SlicedReader:
         state.run = run
         progress = Progress(run, pending)
         await self._read_all(pending, progress)
-        await self._release_withheld()
         await self._feed_children()
         self._warn(len(pending))
         if self._failures:
             await self._checkpoint(now=True)
             raise self._failures[0]
-        self._state = self._finished(run.until or until, len(pending))
+        self._state = self._finished(run, len(pending))
         await self._checkpoint(now=True)
 
     async def _read_all(self, pending: list[SliceRef], progress: Progress) -> None:
@@ -100,10 +105,9 @@ class SlicedReader:
         async def work() -> None:
             for index, item in numbered:
                 await progress.room(index)
-                if self._failed_in_a_row >= _HOPELESS:
-                    progress.fail(index)
-                else:
-                    await self._read_slice(index, item, progress)
+                if self._failed_in_a_row >= _HOPELESS or len(self._failures) >= _MOST_FAILURES:
+                    return
+                await self._read_slice(index, item, progress)
 
         workers = [asyncio.ensure_future(work()) for _ in range(min(self._account.ahead, len(pending)))]
         try:
@@ -116,6 +120,7 @@ class SlicedReader:
     async def _read_slice(self, index: int, item: SliceRef, progress: Progress) -> None:
         try:
             await self._read_rows(item, progress)
+            await self._release_withheld()  # before any state says that the slice is done
         except ConfigError:
             raise
         except ResourceGone:
@@ -137,15 +142,19 @@ class SlicedReader:
         run = progress.run
         done = self._feed is not None and run.is_done(item.id, item.position)
         entry = run.slices.get(item.id, {})
-        offset = run.offset_of(item.id)
+        offset, mark = run.offset_of(item.id), entry.get("mark")
         since = self._since(item)
         emits = not done and self._has_news(item, since)
         extra = self._added(item)
-        # A parent is read from its beginning in any case: those below need all of it.
+        filters = self._filters(since, run)
+        if self._feed:
+            # A parent is read from its beginning in any case: those below need all of it.
+            offset = await self._pages.resumed_at(item.params, filters, offset, mark)
         batches = self._pages.batches(
             item.params,
-            self._filters(since, run),
+            filters,
             offset=0 if self._feed else offset,
+            mark=mark,
             resume=parse_date(entry.get("cursor")),
         )
         first = True
@@ -159,8 +168,10 @@ class SlicedReader:
                         self._out.expect(batch.total)
                     first = False
                     await self._out.rows(self._changed(rows, since), extra, item.parent)
+                    if self._withheld:
+                        continue  # what is withheld is not emitted yet: the state must not pass it
                     if batch.offset is not None:
-                        progress.stand(item, offset=batch.offset)
+                        progress.stand(item, offset=batch.offset, mark=batch.mark)
                         await self._checkpoint()
                     elif batch.cursor is not None:
                         progress.stand(item, cursor=format_date(batch.cursor))
@@ -182,7 +193,8 @@ class SlicedReader:
     # -- which slices and rows are new
 
     async def _open_gate(self) -> None:
-        if self._stream.reading is not Reading.GATED and not self._stream.follows_reports:
+        follows = self._stream.follows_reports and not self._full
+        if self._stream.reading is not Reading.GATED and not follows:
             return
         if self._stream.name == "reports" or "reports" not in self._account.parents:
             return
@@ -211,7 +223,7 @@ class SlicedReader:
         """The moment from which on the slice is wanted, None for its beginning."""
         start = self._account.config.start if self._stream.reading in {Reading.FILTER, Reading.GATED} else None
         cursor = None
-        if not self._full and self._state.covers(item.audience):
+        if not self._full and self._state.covers(item.audience, self._account.config.list_ids):
             cursor = self._state.cursor_of(item.id)
         return max((date for date in (cursor, start) if date), default=None)
 
@@ -229,7 +241,10 @@ class SlicedReader:
     def _wanted_below(self, item: SliceRef) -> bool:
         """Whether a stream that looks under this one has not seen all there is of this campaign."""
         report = self._report_of(item)
-        return any(gate.has_news(report, _oldest(state, item, full=full)) for state, full, gate in self._below)
+        return any(
+            gate.has_news(report, _oldest(state, item, self._account.config.list_ids, full=full))
+            for state, full, gate in self._below
+        )
 
     def _filters(self, since: datetime | None, run: Run) -> dict[str, str | int]:
         """The endpoint's own date filters, where this reading uses them."""
@@ -290,7 +305,10 @@ class SlicedReader:
 
         def wanted(report: Record) -> bool:
             item = SliceRef("", (), {}, report)
-            return any(gate.has_news(report, _oldest(state, item, full=full)) for state, full, gate in below)
+            return any(
+                gate.has_news(report, _oldest(state, item, self._account.config.list_ids, full=full))
+                for state, full, gate in below
+            )
 
         if below:
             async with aclosing(children_of(self._account, self._account.sub_reports, reports, wanted)) as answers:
@@ -299,17 +317,18 @@ class SlicedReader:
 
     # -- the end
 
-    def _finished(self, until: datetime | None, asked: int) -> StreamState:
+    def _finished(self, run: Run, asked: int) -> StreamState:
         if self._full:
             return StreamState(complete=True)
         if self._refused and len(self._refused) == asked:
             return replace(self._state, run=None)
         config = self._account.config
         return StreamState(
-            cursor=until,
+            cursor=run.until,
             slices={item.id: self._state.cursor_of(item.id) for item, _ in self._refused},
             scope=tuple(sorted(config.list_ids)) if config.list_ids else None,
-            counts=self._gate.counts if self._gate else None,
+            # Those of its beginning: what a slice that was done by then had later is still to come.
+            counts=run.counts or (self._gate.counts if self._gate else None),
         )
 
     def _warn(self, asked: int) -> None:
@@ -328,9 +347,9 @@ class SlicedReader:
             await self._out.state(self._state.dump, now=now)
 
 
-def _oldest(state: StreamState, item: SliceRef, *, full: bool) -> datetime | None:
+def _oldest(state: StreamState, item: SliceRef, wanted: list[str], *, full: bool) -> datetime | None:
     """From when on a stream below wants to see what is under ``item``."""
     cursors = [state.cursor, *state.slices.values()]
-    if full or not state.covers(item.audience):
+    if full or not state.covers(item.audience, wanted):
         return None
     return min((cursor for cursor in cursors if cursor), default=None) if None not in cursors else None

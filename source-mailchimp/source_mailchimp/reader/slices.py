@@ -69,7 +69,7 @@ class Progress:
             await self._moved.wait()
 
     def stand(self, item: SliceRef, **where: Any) -> None:
-        """The slice has come to ``where``: an ``offset``, or a ``cursor``."""
+        """The slice has come to ``where``: an ``offset`` and the ``mark`` of the row before it, or a ``cursor``."""
         self.run.slices[item.id] = where
 
     def finish(self, index: int) -> None:

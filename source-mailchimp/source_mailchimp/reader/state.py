@@ -19,7 +19,7 @@ A version is understood for ever after; ``source_mailchimp.legacy_state`` reads 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,12 +34,16 @@ Position = tuple[str, ...]
 
 @dataclass
 class Run:
-    """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it."""
+    """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it.
+
+    ``counts``: what the campaigns' counts were when it began, see ``gate``.
+    """
 
     until: datetime | None = None
     full_refresh: bool = False
     after: Position = ()
     slices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: tuple[int, ...] | None = None
 
     def is_done(self, slice_id: str, position: Position) -> bool:
         """Whether the slice was read to its end in this run."""
@@ -58,6 +62,7 @@ class Run:
             "after": list(self.after),
             "slices": {key: dict(value) for key, value in self.slices.items()},
             **({"full_refresh": True} if self.full_refresh else {}),
+            **({"counts": list(self.counts)} if self.counts is not None else {}),
         }
 
 
@@ -86,8 +91,8 @@ class StreamState:
         return cls(
             cursor=parse_date(raw.get("cursor")),
             slices=slices,
-            scope=tuple(str(item) for item in scope) if isinstance(scope, list) else None,
-            counts=tuple(int(item) for item in counts if isinstance(item, int)) if isinstance(counts, list) else None,
+            scope=None if scope is None else tuple(str(item) for item in scope) if isinstance(scope, list) else (),
+            counts=_counts(counts),
             run=_run(raw["run"]) if isinstance(raw.get("run"), Mapping) else None,
             complete=raw.get(FULL_REFRESH_COMPLETE) is True,
         )
@@ -115,22 +120,35 @@ class StreamState:
         """How far ``slice_id`` has been read; None: not at all."""
         return self.slices.get(slice_id, self.cursor)
 
-    def covers(self, audience: str | None) -> bool:
-        """Whether ``cursor`` holds for what belongs to ``audience``: not if it was out of scope until now."""
-        return self.scope is None or audience is None or audience in self.scope
+    def covers(self, audience: str | None, wanted: Collection[str]) -> bool:
+        """Whether ``cursor`` holds for what belongs to ``audience``: not if it was out of scope until now.
+
+        What belongs to none, or to several, is covered if all audiences that are ``wanted`` now (none: all) were.
+        """
+        if self.scope is None:
+            return True
+        return audience in self.scope if audience else bool(wanted) and set(wanted) <= set(self.scope)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _run(raw: Mapping[str, Any]) -> Run:
-    after = raw.get("after")
+def _counts(raw: object) -> tuple[int, ...] | None:
+    if raw is None:
+        return None
+    return tuple(item for item in raw if isinstance(item, int)) if isinstance(raw, list) else ()
+
+
+def _run(raw: Mapping[str, Any]) -> Run | None:
+    after, until = raw.get("after"), parse_date(raw.get("until"))
+    full_refresh = raw.get("full_refresh") is True
+    if until is None and not full_refresh:
+        return None  # up to when slices were read is unknown, so none of them counts
     return Run(
-        until=parse_date(raw.get("until")),
-        full_refresh=raw.get("full_refresh") is True,
+        until=until,
+        full_refresh=full_refresh,
         after=tuple(str(part) for part in after) if isinstance(after, list) else (),
-        slices={
-            str(key): dict(value) for key, value in _mapping(raw.get("slices")).items() if isinstance(value, Mapping)
-        },
+        slices={str(key): dict(_mapping(value)) for key, value in _mapping(raw.get("slices")).items()},
+        counts=_counts(raw.get("counts")),
     )

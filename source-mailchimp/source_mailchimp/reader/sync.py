@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 _EVENTS_WAITING = 1
 _PAGES_PER_WORKER = 3
+
+
+async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Sync:
         finally:
             main.cancel()
             self._loop.run_until_complete(asyncio.gather(main, return_exceptions=True))
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(_all_ended(left))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
@@ -111,7 +119,7 @@ class Sync:
                 if parent.reading is not Reading.WINDOW:  # contacts are walked, not remembered
                     needed.setdefault(parent.name, []).append(child)
                 child = parent
-            if item.stream.follows_reports:
+            if item.stream.follows_reports and not item.full_refresh:
                 needed.setdefault("reports", [])
         return Account(
             self._config,
@@ -144,7 +152,8 @@ class Sync:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read_stream(self, account: Account, item: Selected, queue: asyncio.Queue[Event]) -> None:
-        out = StreamOutput(item.stream, queue)
+        # Nearly a page, so that every page and every piece of one page is followed by a STATE.
+        out = StreamOutput(item.stream, queue, rows_per_state=max(1, self._config.page_size * 9 // 10))
         await queue.put(Started(item.stream))
         error = await self._settle(account, item.stream.name, self._reading(account, item, out))
         await queue.put(Ended(item.stream, error))

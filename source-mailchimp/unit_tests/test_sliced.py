@@ -1,0 +1,258 @@
+"""Streams are read slice by slice: what is cut short goes on where it stopped, what fails is told, the rest is read."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest.mock import patch
+
+import orjson
+import pytest
+
+from mailchimp_api.errors import MailchimpError, Problem, ResourceGone, ResourceRefused, ServerFault
+from source_mailchimp.reader import output
+from source_mailchimp.stream import Record
+from source_mailchimp.streams import STREAMS
+from unit_tests.mailchimp_model import Reader, Site, date
+
+MEMBERS = "lists/l1/segments/7/members"
+SEGMENT_MEMBERS = STREAMS["segment_members"]
+UNSUBSCRIBES = STREAMS["unsubscribes"]
+REPORTS = STREAMS["reports"]
+
+
+@pytest.fixture(autouse=True)
+def _every_state_goes_out() -> object:
+    with patch.object(output, "_ROWS_PER_STATE", 1):
+        yield
+
+
+def segment(size: int, **options: Any) -> Site:
+    return Site(
+        tables={
+            "lists": [{"id": "l1"}],
+            "lists/l1/segments": [{"id": 7, "list_id": "l1"}],
+            MEMBERS: [{"id": f"m{number}"} for number in range(size)],
+        },
+        **options,
+    )
+
+
+def report(name: str, *, unsubscribed: int = 0, sent: int = 1000, audience: str = "l1") -> Record:
+    return {
+        "id": name,
+        "type": "regular",
+        "list_id": audience,
+        "send_time": date(sent),
+        "opens": {"last_open": ""},
+        "clicks": {"last_click": ""},
+        "unsubscribed": unsubscribed,
+    }
+
+
+def campaigns(size: int) -> Site:
+    """Sent long ago, with one unsubscribe each."""
+    site = Site(now=50_000_000)
+    site.tables["reports"] = [report(f"r{number:04}", unsubscribed=1) for number in range(size)]
+    for row in site.tables["reports"]:
+        leave(site, row, "e0", 2000)
+    return site
+
+
+def leave(site: Site, row: Record, email: str, second: int) -> None:
+    path = f"reports/{row['id']}/unsubscribed"
+    site.tables.setdefault(path, []).append(
+        {"campaign_id": row["id"], "email_id": email, "timestamp": date(second), "list_id": row["list_id"]}
+    )
+
+
+def ids(rows: list[Record]) -> set[str]:
+    return {row["id"] for row in rows}
+
+
+def refused() -> ResourceRefused:
+    return ResourceRefused("no", problem=Problem(403, "Forbidden"))
+
+
+def once(error: Exception) -> Callable[[Mapping[str, Any]], Exception | None]:
+    left = [error]
+    return lambda _: left.pop() if left else None
+
+
+class TestResume:
+    def test_a_killed_read_goes_on_where_it_stopped(self) -> None:
+        site = segment(200)
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True, page_size=10)
+        reader.sync(kill_after=25)
+        before = len(reader.emitted)
+
+        assert reader.sync()
+
+        assert ids(reader.emitted) == ids(site.tables[MEMBERS])
+        assert before > 50
+        assert len(reader.emitted) <= 200 + 30
+
+    @pytest.mark.parametrize("gone", [1, 9, 15, 40])
+    def test_rows_that_go_before_the_place_it_stopped_at_hide_none(self, gone: int) -> None:
+        """They move up what comes after them, past any overlap."""
+        for kill in range(3, 40, 3):
+            site = segment(100)
+            reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True, page_size=10)
+            reader.sync(kill_after=kill)
+            del site.tables[MEMBERS][:gone]
+
+            assert reader.sync()
+
+            assert ids(site.tables[MEMBERS]) <= ids(reader.emitted), f"killed after {kill} events"
+
+    @pytest.mark.parametrize("gone", [0, 1, 5, 9, 40])
+    def test_parents_are_as_complete_for_their_children_and_for_themselves(self, gone: int) -> None:
+        """Segments are read for themselves and others; a state in the middle of them skips none that moved."""
+        for kill in range(3, 30, 3):
+            site = segment(0)
+            site.tables["lists/l1/segments"] = [{"id": number, "list_id": "l1"} for number in range(100)]
+            reader = Reader(site, STREAMS["segments"], full_refresh=True, page_size=10, beside=SEGMENT_MEMBERS)
+            reader.sync(kill_after=kill)
+            del site.tables["lists/l1/segments"][:gone]
+
+            assert reader.sync()
+
+            assert ids(site.tables["lists/l1/segments"]) <= ids(reader.emitted), f"killed after {kill} events"
+
+    def test_counts_that_change_between_a_kill_and_the_next_sync_are_seen(self) -> None:
+        """A campaign that was done before the kill has another unsubscribe after it: only its count tells."""
+        for kill in range(4, 60, 5):
+            site = campaigns(40)
+            reader = Reader(site, UNSUBSCRIBES)
+            assert reader.sync()
+            for row in site.tables["reports"]:
+                row["unsubscribed"] += 1
+                leave(site, row, "e1", 50_000_000 + 1)
+            site.now += 10_000_000
+            reader.sync(kill_after=kill)
+            for row in site.tables["reports"]:
+                row["unsubscribed"] += 1
+                leave(site, row, "e2", site.now + 1)
+            site.now += 10_000_000
+
+            assert reader.sync()
+            assert reader.sync()
+
+            emitted = {(row["campaign_id"], row["email_id"]) for row in reader.emitted}
+            assert len(emitted) == 40 * 3, f"killed after {kill} events"
+
+    def test_reports_that_changed_in_their_counts_only_survive_a_kill(self) -> None:
+        for kill in range(2, 12):
+            site = campaigns(60)
+            reader = Reader(site, REPORTS, page_size=10, refresh_window_days=1)
+            assert reader.sync()
+            reader.emitted.clear()
+            site.tables["reports"][3]["unsubscribed"] = 9
+            site.tables["reports"].append(report("new", sent=site.now))
+            site.tables["reports"].insert(0, report("new too", sent=site.now))
+            site.now += 100
+
+            reader.sync(kill_after=kill)
+            assert reader.sync()
+
+            assert {"r0003", "new", "new too"} <= ids(reader.emitted), f"killed after {kill} events"
+
+    def test_a_finished_full_refresh_begins_anew(self) -> None:
+        site = segment(20)
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True)
+
+        assert reader.sync()
+        assert reader.sync()
+
+        assert len(reader.emitted) == 40
+
+
+class TestFailures:
+    @pytest.mark.parametrize("error", [ResourceGone("gone"), refused()], ids=["404", "403"])
+    def test_a_parent_that_goes_in_the_middle_is_told_and_the_others_are_read(
+        self, error: MailchimpError, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = segment(50)
+        site.tables["lists/l1/segments"].append({"id": 8, "list_id": "l1"})
+        site.tables["lists/l1/segments/8/members"] = [{"id": f"n{number}"} for number in range(50)]
+        site.faults[MEMBERS] = lambda params: error if params["offset"] > 20 else None
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True, page_size=10)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert {f"n{number}" for number in range(50)} <= ids(reader.emitted)
+        assert "1 of 2 parents" in caplog.text
+
+    def test_one_slice_that_fails_fails_the_stream_at_its_end_and_is_read_next_time(self) -> None:
+        site = campaigns(20)
+        site.faults["reports/r0005/unsubscribed"] = once(ServerFault("down"))
+        reader = Reader(site, UNSUBSCRIBES)
+
+        assert not reader.sync()
+        first = {row["campaign_id"] for row in reader.emitted}
+        assert reader.sync()
+
+        assert (len(first), isinstance(reader.error, ServerFault)) == (19, False)
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+
+    @pytest.mark.parametrize("failing", [1, 2], ids=["all", "every other"])
+    def test_however_many_slices_fail_the_state_stays_small_and_nothing_is_lost(self, failing: int) -> None:
+        site = campaigns(2000)
+        for row in site.tables["reports"][::failing]:
+            site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: ServerFault("down")
+        reader = Reader(site, UNSUBSCRIBES)
+
+        assert not reader.sync()
+        size = max(len(orjson.dumps(state)) for state in reader.states)
+        site.faults.clear()
+        assert reader.sync()
+
+        assert size < 20_000
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+
+    def test_a_parent_that_fails_fails_its_children_and_nobody_waits_for_it(self) -> None:
+        site = segment(10)
+        site.faults["lists/l1/segments"] = lambda _: ServerFault("down")
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True)
+
+        assert not reader.sync()
+
+        assert "segments could not be read" in str(reader.error)
+
+    def test_a_sync_that_is_given_up_leaves_nothing_under_way(self, caplog: pytest.LogCaptureFixture) -> None:
+        for kill in range(25):
+            site = campaigns(30)
+            Reader(site, UNSUBSCRIBES, page_size=5).sync(kill_after=kill)
+            gc.collect()
+
+        assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+
+
+class TestScope:
+    def test_an_audience_that_is_added_later_is_read_from_its_beginning(self) -> None:
+        site = campaigns(3)
+        site.tables["reports"].append(report("other", audience="l2"))
+        leave(site, site.tables["reports"][-1], "e9", 2000)
+        for stream, key in ((REPORTS, "id"), (UNSUBSCRIBES, "campaign_id")):
+            one = Reader(site, stream, list_ids=["l1"], refresh_window_days=1)
+            assert one.sync()
+            both = Reader(site, stream, list_ids=["l1", "l2"], refresh_window_days=1)
+            both.state = one.state
+            assert both.sync()
+
+            assert "other" not in {row[key] for row in one.emitted}
+            assert "other" in {row[key] for row in both.emitted}
+
+    def test_a_quiet_account_has_no_news(self) -> None:
+        site = campaigns(30)
+        reader = Reader(site, UNSUBSCRIBES)
+        assert reader.sync()
+        site.requests.clear()
+        site.now += 100
+
+        assert reader.sync()
+
+        assert [path for path, _ in site.requests if path.endswith("/unsubscribed")] == []
