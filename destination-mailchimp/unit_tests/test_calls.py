@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,6 @@ import requests
 import requests_mock
 
 from destination_mailchimp import roster as roster_module
-from destination_mailchimp import tags as tags_module
 from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.failures import Stopped
@@ -148,7 +148,7 @@ class TestTags:
 
     def test_a_rare_tag_is_not_forgotten_over_a_frequent_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         now = [0.0]
-        monkeypatch.setattr(tags_module.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
         ledger, buffer = StreamLedger("s"), TagBuffer()
         rare = Contact("rare@example.com", {}, ledger, ledger.receive())
         buffer.put("rare", rare)
