@@ -94,8 +94,9 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 	@$(BIN)/python source-mailchimp/tools/generate_schemas.py
 
 .PHONY: docs-tables
-docs-tables: venv ## Make docs/streams.md from the stream table
+docs-tables: venv ## Make the documents' tables from the stream table and the options
 	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
+	@$(BIN)/python source-mailchimp/tools/generate_options_docs.py
 
 .PHONY: golden
 golden: venv ## Agree on a changed spec, catalog or record; refuses what would break saved connections

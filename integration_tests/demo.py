@@ -271,9 +271,9 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=1000, help="of all audiences together")
-    parser.add_argument("--campaigns", type=int, default=60)
-    parser.add_argument("--recipients", type=int, default=60, help="of each sent campaign")
+    parser.add_argument("--contacts", type=int, default=800, help="of all audiences together")
+    parser.add_argument("--campaigns", type=int, default=50)
+    parser.add_argument("--recipients", type=int, default=50, help="of each sent campaign")
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="takes the database and logs")
     return parser.parse_args()
 

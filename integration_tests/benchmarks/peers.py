@@ -29,8 +29,10 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache" / "benchmarks"
 
 OFFICIAL = "airbyte-source-mailchimp==2.0.37"
 OFFICIAL_CDK = "airbyte-cdk==7.39.1"
+# A package of Airbyte's has the same name as ours: nothing of this repository must reach its environment.
+_ALONE = {"PYTHONPATH": ""}
 # The manifest names a class of its package.
-_UNSAFE = {"AIRBYTE_ENABLE_UNSAFE_CODE": "true"}
+_UNSAFE = {**_ALONE, "AIRBYTE_ENABLE_UNSAFE_CODE": "true"}
 SINGER = "tap-mailchimp==1.3.3"
 
 
@@ -205,7 +207,7 @@ class Singer(Peer):
         if task.state is not None:
             command += ["--state", _file(folder, "state", task.state)]
         simulator.control.reset_stats()
-        return run(command, keep_states=True, on_record=task.on_record, stop_after=task.stop_after)
+        return run(command, keep_states=True, environment=_ALONE, on_record=task.on_record, stop_after=task.stop_after)
 
     def state_of(self, cost: Cost) -> Any:
         """See ``Peer``."""
