@@ -97,7 +97,7 @@ class TestAirbytesSuite:
         (folder / "secrets").mkdir()
         (folder / "secrets" / "config.json").write_bytes(orjson.dumps(config))
 
-        command = [Path(sys.executable).with_name("airbyte-cdk"), "connector", "test", folder]
+        command = [str(Path(sys.executable).with_name("airbyte-cdk")), "connector", "test", str(folder)]
         suite = subprocess.run(
             [*command, "--pytest-arg=-m", "--pytest-arg=not image_tests"],
             cwd=folder,

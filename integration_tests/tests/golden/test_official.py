@@ -59,8 +59,8 @@ def _fill(node: Any, ids: dict[str, list[str]]) -> Any:
     if isinstance(node, list):
         filled = []
         for item in node:
-            partition = item.get("partition") if isinstance(item, dict) else None
-            each = ids.get(partition["id"]) if partition else None
+            partition: Json = item.get("partition", {}) if isinstance(item, dict) else {}
+            each = ids.get(str(partition.get("id")))
             filled += [{**item, "partition": {**partition, "id": one}} for one in each] if each else [_fill(item, ids)]
         return filled
     if isinstance(node, dict):
