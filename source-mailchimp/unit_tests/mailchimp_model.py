@@ -293,11 +293,11 @@ def config_of(**options: Any) -> Config:
 class Reader:
     """Runs syncs of one stream against a world, as a destination and a platform that keeps states would see them.
 
-    ``beside``: a stream that is read in full in the same syncs, and not looked at.
+    ``beside``: streams that are read in full in the same syncs, and not looked at.
     """
 
     def __init__(
-        self, world: World, stream: Stream, *, full_refresh: bool = False, beside: Stream | None = None, **options: Any
+        self, world: World, stream: Stream, *, full_refresh: bool = False, beside: Iterable[Stream] = (), **options: Any
     ) -> None:
         self.beside = beside
         self.world = world
@@ -314,8 +314,7 @@ class Reader:
         """One sync; True if it came to its end. ``kill_after``: it is killed after so many events."""
         state = StreamState.load(json.loads(json.dumps(self.state)))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
-        if self.beside:
-            selected.append(Selected(self.beside, StreamState(), full_refresh=True))
+        selected += [Selected(stream, StreamState(), full_refresh=True) for stream in self.beside]
         sync = Sync(self.config, self.client, selected, STREAMS)
         sync._loop.close()
         sync._loop = VirtualLoop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
@@ -12,7 +13,8 @@ import orjson
 import pytest
 
 from mailchimp_api.errors import MailchimpError, Problem, ResourceGone, ResourceRefused, ServerFault
-from source_mailchimp.reader import output
+from source_mailchimp.reader import fetch, output, sync
+from source_mailchimp.reader.fetch import Page
 from source_mailchimp.stream import Record
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date
@@ -113,7 +115,7 @@ class TestResume:
         for kill in range(3, 30, 3):
             site = segment(0)
             site.tables["lists/l1/segments"] = [{"id": number, "list_id": "l1"} for number in range(100)]
-            reader = Reader(site, STREAMS["segments"], full_refresh=True, page_size=10, beside=SEGMENT_MEMBERS)
+            reader = Reader(site, STREAMS["segments"], full_refresh=True, page_size=10, beside=[SEGMENT_MEMBERS])
             reader.sync(kill_after=kill)
             del site.tables["lists/l1/segments"][:gone]
 
@@ -229,6 +231,30 @@ class TestFailures:
             gc.collect()
 
         assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+
+
+class TestMemory:
+    def test_pages_of_many_slices_wait_no_more_than_the_budget_admits(self) -> None:
+        """Each campaign's first page counts, too: whoever reads slowly must not find them all in memory."""
+        site = campaigns(100)
+        beside = [STREAMS[name] for name in ("sent_to", "open_details", "click_details", "campaign_locations")]
+        for row in site.tables["reports"]:
+            for stream in beside:
+                site.tables[stream.path.format(campaign_id=row["id"])] = [{"id": "x", "email_id": "x"}]
+        alive, most = weakref.WeakSet[Page](), 0
+
+        class Watched(Page):
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args)
+                nonlocal most
+                alive.add(self)
+                most = max(most, len(alive))
+
+        with patch.object(fetch, "Page", Watched):
+            assert Reader(site, UNSUBSCRIBES, beside=beside).sync()
+
+        budget = sync._PAGES_PER_WORKER * site.workers
+        assert site.workers < most <= budget + site.workers
 
 
 class TestScope:

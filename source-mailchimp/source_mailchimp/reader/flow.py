@@ -15,10 +15,10 @@ Job = Callable[[], Awaitable[T]]
 async def in_order(jobs: Iterable[Job[T]], *, ahead: int, budget: asyncio.Semaphore) -> AsyncGenerator[T, None]:
     """Yield the results of ``jobs`` in order while up to ``ahead`` of them are under way or waiting their turn.
 
-    Each holds one place of ``budget`` from its start until its result is handed on, so ``budget`` bounds the
-    results in memory over all callers. Jobs take their places in order, hence a result that is waited for
-    always has one. The first error ends the iteration; what is under way is cancelled then, as it is
-    when the caller stops early.
+    Each holds one place of ``budget`` from its start until the caller asks for the next result, so ``budget``
+    bounds the results in memory over all callers. Jobs take their places in order, hence a result that is waited
+    for always has one. A caller must not wait for places of the same budget while it has a result in hand.
+    The first error ends the iteration; what is under way is cancelled then, as it is when the caller stops early.
     """
     jobs = iter(jobs)
     under_way: deque[asyncio.Task[T]] = deque()
@@ -42,9 +42,12 @@ async def in_order(jobs: Iterable[Job[T]], *, ahead: int, budget: asyncio.Semaph
         while under_way:
             result = await under_way[0]
             under_way.popleft()
-            budget.release()
             start_next()
-            yield result
+            try:
+                yield result
+            finally:
+                del result
+                budget.release()
     finally:
         await _cancel(under_way, budget)
 

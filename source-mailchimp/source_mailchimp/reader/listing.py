@@ -341,10 +341,12 @@ class ListingReader:
         """Every page from ``start`` to the end: those planned by the total, then on while pages are full."""
         last: Page | None = None
         if planned is None:
-            parts = first if first is not None else await self.page_at(start)
-            for page in parts:
-                last = page
-                yield page
+            # The first page takes a place, too: a thousand slices begin with one.
+            async with aclosing(self._pages_at([start]) if first is None else _ready(first)) as beginning:
+                async for parts in beginning:
+                    for page in parts:
+                        last = page
+                        yield page
             if last is None:
                 return
             end = last.total if last.total is not None else 0
@@ -373,3 +375,7 @@ class ListingReader:
         if not self.listing.trust_total or last.total is None:
             return True
         return last.offset + last.count < last.total
+
+
+async def _ready(pages: list[Page]) -> AsyncGenerator[list[Page], None]:
+    yield pages

@@ -1,0 +1,182 @@
+"""Many things run at once, their results come in order, and a bounded number of them is in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_mailchimp.reader.flow import all_of, in_order
+from unit_tests.mailchimp_model import run
+
+
+class Work:
+    """Jobs that take their turns, and count how many results exist."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self.alive = 0
+        self.most_alive = 0
+        self.started: list[int] = []
+
+    async def job(self, number: int) -> int:
+        self.started.append(number)
+        self.alive += 1
+        self.most_alive = max(self.most_alive, self.alive)
+        try:
+            for _ in range(self.random.choice((0, 1, 5))):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.alive -= 1
+            raise
+        return number
+
+    def jobs(self, size: int) -> list[Callable[[], Awaitable[int]]]:
+        return [partial(self.job, number) for number in range(size)]
+
+
+async def places(budget: asyncio.Semaphore) -> int:
+    """How many places are free."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return budget._value
+
+
+class TestInOrder:
+    @given(size=st.integers(0, 30), ahead=st.integers(1, 9), budget=st.integers(1, 9), seed=st.integers(0, 999))
+    def test_results_come_in_order_and_no_more_than_the_budget_exist(
+        self, size: int, ahead: int, budget: int, seed: int
+    ) -> None:
+        work = Work(seed)
+
+        async def read() -> None:
+            free = asyncio.Semaphore(budget)
+            got = []
+            async with aclosing(in_order(work.jobs(size), ahead=ahead, budget=free)) as results:
+                async for result in results:
+                    got.append(result)
+                    await asyncio.sleep(0)
+                    work.alive -= 1
+            assert got == list(range(size))
+            assert await places(free) == budget
+
+        run(read)
+        assert work.most_alive <= min(ahead + 1, budget)
+
+    @given(budget=st.integers(1, 4), readers=st.integers(2, 6), seed=st.integers(0, 999))
+    def test_callers_that_share_a_budget_never_wait_for_each_other_for_ever(
+        self, budget: int, readers: int, seed: int
+    ) -> None:
+        """The loop raises where nothing can go on."""
+        work = Work(seed)
+
+        async def read_one(free: asyncio.Semaphore) -> list[int]:
+            got = []
+            async with aclosing(in_order(work.jobs(12), ahead=5, budget=free)) as results:
+                async for result in results:
+                    for _ in range(work.random.choice((0, 3))):
+                        await asyncio.sleep(0)
+                    got.append(result)
+                    work.alive -= 1
+            return got
+
+        async def read() -> None:
+            free = asyncio.Semaphore(budget)
+            assert await all_of(read_one(free) for _ in range(readers)) == [list(range(12))] * readers
+            assert await places(free) == budget
+
+        run(read)
+        assert work.most_alive <= budget
+
+    @pytest.mark.parametrize("failing", [0, 3, 19])
+    def test_the_first_error_ends_it_and_gives_every_place_back(self, failing: int) -> None:
+        work = Work()
+
+        async def fail() -> int:
+            raise LookupError
+
+        async def read() -> None:
+            jobs = work.jobs(20)
+            jobs[failing] = fail
+            free = asyncio.Semaphore(4)
+            got = []
+
+            async def take() -> None:
+                async with aclosing(in_order(jobs, ahead=6, budget=free)) as results:
+                    async for result in results:
+                        got.append(result)  # noqa: PERF401 - those before the error are wanted
+
+            with pytest.raises(LookupError):
+                await take()
+            assert got == list(range(failing))
+            assert await places(free) == 4
+
+        run(read)
+
+    @pytest.mark.parametrize("taken", range(6))
+    def test_a_caller_that_stops_early_leaves_nothing_under_way(self, taken: int) -> None:
+        work = Work(taken)
+
+        async def read() -> None:
+            free = asyncio.Semaphore(3)
+            async with aclosing(in_order(work.jobs(20), ahead=6, budget=free)) as results:
+                for _ in range(taken):
+                    await anext(results)
+            assert await places(free) == 3
+            assert len(asyncio.all_tasks()) == 1
+
+        run(read)
+
+    @pytest.mark.parametrize("steps", range(12))
+    def test_a_caller_that_is_cancelled_gives_every_place_back(self, steps: int) -> None:
+        work = Work(steps)
+
+        async def use(results: AsyncGenerator[int, None]) -> None:
+            async with aclosing(results):
+                async for _ in results:
+                    await asyncio.sleep(0)
+
+        async def read() -> None:
+            free = asyncio.Semaphore(3)
+            user = asyncio.ensure_future(use(in_order(work.jobs(20), ahead=6, budget=free)))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            user.cancel()
+            await asyncio.gather(user, return_exceptions=True)
+            assert await places(free) == 3
+            assert len(asyncio.all_tasks()) == 1
+
+        run(read)
+
+
+class TestAllOf:
+    def test_results_come_in_the_order_asked_for(self) -> None:
+        work = Work(3)
+
+        assert run(lambda: all_of(work.job(number) for number in range(9))) == list(range(9))
+
+    def test_one_error_stops_no_other_and_is_raised_when_all_have_ended(self) -> None:
+        work = Work()
+        ended = []
+
+        async def fail() -> int:
+            raise LookupError
+
+        async def end(number: int) -> int:
+            result = await work.job(number)
+            ended.append(number)
+            return result
+
+        with pytest.raises(LookupError):
+            run(lambda: all_of([fail(), end(1), end(2)]))
+
+        assert sorted(ended) == [1, 2]
+
+    def test_nothing_to_do_is_done(self) -> None:
+        assert run(lambda: all_of([])) == []
