@@ -92,6 +92,12 @@ class TestMetadata:
         assert f'io.airbyte.name="{data["dockerRepository"]}"' in target
         assert set(re.findall(r'\.version="([^"]+)"', target)) == {data["dockerImageTag"]}
 
+    def test_the_documentation_names_this_version(self, connector: str) -> None:
+        """Who copies a command gets an image that exists."""
+        page = (ROOT / "docs" / "airbyte.md").read_text(encoding="utf-8")
+
+        assert set(re.findall(rf"{connector}:([\w.]+)", page)) == {metadata_of(connector)["dockerImageTag"]}
+
     def test_the_icon_is_a_picture(self, connector: str) -> None:
         """A square SVG without scripts and without anything fetched from elsewhere."""
         text = (ROOT / connector / metadata_of(connector)["icon"]).read_text(encoding="utf-8")
