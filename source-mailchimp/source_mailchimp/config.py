@@ -174,10 +174,17 @@ def parse_config(raw: dict[str, Any]) -> Config:
     try:
         config = Config.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(
-            str(part) for part in first["loc"] if part not in {"apikey", "oauth2.0"} or part == first["loc"][-1]
-        )
-        raise ConfigError(f"Invalid configuration: {field}: {first['msg']}.", field=field) from None
+        field, problem = _complaint(error)
+        raise ConfigError(f"Invalid configuration: {field}: {problem}.", field=field) from None
     _ = config.access_credentials
     return config
+
+
+def _complaint(error: ValidationError) -> tuple[str, str]:
+    """The field of the first error, and what it should be."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "union_tag_invalid":  # pydantic's own text quotes what was given
+        return "credentials.auth_type", "must be apikey or oauth2.0"
+    # Below credentials comes the name of their kind, which is no field.
+    path = [part for index, part in enumerate(first["loc"]) if index != 1 or first["loc"][0] != "credentials"]
+    return ".".join(str(part) for part in path), first["msg"].removeprefix("Value error, ")
