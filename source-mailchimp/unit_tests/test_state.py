@@ -1,0 +1,179 @@
+"""A state says how far a stream is: small, readable, and understood for ever, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_mailchimp.legacy_state import read_state
+from source_mailchimp.reader.state import Run, StreamState
+from unit_tests.mailchimp_model import date, moment
+
+MOMENTS = st.integers(0, 10**8).map(moment)
+IDS = st.text(min_size=1, max_size=8)
+POSITIONS = st.lists(IDS, max_size=3).map(tuple)
+ENTRIES = st.one_of(
+    st.just({"done": True}),
+    st.builds(lambda offset, mark: {"offset": offset, "mark": mark}, st.integers(0, 10**6), IDS),
+    MOMENTS.map(lambda at: {"cursor": at.isoformat()}),
+)
+COUNTS = st.none() | st.lists(st.integers(0, 99), max_size=4).map(tuple)
+INCREMENTAL = st.builds(
+    Run, until=MOMENTS, after=POSITIONS, slices=st.dictionaries(IDS, ENTRIES, max_size=3), counts=COUNTS
+)
+FULL = st.builds(
+    Run,
+    until=st.none(),
+    full_refresh=st.sampled_from([True]),
+    after=POSITIONS,
+    slices=st.dictionaries(IDS, ENTRIES, max_size=3),
+)
+STATES = st.builds(
+    StreamState,
+    cursor=st.none() | MOMENTS,
+    slices=st.dictionaries(IDS, st.none() | MOMENTS, max_size=3),
+    scope=st.none() | st.lists(IDS, min_size=1, max_size=3).map(tuple),
+    counts=COUNTS,
+    run=st.none() | INCREMENTAL | FULL,
+    complete=st.booleans(),
+)
+
+
+class TestStreamState:
+    @given(STATES)
+    def test_what_is_written_is_read(self, state: StreamState) -> None:
+        assert StreamState.load(json.loads(json.dumps(state.dump()))) == state
+
+    @given(STATES, st.data())
+    def test_a_broken_state_means_more_to_read_and_never_less(self, state: StreamState, data: Any) -> None:
+        """Whatever one member becomes, nothing counts as done that did not before."""
+        raw = state.dump()
+        name = data.draw(st.sampled_from(sorted(raw)))
+        raw[name] = data.draw(st.sampled_from([7, "x", [], {}, [7], {"a": 7}]))
+        broken = StreamState.load(raw)
+
+        assert broken.cursor in {None, state.cursor}
+        for item in {*state.slices, "other"}:
+            known, now = state.cursor_of(item), broken.cursor_of(item)
+            assert now is None or now == state.cursor or (known is not None and now <= known)
+        if broken.run and state.run:
+            assert broken.run.after in {(), state.run.after}
+        if state.scope is not None:
+            assert not broken.covers("nobody's", [])
+
+    @pytest.mark.parametrize(
+        "entry, done", [({"done": True}, True), ({"offset": 4}, False), ({}, False), (None, False), ("x", False)]
+    )
+    def test_a_slice_that_is_named_is_done_only_if_it_says_so(self, entry: Any, done: bool) -> None:  # noqa: FBT001
+        raw = {"version": 1, "run": {"until": date(5), "after": ["z"], "slices": {"a": entry}}}
+
+        run = StreamState.load(raw).run
+
+        assert run
+        assert (run.is_done("a", ("a",)), run.is_done("b", ("b",))) == (done, True)
+
+    def test_a_run_that_does_not_say_up_to_when_counts_for_nothing(self) -> None:
+        assert StreamState.load({"version": 1, "run": {"after": ["z"], "slices": {}}}).run is None
+
+    @pytest.mark.parametrize(
+        "scope, audience, wanted, covered",
+        [
+            (None, "a", ["a"], True),
+            (None, None, [], True),
+            (("a",), "a", [], True),
+            (("a",), "b", ["b"], False),
+            (("a", "b"), None, ["a"], True),
+            (("a",), None, ["a", "b"], False),
+            (("a",), None, [], False),
+        ],
+    )
+    def test_a_cursor_holds_for_the_audiences_that_were_read(
+        self,
+        scope: tuple[str, ...] | None,
+        audience: str | None,
+        wanted: list[str],
+        covered: bool,  # noqa: FBT001
+    ) -> None:
+        assert StreamState(scope=scope).covers(audience, wanted) == covered
+
+    def test_version_1_is_read_as_it_was_first_written(self) -> None:
+        raw = {
+            "version": 1,
+            "cursor": "2026-01-01T00:00:05+00:00",
+            "slices": {"c1": {"cursor": None}, "l1/archived": {"cursor": "2026-01-01T00:00:07+00:00"}},
+            "scope": ["l1"],
+            "counts": [1, 2],
+            "run": {
+                "until": "2026-01-01T00:00:09+00:00",
+                "after": ["2026-01-01T00:00:00+00:00", "c0"],
+                "slices": {"c3": {"done": True}, "c4": {"offset": 4000}},
+            },
+        }
+
+        assert StreamState.load(raw) == StreamState(
+            cursor=moment(5),
+            slices={"c1": None, "l1/archived": moment(7)},
+            scope=("l1",),
+            counts=(1, 2),
+            run=Run(
+                until=moment(9),
+                after=(date(0), "c0"),
+                slices={"c3": {"done": True}, "c4": {"offset": 4000}},
+            ),
+        )
+
+
+class TestStatesOfAirbytesOwnConnector:
+    def test_flat(self) -> None:
+        assert read_state({"create_time": date(5)}, "create_time") == StreamState(cursor=moment(5))
+
+    def test_by_parent(self) -> None:
+        raw = {"l1": {"last_changed": date(5)}, "l2": {"last_changed": date(6)}, "l3": {}, "l4": "x"}
+
+        assert read_state(raw, "last_changed") == StreamState(slices={"l1": moment(5), "l2": moment(6)})
+
+    @pytest.mark.parametrize("name", ["id", "list_id"])
+    def test_per_partition(self, name: str) -> None:
+        raw = {
+            "use_global_cursor": False,
+            "states": [
+                {"partition": {name: "l1", "parent_slice": {}}, "cursor": {"last_changed": date(5)}},
+                {"partition": {"parent_slice": {}, name: "l2"}, "cursor": {"last_changed": ""}},
+                {"partition": "x", "cursor": None},
+                "x",
+            ],
+            "state": {"last_changed": date(9)},
+            "lookback_window": 1,
+            "parent_state": {},
+        }
+
+        state = read_state(raw, "last_changed")
+
+        assert state == StreamState(slices={"l1": moment(5)})
+        assert state.cursor_of("l2") is None, "a partition without a cursor has not been read"
+
+    def test_per_partition_with_one_cursor_for_all(self) -> None:
+        raw = {"use_global_cursor": True, "states": [], "state": {"timestamp": date(100)}, "lookback_window": 30}
+
+        assert read_state(raw, "timestamp") == StreamState(cursor=moment(100) - timedelta(seconds=30))
+
+    @pytest.mark.parametrize(
+        "raw",
+        [{}, {"states": None}, {"states": {}}, {"state": "x"}, {"__ab_no_cursor_state_message": True}, {"x": date(1)}],
+    )
+    def test_what_says_nothing_means_from_the_beginning(self, raw: dict[str, Any]) -> None:
+        assert read_state(raw, "last_changed") == StreamState()
+
+    def test_a_stream_without_cursor_has_no_old_state(self) -> None:
+        assert read_state({"create_time": date(5)}, None) == StreamState()
+
+    def test_our_own_is_told_from_theirs(self) -> None:
+        ours = StreamState(slices={"l1": moment(5)})
+
+        assert read_state(ours.dump(), "last_changed") == ours
+        assert read_state({"__ab_full_refresh_sync_complete": True}, None) == StreamState(complete=True)
