@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def main(args: list[str] | None = None) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     _share_one_heap()
+    _buffer_output()
     source = SourceMailchimp()
     terminated = threading.Event()
 
@@ -58,6 +60,17 @@ def main(args: list[str] | None = None) -> None:
         # Requests under way would be waited for, minutes if they are being retried: leave them.
         os._exit(code)
     sys.exit(code)
+
+
+def _buffer_output() -> None:
+    """Buffer stdout, also where PYTHONUNBUFFERED says otherwise; the CDK flushes it.
+
+    Without a buffer a write that a signal interrupts ends early, and Python drops the rest without a word: a hole in
+    the output, before the last lines of a sync that is asked to end.
+    """
+    out = sys.__stdout__
+    if out is not None and isinstance(out.buffer, io.RawIOBase):
+        sys.stdout = sys.__stdout__ = open(out.fileno(), "w", encoding="utf-8", closefd=False)  # type: ignore[misc] # noqa: SIM115 - for the life of the process
 
 
 def _share_one_heap() -> None:
