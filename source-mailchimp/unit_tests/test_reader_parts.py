@@ -1,0 +1,266 @@
+"""The small parts of the reader: counting keys, making records, telling which campaigns have news, handing on."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_mailchimp.reader import output
+from source_mailchimp.reader.gate import Gate, counts_of, last_activity
+from source_mailchimp.reader.keys import KeySet
+from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
+from source_mailchimp.reader.records import RecordMaker, hash_of, mark_of, row_key_of
+from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
+from source_mailchimp.reader.state import Run
+from source_mailchimp.stream import Record, Stream
+from source_mailchimp.streams import STREAMS
+from unit_tests.mailchimp_model import date, moment, run
+
+
+class TestKeySet:
+    @given(
+        st.lists(st.integers(0, 2**40))
+        | st.lists(st.text(max_size=3))
+        | st.lists(st.tuples(st.text(max_size=2), st.integers(0, 3)))
+    )
+    def test_it_counts_like_a_set(self, keys: list[Any]) -> None:
+        counted, known = KeySet(), set[Any]()
+        for key in keys:
+            assert counted.add(key) == (key not in known)
+            known.add(key)
+
+        assert len(counted) == len(known)
+
+    def test_small_numbers_and_zero_are_keys_like_others(self) -> None:
+        keys = KeySet()
+
+        assert [keys.add(number) for number in (0, 1, 0, 1)] == [True, True, False, False]
+
+    def test_a_hundred_thousand_keys_take_two_megabytes(self) -> None:
+        keys = KeySet()
+        for number in range(100_000):
+            keys.add(f"key-{number}")
+
+        assert len(keys) == 100_000
+        assert keys._slots.itemsize * len(keys._slots) <= 2 * 2**20
+
+
+class TestRecords:
+    def test_links_go_and_empty_dates_become_null(self) -> None:
+        maker = RecordMaker(STREAMS["list_members"])
+        row = {"id": "a", "_links": [], "last_changed": "", "timestamp_opt": date(5), "full_name": ""}
+
+        [record] = maker.records([row], {"list_id": "l1"}, None)
+
+        assert record == {
+            "id": "a",
+            "last_changed": None,
+            "timestamp_opt": date(5),
+            "full_name": "",
+            "list_id": "l1",
+        }
+
+    def test_a_path_parameter_replaces_nothing_that_the_row_has(self) -> None:
+        maker = RecordMaker(STREAMS["list_members"])
+
+        [record] = maker.records([{"id": "a", "list_id": "of the row"}], {"list_id": "of the path"}, None)
+
+        assert record["list_id"] == "of the row"
+
+    def test_a_made_key_is_the_same_for_the_same_row_and_another_for_any_other(self) -> None:
+        maker = RecordMaker(STREAMS["campaign_advice"])
+        rows = [{"type": "a", "message": "m"}, {"type": "a", "message": "m"}, {"type": "a", "message": "n"}]
+
+        keys = [record["advice_id"] for record in maker.records(copy.deepcopy(rows), {"campaign_id": "c"}, None)]
+
+        assert (keys[0] == keys[1], keys[0] == keys[2]) == (True, False)
+
+    @given(st.lists(st.none() | st.text(max_size=3) | st.integers(0, 3), max_size=4))
+    def test_a_hash_tells_where_one_value_ends_and_the_next_begins(self, values: list[Any]) -> None:
+        assert hash_of(values) == hash_of(list(values))
+        assert hash_of([*values, None]) != hash_of(values)
+
+    @pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
+    def test_a_row_has_the_same_key_in_every_answer_and_different_rows_have_different_ones(
+        self, stream: Stream
+    ) -> None:
+        """Also rows that lack every field of the key: then all they hold tells them apart."""
+        key = row_key_of(stream)
+        names = [*stream.key, *stream.hash_key, *stream.row_key]
+        rows = [
+            {name: f"{name}{number}" for name in names if name not in stream.parameters} | {"note": number}
+            for number in range(2)
+        ]
+        bare: list[Record] = [{"note": 1}, {"note": 2}]
+
+        assert key(copy.deepcopy(rows[0])) == key(rows[0])
+        assert key(rows[0]) != key(rows[1])
+        assert len({key(row) for row in bare}) == 2
+        assert mark_of(key(rows[0])) == mark_of(key(copy.deepcopy(rows[0])))
+
+    def test_a_value_that_can_be_no_key_is_no_trouble(self) -> None:
+        key = row_key_of(STREAMS["email_activity"])
+
+        assert hash(key({"email_id": None, "activity": [{}]})) is not None
+
+
+def report(name: str = "r1", **values: Any) -> Record:
+    return {"id": name, "send_time": date(1000), **values}
+
+
+class TestGate:
+    def test_the_newest_of_send_open_and_click_is_the_last_activity(self) -> None:
+        opened = report(opens={"last_open": date(3000)}, clicks={"last_click": date(2000)})
+
+        assert last_activity(opened) == moment(3000)
+        assert last_activity(report(opens={"last_open": ""}, clicks=None)) == moment(1000)
+        assert last_activity({"id": "r1", "send_time": ""}) is None
+
+    @pytest.mark.parametrize(
+        "values, cursor, news",
+        [
+            ({}, None, True),
+            ({}, 999, True),
+            ({}, 1000, True),
+            ({}, 1001, False),
+            ({"opens": {"last_open": date(5000)}}, 5000, True),
+            ({"opens": {"last_open": date(5000)}}, 5001, False),
+            ({"send_time": ""}, 5000, True),
+            ({"send_time": date(999_000)}, 999_999, True),
+        ],
+    )
+    def test_a_campaign_has_news_from_the_second_of_the_cursor_on(
+        self,
+        values: Record,
+        cursor: int | None,
+        news: bool,  # noqa: FBT001
+    ) -> None:
+        gate = Gate([], until=moment(1_000_000), lookback=timedelta(seconds=5000))
+
+        assert gate.has_news(report(**values), None if cursor is None else moment(cursor)) == news
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"emails_sent": 2},
+            {"unsubscribed": 1},
+            {"abuse_reports": 1},
+            {"bounces": {"hard_bounces": 1}},
+            {"bounces": {"soft_bounces": 1}},
+            {"bounces": {"syntax_errors": 1}},
+        ],
+        ids=str,
+    )
+    def test_what_only_counts_tell_is_news(self, change: Record) -> None:
+        before = counts_of([report(emails_sent=1), report("r2")])
+        after = [report(**{"emails_sent": 1, **change}), report("r2")]
+        gate = Gate(after, until=moment(10**7), lookback=timedelta(0), counts=tuple(before))
+
+        assert [gate.has_news(row, moment(10**6)) for row in after] == [True, False]
+
+    def test_counts_that_can_not_be_read_may_all_have_changed(self) -> None:
+        gate = Gate([report()], until=moment(10**7), lookback=timedelta(0), counts=(1, 2))
+
+        assert gate.has_news(report(), moment(10**6))
+
+    def test_a_report_that_came_twice_counts_once(self) -> None:
+        assert counts_of([report(emails_sent=3), report(emails_sent=3)]) == counts_of([report(emails_sent=3)])
+
+
+class TestProgress:
+    @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.integers(0, 12))
+    def test_whenever_it_stops_what_is_done_is_known_and_nothing_else(
+        self, order: list[int], failing: set[int], stopped: int
+    ) -> None:
+        pending = [SliceRef(f"s{number:02}", (f"{number:02}",), {}, {}) for number in range(12)]
+        progress = Progress(Run(until=moment(1)), pending)
+        done = set()
+        for number in order[:stopped]:
+            if number in failing:
+                progress.fail(number)
+            else:
+                progress.finish(number)
+                done.add(number)
+
+        known = {number for number, item in enumerate(pending) if progress.run.is_done(item.id, item.position)}
+        assert known == done
+
+    def test_what_is_done_in_order_leaves_one_position_behind(self) -> None:
+        pending = [SliceRef(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(5000)]
+        progress = Progress(Run(until=moment(1)), pending)
+        for number in range(5000):
+            progress.finish(number)
+
+        assert (progress.run.slices, progress.run.after) == ({}, ("4999",))
+
+    def test_nobody_runs_far_ahead_of_a_slow_slice(self) -> None:
+        async def work() -> None:
+            pending = [SliceRef(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
+            progress = Progress(Run(until=moment(1)), pending)
+            for number in range(1, 200):
+                progress.finish(number)
+            waiting = asyncio.ensure_future(progress.room(200))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            progress.finish(0)
+            await waiting
+
+        run(work)
+
+    def test_slices_come_by_send_time_and_then_by_id_and_each_once(self) -> None:
+        parents = [
+            {"id": "b", "send_time": date(5)},
+            {"id": "a", "send_time": date(5)},
+            {"id": "c", "send_time": date(1)},
+            {"id": "a", "send_time": date(5)},
+            {"id": ""},
+            {"send_time": date(2)},
+        ]
+
+        assert [item.id for item in slices_of(STREAMS["sent_to"], parents)] == ["c", "a", "b"]
+
+
+class TestOutput:
+    def events(self, work: Any) -> list[Event]:
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+
+        async def fill() -> None:
+            await work(StreamOutput(STREAMS["list_members"], queue))
+
+        run(fill)
+        return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    def test_a_state_holds_for_what_came_before_it_and_comes_now_and_then(self) -> None:
+        async def work(out: StreamOutput) -> None:
+            for number in range(3):
+                await out.rows([{"id": str(number)}] * (output._ROWS_PER_STATE // 2), {})
+                await out.state(partial(dict, version=number))
+            await out.state(lambda: {"version": 9}, now=True)
+
+        told = [event.state["version"] if isinstance(event, Checkpoint) else "rows" for event in self.events(work)]
+
+        assert told == ["rows", "rows", 1, "rows", 9]
+
+    def test_no_rows_are_no_event(self) -> None:
+        async def work(out: StreamOutput) -> None:
+            await out.rows([], {})
+
+        assert self.events(work) == []
+
+    def test_an_estimate_is_told_before_the_rows_and_again_only_when_it_has_grown(self) -> None:
+        async def work(out: StreamOutput) -> None:
+            for more in (100, 5, 50):
+                out.expect(more)
+                await out.rows([{"id": "a"}], {})
+
+        events = self.events(work)
+
+        assert [event.rows for event in events if isinstance(event, Estimate)] == [100, 155]
+        assert [type(event) for event in events] == [Estimate, Records, Records, Estimate, Records]
