@@ -181,12 +181,16 @@ class PerContactReader(ContactReader):
         # A contact's further pages must not wait for places that other contacts' pages hold.
         self._pages = PageReader(account, stream, budget=asyncio.Semaphore(account.fetcher.workers))
         self._missing = 0
+        self._denied = 0
+        self._answered = False
 
     async def read(self) -> None:
         """Read all contacts' rows; says how many contacts could not be asked."""
         await super().read()
         if self._missing:
             logger.warning("%s: %d contacts went while they were asked; skipped", self._stream.name, self._missing)
+        if self._denied:
+            logger.warning("%s: %d contacts were refused and skipped", self._stream.name, self._denied)
 
     async def _slices(self) -> list[SliceRef]:
         contacts = self._contacts
@@ -231,8 +235,13 @@ class PerContactReader(ContactReader):
             async with aclosing(self._contact_pages(params)) as batches:
                 async for batch in batches:
                     rows += batch
+            self._answered = True
         except ResourceGone:
             self._missing += 1
+        except ResourceRefused:
+            if not self._answered:
+                raise  # it is not about this contact: don't ask for a million others
+            self._denied += 1
         return params, rows
 
     async def _contact_pages(self, params: dict[str, Any]) -> AsyncGenerator[list[Record], None]:

@@ -148,11 +148,13 @@ class PageReader:
         items = stream.items or ""
         query = {**params_of(stream, filters), "count": MAX_PAGE_SIZE}
         body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
-        rows, total = body[items], body.get("total_items")
+        rows, told = body[items], body.get("total_items")
+        total = told if isinstance(told, int) else 0
+        key_of = row_key_of(stream)
+        # Before they are handed on: rows become records, which hold other things.
+        seen = {key_of(row) for row in rows}
         yield Batch(rows, len(rows))
-        if isinstance(total, int) and total > len(rows):
-            key_of = row_key_of(stream)
-            seen = {key_of(row) for row in rows}
+        if total > len(rows):
             for direction in ("ASC", "DESC"):
                 query |= {"sort_field": "created_at", "sort_dir": direction}
                 body = await self._account.fetcher.object(path_of(stream, params), query, items=items)

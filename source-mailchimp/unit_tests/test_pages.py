@@ -1,0 +1,191 @@
+"""Each way in which an endpoint hands out its rows is read to its end, or said not to be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mailchimp_api.errors import Problem, ResourceGone, ResourceRefused
+from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.streams import STREAMS
+from unit_tests.mailchimp_model import Reader, Site, date
+
+EVENTS = STREAMS["member_events"]
+
+
+class Sorted(Site):
+    """A listing that has no offset, but an order."""
+
+    def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+        rows = sorted(self.tables[path], key=lambda row: row["created_at"], reverse=params.get("sort_dir") == "DESC")
+        return {items or "": rows[: params["count"]], "total_items": len(rows)}
+
+
+class Chained(Site):
+    """A listing by cursor; ``stuck``: the cursor comes again and again."""
+
+    stuck = False
+
+    def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+        if not path.startswith("audiences/"):
+            return super().page(path, params, items)
+        since = params.get("updated_since", "")
+        rows = [row for row in self.tables[path] if row["last_updated_at"] > since]
+        begin = int(params.get("cursor", 0))
+        end = begin + params["count"]
+        following = "0" if self.stuck else str(end) if end < len(rows) else None
+        return {items or "": rows[begin:end], "next_cursor": following}
+
+
+def chain(size: int) -> Chained:
+    return Chained(
+        tables={
+            "audiences": [{"id": "a1"}],
+            "audiences/a1/contacts": [{"id": f"c{n}", "last_updated_at": date(n)} for n in range(size)],
+        }
+    )
+
+
+class TestCountOnly:
+    @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 1999, 2000])
+    def test_two_ends_make_a_whole(self, size: int) -> None:
+        site = Sorted(tables={"landing-pages": [{"id": f"p{n}", "created_at": date(n)} for n in range(size)]})
+        reader = Reader(site, STREAMS["landing_pages"], full_refresh=True)
+
+        assert reader.sync()
+
+        assert sorted(row["id"] for row in reader.emitted) == sorted(f"p{n}" for n in range(size))
+
+    def test_a_middle_that_can_not_be_had_is_an_error(self) -> None:
+        site = Sorted(tables={"landing-pages": [{"id": f"p{n}", "created_at": date(n)} for n in range(2001)]})
+        reader = Reader(site, STREAMS["landing_pages"], full_refresh=True)
+
+        assert not reader.sync()
+
+        assert isinstance(reader.error, IncompleteListing)
+
+
+class TestAllAtOnce:
+    def test_what_is_paged_nevertheless_is_read_by_pages(self) -> None:
+        class Ten(Site):
+            def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+                return super().page(path, {"count": 10, **params}, items)
+
+        site = Ten(tables={"verified-domains": [{"domain": f"d{n}"} for n in range(35)]})
+        reader = Reader(site, STREAMS["verified_domains"], full_refresh=True)
+
+        assert reader.sync()
+
+        assert sorted(row["domain"] for row in reader.emitted) == sorted(f"d{n}" for n in range(35))
+
+
+class TestCursor:
+    @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 20, 35])
+    def test_page_follows_page(self, size: int) -> None:
+        reader = Reader(chain(size), STREAMS["audience_contacts"], full_refresh=True, page_size=10)
+
+        assert reader.sync()
+
+        assert [row["id"] for row in reader.emitted] == [f"c{n}" for n in range(size)]
+
+    @pytest.mark.parametrize("kill", range(2, 16))
+    def test_a_killed_read_goes_on_by_the_date_it_had_come_to(self, kill: int) -> None:
+        reader = Reader(chain(95), STREAMS["audience_contacts"], full_refresh=True, page_size=10)
+        reader.sync(kill_after=kill)
+
+        assert reader.sync()
+
+        assert {row["id"] for row in reader.emitted} == {f"c{n}" for n in range(95)}
+
+    def test_a_cursor_that_comes_again_ends_in_an_error_and_not_never(self) -> None:
+        site = chain(95)
+        site.stuck = True
+        reader = Reader(site, STREAMS["audience_contacts"], full_refresh=True, page_size=10)
+
+        assert not reader.sync()
+
+        assert isinstance(reader.error, IncompleteListing)
+
+
+class TestPerContact:
+    """One request for each contact."""
+
+    def site(self, size: int) -> Site:
+        class People(Site):
+            def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+                if path == "lists/l1/members":
+                    return self.members(params)
+                return super().page(path, params, items)
+
+        site = People(tables={"lists": [{"id": "l1"}]})
+        for second in range(size):
+            row = site.add(1000 + second)
+            site.tables[f"lists/l1/members/{row.id}/events"] = [
+                {"name": f"{row.id} {number}", "occurred_at": date(number)} for number in range(3)
+            ]
+        return site
+
+    @pytest.mark.parametrize("page_size", [2, 7, 1000])
+    def test_every_contact_is_asked_for_all_its_rows(self, page_size: int) -> None:
+        site = self.site(40)
+        reader = Reader(site, EVENTS, full_refresh=True, page_size=page_size)
+
+        assert reader.sync()
+
+        assert {row["name"] for row in reader.emitted} == {f"c{c} {n}" for c in range(1, 41) for n in range(3)}
+
+    @pytest.mark.parametrize("kill", range(3, 60, 8))
+    def test_a_killed_read_loses_no_contact(self, kill: int) -> None:
+        site = self.site(40)
+        reader = Reader(site, EVENTS, full_refresh=True, page_size=5)
+        reader.sync(kill_after=kill)
+
+        assert reader.sync()
+
+        assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows)
+
+    def test_a_contact_that_goes_or_is_refused_costs_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = self.site(40)
+        site.faults["lists/l1/members/c7/events"] = lambda _: ResourceGone("gone")
+        site.faults["lists/l1/members/c30/events"] = lambda _: ResourceRefused("no", problem=Problem(403))
+        reader = Reader(site, EVENTS, full_refresh=True)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows) - {"c7", "c30"}
+        assert "1 contacts went" in caplog.text
+        assert "1 contacts were refused" in caplog.text
+
+    def test_a_plan_that_lacks_them_is_not_asked_for_every_contact(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = self.site(500)
+        for name in site.rows:
+            site.faults[f"lists/l1/members/{name}/events"] = lambda _: ResourceRefused("no", problem=Problem(403))
+        reader = Reader(site, EVENTS, full_refresh=True)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        asked = [path for path, _ in site.requests if path.endswith("/events")]
+        assert len(asked) < 50
+        assert "member_events" in caplog.text
+
+
+def test_the_rows_of_a_listing_are_told_apart_by_what_was_answered_not_by_what_became_of_it() -> None:
+    """A key of fields that the row lacks until it has become a record, over many pages of an untrusted total."""
+    site = Site(
+        tables={
+            "lists": [{"id": "l1"}],
+            "lists/l1/segments": [{"id": 7, "list_id": "l1"}],
+            "lists/l1/segments/7/members": [{"id": f"m{number}"} for number in range(98)],
+        }
+    )
+    reader = Reader(site, STREAMS["segment_members"], full_refresh=True, page_size=10)
+
+    assert reader.sync()
+
+    asked = [params for path, params in site.requests if path.endswith("7/members")]
+    assert (len(reader.emitted), len(asked)) == (98, 11)
