@@ -96,7 +96,7 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 .PHONY: docs-tables
 docs-tables: venv ## Make the documents' tables from the stream table and the options
 	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
-	@$(BIN)/python source-mailchimp/tools/generate_options_docs.py
+	@cd integration_tests && $(CURDIR)/$(BIN)/python -m compatibility.option_tables
 
 .PHONY: golden
 golden: venv ## Agree on a changed spec, catalog or record; refuses what would break saved connections

@@ -24,12 +24,14 @@ from airbyte_cdk.models import (
 
 from destination_mailchimp import run
 from destination_mailchimp.checks import check, destination_catalog
-from destination_mailchimp.config import read_config
+from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.output import Output
-from destination_mailchimp.spec import DOCUMENTATION, connection_specification
 from destination_mailchimp.write import write
 from mailchimp_api.errors import MailchimpError
+from mailchimp_api.options import option_schema
+
+_DOCUMENTATION = "https://docs.airbyte.com/integrations/destinations/mailchimp"
 
 
 class DestinationMailchimp(Destination):
@@ -40,10 +42,10 @@ class DestinationMailchimp(Destination):
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002 - the kit's interface
         """The options, and that contacts are upserted."""
         return ConnectorSpecification(
-            documentationUrl=DOCUMENTATION,
+            documentationUrl=_DOCUMENTATION,
             supportsIncremental=True,
             supported_destination_sync_modes=[DestinationSyncMode.append_dedup],
-            connectionSpecification=connection_specification(),
+            connectionSpecification=option_schema(Config),
         )
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002

@@ -23,7 +23,6 @@ class Config(BaseModel):
             title="Authentication",
             description="How the connector signs in to Mailchimp: with an API key, or through OAuth.",
             discriminator="auth_type",
-            json_schema_extra={"order": 0},
         ),
     ] = None
     start_date: Annotated[
@@ -33,7 +32,7 @@ class Config(BaseModel):
             description="Leave out what is older than this date (UTC), such as 2020-01-01T00:00:00.000Z. "
             "Audiences and campaigns themselves are always read, however old they are. Empty: read everything.",
             examples=["2020-01-01T00:00:00.000Z"],
-            json_schema_extra={"order": 1, "format": "date-time"},
+            json_schema_extra={"format": "date-time"},
         ),
     ] = None
     num_workers: Annotated[
@@ -44,7 +43,6 @@ class Config(BaseModel):
             title="Number of concurrent requests",
             description="How many requests may be under way at once. Mailchimp allows ten for all programs that use "
             "your account: choose fewer if others need it at the same time.",
-            json_schema_extra={"order": 2},
         ),
     ] = 8
     list_ids: Annotated[
@@ -53,7 +51,6 @@ class Config(BaseModel):
             title="Audience IDs",
             description="Read only these audiences (lists), and only what belongs to them. Empty: all of them. "
             "Mailchimp shows the id under Audience → Settings → Audience name and defaults.",
-            json_schema_extra={"order": 3},
         ),
     ] = []
     include_archived: Annotated[
@@ -61,7 +58,6 @@ class Config(BaseModel):
         Field(
             title="Include archived contacts",
             description="Mailchimp hides archived contacts from its plain listing; this reads them as well.",
-            json_schema_extra={"order": 4},
         ),
     ] = True
     activity_lookback_days: Annotated[
@@ -72,7 +68,6 @@ class Config(BaseModel):
             title="Activity look-back (days)",
             description="For so many days after it was sent, every sync asks a campaign for bounces and sends. "
             "Later only opens and clicks make the connector look at it again.",
-            json_schema_extra={"order": 5},
         ),
     ] = 5
     refresh_window_days: Annotated[
@@ -83,7 +78,6 @@ class Config(BaseModel):
             title="Refresh window (days)",
             description="Campaigns, reports and the like carry no date of their last change: those made or sent within "
             "this many days are read again with every sync.",
-            json_schema_extra={"order": 6},
         ),
     ] = 30
     page_size: Annotated[
@@ -94,7 +88,6 @@ class Config(BaseModel):
             title="Page size",
             description="Rows per request, at most 1000. Smaller pages help where Mailchimp is too slow with big ones; "
             "the connector makes them smaller by itself when they time out.",
-            json_schema_extra={"order": 7},
         ),
     ] = 1000
     apikey: Annotated[

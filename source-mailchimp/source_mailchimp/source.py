@@ -18,12 +18,12 @@ from airbyte_cdk.models import (
     SyncMode,
 )
 from airbyte_cdk.sources import Source
-from airbyte_cdk.utils.spec_schema_transformations import resolve_refs
 
 from mailchimp_api.access import open_access
 from mailchimp_api.account import account_of, check_audiences
 from mailchimp_api.client import MailchimpClient, RetryPolicy, Timeouts
 from mailchimp_api.errors import MailchimpError
+from mailchimp_api.options import option_schema
 from source_mailchimp import __version__
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.legacy_state import read_state
@@ -53,7 +53,7 @@ class SourceMailchimp(Source):
         """The options, made of the ``Config`` model."""
         return ConnectorSpecification(
             documentationUrl=_DOCS,
-            connectionSpecification=connection_specification(),
+            connectionSpecification=option_schema(Config),
             supported_destination_sync_modes=[],
         )
 
@@ -119,43 +119,6 @@ class SourceMailchimp(Source):
         """End a ``read`` under way within moments, as after SIGTERM."""
         if self._sync:
             self._sync.stop()
-
-
-def connection_specification() -> dict[str, Any]:
-    """The JSON schema of the options as Airbyte's interface wants it: no references, no nulls in unions."""
-    schema = Config.model_json_schema(ref_template="#/definitions/{model}")
-    schema = resolve_refs({**schema, "definitions": schema.pop("$defs")})
-    properties = {name: _plain(field) for name, field in schema["properties"].items()}
-    credentials = properties["credentials"]
-    credentials.pop("discriminator", None)
-    for choice in credentials["oneOf"]:
-        choice["properties"] = {name: _plain(field) for name, field in choice["properties"].items()}
-        choice["properties"]["auth_type"] |= {"type": "string", "order": 0}
-        choice["required"] = sorted({"auth_type", *choice.get("required", [])})
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": schema["title"],
-        "type": "object",
-        "required": [],
-        "additionalProperties": True,
-        "properties": properties,
-    }
-
-
-def _plain(field: dict[str, Any]) -> dict[str, Any]:
-    """An optional field without its null, which Airbyte's interface would show as a choice."""
-    choices = [choice for choice in field.get("anyOf", []) if choice.get("type") != "null"]
-    if len(choices) == 1:
-        field = {**choices[0], **{name: value for name, value in field.items() if name != "anyOf"}}
-    elif choices:
-        field = {
-            "type": "object",
-            "oneOf": choices,
-            **{name: value for name, value in field.items() if name != "anyOf"},
-        }
-    if field.get("default", ...) is None:
-        del field["default"]
-    return field
 
 
 def _client(options: Config, *, retry: RetryPolicy | None = None) -> MailchimpClient:

@@ -1,0 +1,50 @@
+"""Options as a form: what an interface for connectors can draw."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from jsonschema import Draft7Validator
+from pydantic import BaseModel, Field
+
+from mailchimp_api.credentials import Credentials
+from mailchimp_api.options import option_schema
+
+
+class Options(BaseModel):
+    """Some options."""
+
+    credentials: Annotated[Credentials | None, Field(title="Sign in", discriminator="auth_type")] = None
+    name: Annotated[str | None, Field(title="Name", description="Of the thing.")] = None
+    list_id: str
+
+
+class TestOptionSchema:
+    """``option_schema``"""
+
+    def test_it_is_one_document_without_references_and_nulls(self) -> None:
+        text = repr(option_schema(Options))
+
+        Draft7Validator.check_schema(option_schema(Options))
+        assert "$ref" not in text
+        assert "'null'" not in text
+
+    def test_options_keep_the_models_order_and_their_own_titles(self) -> None:
+        properties = option_schema(Options)["properties"]
+
+        assert sorted(properties, key=lambda name: properties[name]["order"]) == ["credentials", "name", "list_id"]
+        assert properties["name"]["title"] == "Name"
+
+    def test_only_what_has_no_default_is_required(self) -> None:
+        assert option_schema(Options)["required"] == ["list_id"]
+
+    def test_each_way_to_sign_in_is_told_by_its_constant(self) -> None:
+        credentials = option_schema(Options)["properties"]["credentials"]
+        validator = Draft7Validator(credentials)
+
+        assert validator.is_valid({"auth_type": "apikey", "apikey": "k"})
+        assert validator.is_valid({"auth_type": "oauth2.0", "access_token": "t"})
+        assert not validator.is_valid({"apikey": "k"})
+
+    def test_options_of_other_versions_are_let_through(self) -> None:
+        assert Draft7Validator(option_schema(Options)).is_valid({"list_id": "a", "of_old": 1})
