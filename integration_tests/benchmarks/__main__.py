@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks import report, side_by_side, source
+from benchmarks import destination, report, side_by_side, source
 from benchmarks.peers import CACHE, all_peers
 from benchmarks.side_by_side import Line, SideBySide
 from benchmarks.source import SourceBenchmark
-from benchmarks.table import Row, limits_table, text_table
+from benchmarks.table import Row, judged, limits_table, text_table
 
 T = TypeVar("T")
 
@@ -29,7 +29,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         benchmark = SourceBenchmark(source.QUICK if quick else source.FULL, Path(folder))
         compared = SideBySide(side_by_side.QUICK if quick else side_by_side.FULL, [], Path(folder))
-        chosen = _chosen([*benchmark.parts(), *compared.parts()])
+        limits: dict[str, tuple[str, Callable[[], list[Row]]]] = {
+            **{name: ("source", part) for name, part in benchmark.parts().items()},
+            "destination": ("destination", lambda: _destination(quick=quick)),
+        }
+        chosen = _chosen([*limits, *compared.parts()])
         if set(chosen) & set(compared.parts()):
             compared.peers, missing = all_peers()
             print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
@@ -37,9 +41,10 @@ def main() -> int:
         rows: list[Row] = []
         lines: list[Line] = []
         for name in chosen:
-            if name in benchmark.parts():
-                measured = _timed(name, benchmark.parts()[name])
-                report.note(results, "source", name, {"rows": [row.to_json() for row in measured]})
+            if name in limits:
+                section, measure = limits[name]
+                measured = _timed(name, measure)
+                report.note(results, section, name, {"rows": [row.to_json() for row in measured]})
                 rows += measured
             else:
                 part = _timed(name, compared.parts()[name])
@@ -62,6 +67,11 @@ def _chosen(parts: list[str]) -> list[str]:
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     return [name for name in parts if name in chosen or not chosen]
+
+
+def _destination(*, quick: bool) -> list[Row]:
+    rows = destination.measure(records=2000, many=0, latency=0.05) if quick else destination.measure()
+    return [judged(*row) for row in rows]
 
 
 def _timed(name: str, measure: Callable[[], T]) -> T:

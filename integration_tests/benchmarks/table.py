@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -27,6 +28,14 @@ def checked(what: str, value: float, limit: float, unit: str, *, at_least: bool 
     ok = value >= limit if at_least else value <= limit
     sign = "≥" if at_least else "≤"
     return Row(what, f"{number(value)} {unit}".strip(), f"{sign} {number(limit)} {unit}".strip(), ok, note)
+
+
+def judged(what: str, figure: str, limit: str) -> Row:
+    """A row whose figure and limit (`≤ 1.15, start-up aside`) are texts that begin with numbers."""
+    most = re.match(r"≤ ([\d.,]*\d)", limit)
+    value = re.match(r"[\d.,]*\d", figure)
+    ok = float(value[0].replace(",", "")) <= float(most[1].replace(",", "")) if most and value else None
+    return Row(what, figure, limit, ok)
 
 
 def number(value: float) -> str:
