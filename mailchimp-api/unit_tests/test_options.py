@@ -20,7 +20,7 @@ class Options(BaseModel):
 
 
 class TestOptionSchema:
-    """``option_schema``"""
+    """What ``option_schema`` makes of a model."""
 
     def test_it_is_one_document_without_references_and_nulls(self) -> None:
         text = repr(option_schema(Options))
