@@ -165,7 +165,7 @@ class WindowReader:
                 async for batch in batches:
                     yield Rows(batch.rows)
             moment = until
-        raise IncompleteListing(self._listing.kind, seen=0, total=total)
+        raise IncompleteListing(self._listing.kind, seen=min(count, total), total=total)
 
     def _ranks(self, total: int) -> list[int]:
         """The ranks at which pieces should begin."""
