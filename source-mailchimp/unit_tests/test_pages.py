@@ -91,6 +91,16 @@ class TestCursor:
 
         assert [row["id"] for row in reader.emitted] == [f"c{n}" for n in range(size)]
 
+    def test_pages_that_time_out_are_asked_for_in_smaller_ones(self) -> None:
+        site = chain(195)
+        site.largest = 50
+        reader = Reader(site, STREAMS["audience_contacts"], full_refresh=True, page_size=100)
+
+        assert reader.sync()
+
+        assert [row["id"] for row in reader.emitted] == [f"c{n}" for n in range(195)]
+        assert [params["count"] for path, params in site.requests if path.endswith("contacts")] == [100, 50, 50, 50, 50]
+
     @pytest.mark.parametrize("kill", range(2, 16))
     def test_a_killed_read_goes_on_by_the_date_it_had_come_to(self, kill: int) -> None:
         reader = Reader(chain(95), STREAMS["audience_contacts"], full_refresh=True, page_size=10)

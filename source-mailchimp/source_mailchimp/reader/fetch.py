@@ -109,6 +109,23 @@ class Fetcher:
         """GET one object. With ``items``, that key must hold a list."""
         return await self._run(partial(self.client.get, path, params, items=items))
 
+    async def some(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
+        """GET the next rows where a cursor in ``params`` says which: as many as come in time, see ``pages``."""
+        limit = self._limits.setdefault(kind, _Limit())
+        while True:
+            size = limit.ask(self.page_size)
+            small = size <= _SMALLEST_PAGE
+            get = partial(self.client.get, path, {**params, "count": size}, items=items, retry_timeouts=small)
+            try:
+                body: dict[str, Any] = await self._run(get)
+            except AnswerTimeout:
+                if small:
+                    raise
+                limit.timed_out(size)
+            else:
+                limit.came(size)
+                return body
+
     async def pages(self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str) -> list[Page]:
         """Rows ``offset`` … ``offset + count - 1``, usually as one page.
 

@@ -170,14 +170,16 @@ class PageReader:
         """Page after page, oldest change first; a row's date tells where a later run may go on."""
         stream, account = self._stream, self._account
         cursor = stream.cursor
-        query: dict[str, str | int] = {**params_of(stream, filters), "count": account.fetcher.page_size}
+        query: dict[str, str | int] = {**params_of(stream, filters)}
         if cursor and cursor.sort:
             query |= {"sort_field": cursor.sort, "sort_dir": "ASC"}
         if resume and cursor and cursor.since:
             query[cursor.since] = resume.isoformat()
         followed: set[str] = set()
         while True:
-            body = await account.fetcher.object(path_of(stream, params), query, items=stream.items)
+            body = await account.fetcher.some(
+                path_of(stream, params), query, items=stream.items or "", kind=stream.name
+            )
             rows, following = body[stream.items or ""], body.get("next_cursor")
             last = parse_date(rows[-1].get(cursor.field)) if rows and cursor and cursor.sort else None
             # The second at a page's end goes on on the next page, so it is read again.
