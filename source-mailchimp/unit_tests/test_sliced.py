@@ -225,7 +225,7 @@ class TestFailures:
         assert "segments could not be read" in str(reader.error)
 
     def test_a_sync_that_is_given_up_leaves_nothing_under_way(self, caplog: pytest.LogCaptureFixture) -> None:
-        for kill in range(25):
+        for kill in range(15):
             site = campaigns(30)
             Reader(site, UNSUBSCRIBES, page_size=5).sync(kill_after=kill)
             gc.collect()
