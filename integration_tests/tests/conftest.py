@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -19,12 +20,12 @@ from typing import Any
 
 import orjson
 import pytest
-from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import assemble_uncaught_exception
 from airbyte_cdk.logger import AirbyteLogFormatter
 from airbyte_cdk.models import AirbyteMessageSerializer
 
 from mailchimp_simulator.client import Simulator, SimulatorProcess
+from source_mailchimp.run import Entrypoint
 from source_mailchimp.source import SourceMailchimp
 from source_mailchimp.streams import STREAMS
 
@@ -218,8 +219,8 @@ class SourceRunner:
         lines: list[str] = []
         code = 0
         try:
-            arguments = AirbyteEntrypoint.parse_args(self._arguments(command, config, catalog, state))
-            lines.extend(AirbyteEntrypoint(SourceMailchimp()).run(arguments))
+            arguments = Entrypoint.parse_args(self._arguments(command, config, catalog, state))
+            lines.extend(Entrypoint(SourceMailchimp()).run(arguments))
         except Exception as error:  # noqa: BLE001 - as the process does: a trace, and exit code 1
             message = assemble_uncaught_exception(type(error), error).as_airbyte_message()
             lines.append(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
@@ -255,7 +256,9 @@ class SourceRunner:
     ) -> subprocess.Popen[bytes]:
         """Start a command of the connector as a process."""
         line = [COMMAND, *self._arguments(command, config, catalog, state), *arguments]
-        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Compiled once and kept: a process starts in a third of the time.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
     def _arguments(
         self, command: str, config: Json | None, catalog: Json | None, state: list[Json] | None

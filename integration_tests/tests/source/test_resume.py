@@ -11,21 +11,16 @@ from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
 HOUR = 3600
+PAGE = 10
 INCREMENTAL = [stream.name for stream in STREAMS.values() if stream.incremental]
-# With rows enough for several pages of ten, so that there are states to resume from.
-LONG = ("list_members", "audience_contacts", "email_activity", "sent_to", "open_details", "member_events", "campaigns")
+# With rows enough for several pages, each followed by a state to resume from.
+LONG = ("list_members", "audience_contacts", "email_activity", "sent_to", "open_details", "member_events")
 ALL_UP_TO = 8  # states of a stream that are all tried; of further ones every fourth is
 
 
 @pytest.fixture(scope="module")
 def account() -> Json:
     return {"contacts": 70, "audiences": 2, "campaigns": 14, "recipients": 24, "import_size": 5, "segments": 2}
-
-
-@pytest.fixture
-def _state_after_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a long sync has them; otherwise these small streams would be over before their first state."""
-    monkeypatch.setattr("source_mailchimp.reader.output._ROWS_PER_STATE", 1)
 
 
 def stages(run: Any) -> dict[str, list[tuple[Json, set[Any]]]]:
@@ -48,12 +43,11 @@ def cuts(found: dict[str, list[tuple[Json, set[Any]]]]) -> Iterator[dict[str, tu
         yield {name: states[min(number, len(states) - 1)] for name, states in found.items()}
 
 
-@pytest.mark.usefixtures("_state_after_every_page")
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
 def test_resuming_from_any_state_loses_no_row(source: Any, mode: str) -> None:
     """What came before a state and what a sync from it brings make the whole, in each stream."""
     names = list(STREAMS) if mode == "full_refresh" else INCREMENTAL
-    whole = source.read(names, mode, page_size=10)
+    whole = source.read(names, mode, page_size=PAGE)
     assert whole.complete == set(names)
     found = stages(whole)
     assert {name for name in LONG if name in names and len(found[name]) < 3} == set()
@@ -61,7 +55,7 @@ def test_resuming_from_any_state_loses_no_row(source: Any, mode: str) -> None:
     for number, cut in enumerate(cuts(found)):
         if number >= ALL_UP_TO and number % 4:
             continue
-        resumed = source.read(names, mode, [state for state, _ in cut.values()], page_size=10)
+        resumed = source.read(names, mode, [state for state, _ in cut.values()], page_size=PAGE)
         assert resumed.complete == set(names)
         for name, (state, before) in cut.items():
             lost = set(whole.keys(name)) - before - set(resumed.keys(name))
@@ -76,16 +70,15 @@ def long_slices(make_source: Any, tmp_path_factory: pytest.TempPathFactory) -> I
         yield source
 
 
-@pytest.mark.usefixtures("_state_after_every_page")
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
 @pytest.mark.parametrize("name", ["list_members", "audience_contacts", "email_activity", "sent_to", "member_events"])
 def test_resuming_does_not_begin_anew(long_slices: Any, mode: str, name: str) -> None:
     """From a state in the middle a sync reads what is left and little more."""
-    whole = long_slices.read([name], mode, page_size=10)
+    whole = long_slices.read([name], mode, page_size=PAGE)
     states = stages(whole)[name]
 
     for middle, before in (states[len(states) // 2], states[-2]):  # the last one says that all is done
-        resumed = long_slices.read([name], mode, [middle], page_size=10)
+        resumed = long_slices.read([name], mode, [middle], page_size=PAGE)
 
         left = set(whole.keys(name)) - before
         assert len(set(resumed.keys(name)) - left) <= len(whole.keys(name)) / 8
@@ -178,9 +171,9 @@ def test_only_campaigns_with_news_are_asked_again(source: Any) -> None:
     new = set(second.keys("email_activity")) - set(first.keys("email_activity"))
     assert len(new) == 2 + 3 + 1
     assert {record["campaign_id"] for record in second.records("email_activity")} == {opened, clicked, bounced}
-    assert {
-        (record["campaign_id"], record["email_id"]) for record in second.records("unsubscribes")
-    } - {(record["campaign_id"], record["email_id"]) for record in first.records("unsubscribes")} != set()
+    assert {(record["campaign_id"], record["email_id"]) for record in second.records("unsubscribes")} - {
+        (record["campaign_id"], record["email_id"]) for record in first.records("unsubscribes")
+    } != set()
     by_path = control.stats()["by_path"]
     asked = {path.split("/reports/")[1].split("/")[0] for path in by_path if "/reports/" in path}
     news = {opened, clicked, bounced, left}
