@@ -7,8 +7,9 @@ Version 1, as it stands in ``stream_state``::
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
         The same for each slice (WINDOW, PER_CONTACT).
     {"version": 1, …, "run": {"until": "…", "after": ["…", "…"], "slices": {"<slice>": {"offset": 4000}}}}
-        A run was cut short: those named in ``slices`` are done (``{"done": true}``) or stand at
-        an offset; of the others, those up to ``after`` (in the order of their positions) are done up to ``until``.
+        A run was cut short: those named in ``slices`` are done (``{"done": true}``) or stand at an offset, behind
+        the row of ``mark`` (without that row there, they begin anew), or at a cursor; of the others, those up to
+        ``after`` (in the order of their positions) are done up to ``until``. ``counts``: those of the run's beginning.
     {"version": 1, …, "run": {…, "full_refresh": true}}
         The same for a full refresh.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
