@@ -50,7 +50,8 @@ def main() -> int:
                 part = _timed(name, compared.parts()[name])
                 report.note(results, "side by side", name, part.to_json())
                 lines += [*part.lines, *part.faults]
-    report.write(results, CACHE / "quick" if quick else report.DOCS)
+            # After each part, so that one which is cut short loses nothing.
+            report.write(results, CACHE / "quick" if quick else report.DOCS)
     if rows:
         print(limits_table(rows), end="\n\n")
     if lines:
