@@ -78,7 +78,10 @@ class ContactRows:
                 row[name] = {**(row[name] or {}), **inner}
         row |= changed
         if "email_address" in changed:
+            # What was looked up by the address that the contact was seeded with isn't this contact's.
             row["id"] = self.audience.contacts.hash(index)
+            row.pop("last_note", None)
+            row |= orjson.loads(f"{{{self._last_note(row['id'], index).removeprefix(',')}}}")
         if changed.keys() & {"email_address"} or "merge_fields" in orjson.loads(raw):
             merged = row["merge_fields"] or {}
             row["full_name"] = f"{merged.get('FNAME', '')} {merged.get('LNAME', '')}".strip()
