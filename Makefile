@@ -77,6 +77,10 @@ test-images: venv ## Run both images against the simulator
 	@echo "== image tests"
 	@DOCKER=$(DOCKER) IMAGE_PREFIX=$(IMAGE_PREFIX) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST) integration_tests/images
 
+.PHONY: test-live
+test-live: venv ## Read a real account and settle open facts of Mailchimp (docs/live-tests.md)
+	@cd integration_tests && $(CURDIR)/$(BIN)/python -m live $(LIVE)
+
 .PHONY: coverage
 coverage: venv ## Run the unit tests and show the lines they miss
 	@$(BIN)/python -m pytest $(PARALLEL) --cov $(PYTEST) $(UNIT_TESTS)

@@ -53,7 +53,9 @@ def _hint(
         address = account.own.add()
         judge(hinted(account.own.listed(address)), bool(account.own.below(address, collection)))
         put(account.own, address)
-        judge(hinted(account.own.listed(address)), bool(account.own.below(address, collection)))
+        judge(
+            account.own.seen(lambda bench: hinted(bench.listed(address))), bool(account.own.below(address, collection))
+        )
     seen = f"{right[True]} contacts with and {right[False]} without"
     if any(wrong.values()):
         return Finding(

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
 from live.findings import Account, Finding, Probe, Unsettled
 from mailchimp_api.client import MailchimpClient
+from source_mailchimp.dates import parse_date
 
 Json = dict[str, Any]
 _PAGE = 1000
@@ -25,7 +26,7 @@ def tie_order(account: Account) -> Finding:
     """Do contacts changed in the same second come in the same order each time?"""
     list_id, moment, count = _most_ties(account)
     window = {
-        "since_last_changed": (datetime.fromisoformat(moment) - timedelta(seconds=1)).isoformat(),
+        "since_last_changed": _second_before(moment),
         "before_last_changed": moment,
     }
     whole = [_window(account.client, list_id, window, count=_PAGE) for _ in range(_READINGS)]
@@ -120,7 +121,7 @@ def audience_contacts_since_exclusive(account: Account) -> Finding:
         if not newest:
             continue
         moment = newest[0]["last_updated_at"]
-        before = (datetime.fromisoformat(moment) - timedelta(seconds=1)).isoformat()
+        before = _second_before(moment)
         at, earlier, until = (
             newest[0]["id"] in {row["id"] for row in _contacts(account.client, path, {"count": _PAGE, **bound})}
             for bound in (
@@ -138,6 +139,13 @@ def audience_contacts_since_exclusive(account: Account) -> Finding:
 def _contacts(client: MailchimpClient, path: str, query: Json) -> list[Json]:
     rows: list[Json] = client.get(path, {"sort_field": "updated_at", **query}, items="contacts")["contacts"]
     return rows
+
+
+def _second_before(text: str) -> str:
+    moment = parse_date(text)
+    if moment is None:
+        raise Unsettled("a contact's date is not a date")
+    return (moment - timedelta(seconds=1)).isoformat()
 
 
 PROBES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,7 +18,7 @@ from live.workbench import Workbench
 from mailchimp_api.access import open_access
 from mailchimp_api.account import account_of, audience_of
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.credentials import secrets_of
+from mailchimp_api.credentials import ApiKeyCredentials, secrets_of
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.masking import register_secrets
 
@@ -38,26 +38,26 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument("--per-contact", action="store_true", help="read the streams that ask once for each contact")
     parser.add_argument("--only", choices=("reading", "facts"), help="one part of the two")
     options = parser.parse_args(arguments)
-    well = True
-    try:
-        _interrupt_on(signal.SIGTERM)
-        settings = settings_of(os.environ if environment is None else environment)
-        if settings is None:
-            say("live tests: skipped, because MAILCHIMP_API_KEY is not set. See docs/live-tests.md.")
-            return 0
-        for key in filter(None, (settings.api_key, settings.second_api_key)):
-            register_secrets(secrets_of(settings.credentials.model_copy(update={"apikey": key})))
-        if options.only != "facts":
-            well = read_everything(settings, per_contact=options.per_contact)
-        if options.only != "reading":
-            well = settle(settings) and well
-    except MailchimpError as error:
-        say(f"live tests: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("live tests: interrupted")
-        return _INTERRUPTED
-    return 0 if well else 1
+    with _handled(signal.SIGTERM, _interrupt):
+        try:
+            settings = settings_of(os.environ if environment is None else environment)
+            if settings is None:
+                say("live tests: skipped, because MAILCHIMP_API_KEY is not set. See docs/live-tests.md.")
+                return 0
+            return 0 if _run(settings, only=options.only, per_contact=options.per_contact) else 1
+        except MailchimpError as error:
+            say(f"live tests: {error}")
+            return 1
+        except KeyboardInterrupt:
+            say("live tests: interrupted")
+            return _INTERRUPTED
+
+
+def _run(settings: Settings, *, only: str | None, per_contact: bool) -> bool:
+    for key in filter(None, (settings.api_key, settings.second_api_key)):
+        register_secrets(secrets_of(ApiKeyCredentials(apikey=key)))
+    well = only == "facts" or read_everything(settings, per_contact=per_contact)
+    return (only == "reading" or settle(settings)) and well
 
 
 def settle(settings: Settings) -> bool:
@@ -82,7 +82,8 @@ def settle(settings: Settings) -> bool:
             say(probe.line(account))
     finally:
         if bench is not None:
-            with _undisturbed():
+            # Neither a second Ctrl-C nor a first one now keeps contacts from being deleted.
+            with _handled(signal.SIGINT, _put_off), _handled(signal.SIGTERM, _put_off):
                 left = bench.clean_up()
             for line in left or ["cleaned up: its contacts are deleted for good, its tags too"]:
                 say(line)
@@ -90,25 +91,19 @@ def settle(settings: Settings) -> bool:
     return not left
 
 
-def _interrupt_on(number: signal.Signals) -> None:
-    """Let a signal end the run as Ctrl-C does, so that it cleans up."""
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
 
-    signal.signal(number, interrupt)
+def _put_off(_number: int, _frame: FrameType | None) -> None:
+    say("cleaning up; a moment, please")
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ctrl-C, once more or for the first time, does not keep contacts from being deleted."""
-
-    def put_off(_number: int, _frame: FrameType | None) -> None:
-        say("cleaning up; a moment, please")
-
-    before = {number: signal.signal(number, put_off) for number in (signal.SIGINT, signal.SIGTERM)}
+def _handled(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function deal with a signal for as long as the block runs."""
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(number, before)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import MailchimpError, RequestRefused, ResourceGone
+from mailchimp_api.errors import MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from mailchimp_api.members import subscriber_hash
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ class Workbench:
         self.prefix = f"live-test-{secrets.token_hex(4)}-"
         self._addresses: list[str] = []
         self._tags: list[str] = []
+        self._absent: list[str] = []
 
     # -- contacts ---------------------------------------------------------------------------------------------
 
@@ -100,11 +101,15 @@ class Workbench:
         self._client.request("POST", f"{self._path(address)}/tags", json={"tags": [{"name": tag, "status": "active"}]})
 
     def shows_tag(self, address: str, tag: str) -> bool:
-        """Whether a contact has a tag; looks again for a while, as Mailchimp may tag with a delay."""
-        for look in range(_LOOKS):
-            if look:
+        """Whether a contact has a tag, sooner or later."""
+        return self.seen(lambda bench: any(row["name"] == tag for row in bench.below(address, "tags")))
+
+    def seen(self, look: Callable[[Workbench], bool]) -> bool:
+        """Whether ``look`` says yes, if need be after a few pauses: Mailchimp may show a change with a delay."""
+        for number in range(_LOOKS):
+            if number:
                 time.sleep(self._pause)
-            if any(row["name"] == tag for row in self.below(address, "tags")):
+            if look(self):
                 return True
         return False
 
@@ -117,42 +122,36 @@ class Workbench:
 
     def clean_up(self) -> list[str]:
         """Delete all contacts and tags made here; a line about each thing that is left. Never raises MailchimpError."""
-        absent: list[str] = []
-        left = [
-            self._failure(lambda address=address: self._remove(address) or absent.append(address), self._name(address))
-            for address in self._addresses
-        ]
-        if absent:
+        self._absent = []
+        left = [self._failure(self._remove, address, self._name(address)) for address in self._addresses]
+        if self._absent:
             # A write that was broken off may take effect a moment after it was given up.
             time.sleep(self._pause)
-            left += [
-                self._failure(lambda address=address: self._remove(address), self._name(address)) for address in absent
-            ]
-        left += [self._failure(lambda tag=tag: self._remove_tag(tag), f"the tag {tag}") for tag in self._tags]
+            left += [self._failure(self._remove, address, self._name(address)) for address in list(self._absent)]
+        left += [self._failure(self._remove_tag, tag, f"the tag {tag}") for tag in self._tags]
         return [line for line in left if line]
 
-    def _failure(self, remove: Callable[[], object], what: str) -> str | None:
+    def _failure(self, remove: Callable[[str], None], which: str, shown: str) -> str | None:
         try:
-            remove()
+            remove(which)
         except MailchimpError as error:
-            return f"{what} is left: {error}"
+            return f"{shown} is left: {error}"
         return None
 
     def _name(self, address: str) -> str:
         return f"the contact {address.partition('@')[0]}"
 
-    def _remove(self, address: str) -> bool:
-        """Whether the contact was there."""
+    def _remove(self, address: str) -> None:
         try:
             self._client.request("POST", f"{self._path(address)}/actions/delete-permanent")
         except ResourceGone:
-            return False
-        except RequestRefused:
-            # Archived at least: then it is in no campaign and costs nothing.
+            self._absent.append(address)
+        except (RequestRefused, ResourceRefused) as error:
+            # Archived at least: then no campaign goes there, and it costs nothing.
             if self.contact(address).get("status") != "archived":
                 self.archive(address)
+            error.message += "; it is archived"
             raise
-        return True
 
     def _remove_tag(self, tag: str) -> None:
         found = self._client.get(f"{self._list}/tag-search", {"name": tag, "count": 100}, items="tags")["tags"]
