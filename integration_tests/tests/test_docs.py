@@ -1,0 +1,223 @@
+"""The documents are true: their commands work, their links lead somewhere, their tables are current."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from mailchimp_simulator.client import SimulatorProcess
+from source_mailchimp.config import Config
+from source_mailchimp.streams import STREAMS
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*/CHANGELOG.md"),
+        *ROOT.glob("*/*/README.md"),
+    ]
+)
+PUBLISHED = ("README.md", "docs/sources/mailchimp.md", "docs/operations.md", "docs/architecture.md")
+
+
+def text_of(document: str) -> str:
+    """A document's text."""
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(document: Path) -> set[str]:
+    """Those of all headings."""
+    headings = re.findall(r"^#+ (.+)$", without_code(document.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {anchor(heading) for heading in headings}
+
+
+def without_code(text: str) -> str:
+    """The text without its blocks of code: what looks like a link in there is none."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
+    """The file exists, and so does the heading."""
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(document))):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, heading = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        if not target.exists() or (heading and heading not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_command_that_is_named_exists(document: str) -> None:
+    targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), flags=re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)", text_of(document)))
+    named |= set(re.findall(r"^make ([a-z-]+)", text_of(document), flags=re.MULTILINE))
+
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", PUBLISHED)
+def test_files_that_are_named_exist(document: str) -> None:
+    """Paths in backticks below one of the repository's folders."""
+    folders = "mailchimp-api|source-mailchimp|destination-mailchimp|integration_tests|docs|requirements"
+    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", text_of(document))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_modules_in_the_tables_of_the_architecture_exist() -> None:
+    source, _, destination = text_of("docs/architecture.md").partition("## The way of a record through the destination")
+    for text, package in ((source, "source_mailchimp"), (destination, "destination_mailchimp")):
+        folder = ROOT / package.replace("_", "-") / package
+        cells = re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", text, flags=re.MULTILINE)
+        named = [name for cell in cells for name in re.findall(r"`([\w/]+(?:\.py|/))`", cell)]
+
+        assert len(named) > 5
+        assert [name for name in named if not (folder / name).exists()] == []
+
+
+class TestReadme:
+    """Whoever follows the README arrives."""
+
+    @pytest.fixture
+    def outcome(self, tmp_path: Path) -> list[dict[str, object]]:
+        """What the README's commands print, the images replaced by the commands they hold."""
+        blocks = re.findall(r"```bash\n(.*?)```", text_of("README.md"), flags=re.DOTALL)
+        script = "\n".join(block for block in blocks if "cat >" in block)
+        started = r"^\.venv/bin/python -m mailchimp_simulator --port 8080 &$"
+        assert re.search(started, script, flags=re.MULTILINE)
+        script = re.sub(started, "", script, flags=re.MULTILINE)
+        script, images = re.subn(
+            r'docker run --rm (?:--interactive )?--network host -v "\$PWD/secrets:/secrets:ro" '
+            r"mailchimp-connectors/((?:source|destination)-mailchimp):[\d.]+",
+            rf"{BIN}/\1",
+            script,
+        )
+        assert images == 2
+        with SimulatorProcess() as simulator:
+            script = script.replace("http://127.0.0.1:8080", simulator.base_url).replace("/secrets/", "secrets/")
+            run = subprocess.run(
+                [shutil.which("bash") or "bash", "-euc", script],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=120,
+            )
+        return [json.loads(line) for line in run.stdout.splitlines()]
+
+    def test_its_commands_read_contacts_and_write_them(self, outcome: list[dict[str, object]]) -> None:
+        """The two ``docker run`` commands do what the output below them shows."""
+        text = json.dumps(outcome)
+
+        assert sum(message["type"] == "RECORD" for message in outcome) == 300
+        assert '"status": "COMPLETE"' in text
+        assert "3 received = 2 created + 0 updated + 0 removed + 0 deduplicated + 0 skipped + 1 rejected" in text
+
+    def test_it_names_the_version_that_there_is(self) -> None:
+        for connector, version in re.findall(r"mailchimp-connectors/([\w-]+):([\d.]+)", text_of("README.md")):
+            metadata = text_of(f"{connector}/metadata.yaml")
+
+            assert f"dockerImageTag: {version}\n" in metadata
+
+    def test_it_counts_the_streams_rightly(self) -> None:
+        for document in ("README.md", "docs/sources/mailchimp.md"):
+            assert set(re.findall(r"\b(\d+) streams\b", text_of(document))) <= {str(len(STREAMS)), "12"}
+
+
+class TestSourcePage:
+    """docs/sources/mailchimp.md says what the connector has and says."""
+
+    page = "docs/sources/mailchimp.md"
+
+    def test_every_option_is_there(self) -> None:
+        missing = [name for name in Config.model_fields if f"| `{name}` |" not in text_of(self.page)]
+
+        assert missing == []
+
+    def test_the_table_of_streams_is_current(self) -> None:
+        """``make docs-tables`` would change nothing."""
+        command = [sys.executable, str(ROOT / "source-mailchimp" / "tools" / "generate_stream_docs.py"), "--check"]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert run.stderr == ""
+        assert run.returncode == 0
+
+    def test_streams_that_it_names_exist(self) -> None:
+        listed = re.search(r"Most people want (.+?)\.\n", text_of(self.page), flags=re.DOTALL)
+
+        assert listed
+        assert set(re.findall(r"`(\w+)`", listed[1])) <= set(STREAMS)
+
+    def test_messages_under_troubleshooting_are_those_of_the_code(self) -> None:
+        """Each literal part of a quoted message stands in the code; `…` stands for what varies."""
+        said = set(_texts("source-mailchimp/source_mailchimp")) | set(_texts("mailchimp-api/mailchimp_api"))
+        section = text_of(self.page).partition("## Troubleshooting")[2].partition("\n## ")[0]
+        quoted = re.findall(r"^\| `(.+?)` \|", section, flags=re.MULTILINE)
+        unknown = [
+            message
+            for message in quoted
+            if not all(any(part.strip() in text for text in said) for part in message.split("…") if part.strip(" :;"))
+        ]
+
+        assert len(quoted) > 10
+        assert unknown == []
+
+
+def _texts(folder: str) -> Iterator[str]:
+    """Every literal text in a package; of a format the parts between what varies."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from re.split(r"%[sd]", node.value)
+
+
+class TestBenchmarks:
+    """docs/benchmarks.md is what was measured."""
+
+    def test_the_page_is_made_of_the_results(self) -> None:
+        """``python -m benchmarks.report`` would change nothing."""
+        assert text_of("docs/benchmarks.md") == report.page(report.load())
+
+    @pytest.mark.slow
+    def test_every_part_of_the_source_s_benchmark_runs(self, tmp_path: Path) -> None:
+        """In small; the figures say nothing, but each of them comes, and the documents stay as they are."""
+        before = text_of("docs/benchmarks.md")
+        environment = {**os.environ, "BENCH_QUICK": "1"}
+        command = [sys.executable, "-m", "benchmarks", "start", "connections", "streams", "cpu", "activity"]
+        run = subprocess.run(
+            command,
+            cwd=ROOT / "integration_tests",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+
+        assert run.returncode == 0, run.stderr
+        for figure in ("connections busy on average", "wall time of every stream", "CPU a record", "campaigns asked"):
+            assert figure in run.stdout
+        assert text_of("docs/benchmarks.md") == before
