@@ -87,18 +87,18 @@ class TagSearch(OfAudience):
     """`/lists/{list_id}/tag-search`: the tags alone."""
 
     def _tags(self, parents: Parents) -> list[Json]:
-        forced = self.world.rows_of(self.template)
-        if forced is not None:
-            return [{"id": n + 1, "name": f"Tag {n}"} for n in range(forced)]
         items = self.audience(parents).segments.items
         return [{"id": s.id, "name": s.name} for s in items if s.type == "static"]
 
     def size(self, parents: Parents) -> int:
         """As many as there are static segments."""
-        return len(self._tags(parents))
+        forced = self.world.rows_of(self.template)
+        return len(self._tags(parents)) if forced is None else forced
 
     def row(self, parents: Parents, index: int) -> Json:
         """Id and name."""
+        if self.world.rows_of(self.template) is not None:
+            return {"id": index + 1, "name": f"Tag {index}"}
         return self._tags(parents)[index]
 
 
@@ -109,18 +109,18 @@ class MemberTags(OfAudience):
         audience = self.audience(parents)
         index = audience.contacts.find(parents[1])
         assert index is not None
-        forced = self.world.rows_of(self.template)
-        if forced is not None:
-            return [{"id": n + 1, "name": f"Tag {n}", "date_added": iso(audience.created)} for n in range(forced)]
         segments = audience.segments
         return [{"id": s.id, "name": s.name, "date_added": iso(s.created)} for s in segments.tags_of(index)]
 
     def size(self, parents: Parents) -> int:
         """The contact's tags."""
-        return len(self._tags(parents))
+        forced = self.world.rows_of(self.template)
+        return len(self._tags(parents)) if forced is None else forced
 
     def row(self, parents: Parents, index: int) -> Json:
         """Id, name and date."""
+        if self.world.rows_of(self.template) is not None:
+            return {"id": index + 1, "name": f"Tag {index}", "date_added": iso(self.audience(parents).created)}
         return self._tags(parents)[index]
 
 
