@@ -26,6 +26,7 @@ from source_mailchimp.stream import Reading, Record, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
+_AUDIENCES = {"lists", "audiences"}  # the streams whose rows are audiences
 _CAMPAIGN_LAST_ACTIVITY = "campaign_last_activity"
 # After so many slices in a row that could not be read, the trouble is not theirs.
 _HOPELESS = 3
@@ -58,6 +59,7 @@ class SlicedReader:
         self._failures: list[MailchimpError] = []
         self._failed_in_a_row = 0
         self._withheld: list[bytes] = []
+        self._not_found = set(account.config.list_ids) if stream.name in _AUDIENCES else set()
 
     async def read(self) -> None:
         """Read to the end; raise the first error of a slice when all others are done."""
@@ -67,6 +69,8 @@ class SlicedReader:
         if not self._full and state.run and state.run.full_refresh:
             state = self._state = replace(state, run=None)
         resumed = bool(state.run)
+        if resumed and self._feed is None:
+            self._not_found.clear()  # some were found before
         await self._run_once()
         if resumed and not self._full:
             # The run that had been cut short ended where it meant to; now for what happened since.
@@ -161,6 +165,7 @@ class SlicedReader:
         async with aclosing(batches):
             async for batch in batches:
                 rows = [row for row in batch.rows if self._account.includes(self._with_audience(row, item))]
+                self._not_found.difference_update(str(row.get("id")) for row in rows)
                 if self._feed:
                     self._feed.add([{**extra, **row} for row in rows])
                 if self._out and emits and not (self._feed and batch.offset is not None and batch.offset <= offset):
@@ -178,7 +183,7 @@ class SlicedReader:
                         await self._checkpoint()
 
     def _with_audience(self, row: Record, item: SliceRef) -> Mapping[str, Any]:
-        if self._stream.name in {"lists", "audiences"}:
+        if self._stream.name in _AUDIENCES:
             return {"list_id": row.get("id")}
         return row if row.get("list_id") or not item.audience else {**row, "list_id": item.audience}
 
@@ -341,6 +346,9 @@ class SlicedReader:
             for item, error in self._refused[:_SHOWN_WARNINGS]:
                 logger.warning("%s: skipped %s: %s", name, item.id or "all", error)
             logger.warning("%s: %d of %d parents were refused and skipped", name, len(self._refused), asked)
+        if self._not_found and not self._refused and not self._failures:
+            missing = ", ".join(sorted(self._not_found))
+            logger.warning("%s: list_ids names audiences that do not exist (any more): %s", name, missing)
 
     async def _checkpoint(self, *, now: bool = False) -> None:
         if self._out:
