@@ -1,5 +1,7 @@
-"""Runs source-mailchimp against a simulated account: as a process, as Airbyte does, or, where a test needs many
-runs, in this process through the CDK's entry point, which saves the start-up and nothing else.
+"""Runs source-mailchimp against a simulated account.
+
+As a process, as Airbyte does, or, where a test needs many runs, in this process through the connector's entry point,
+which saves the start-up and nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,7 @@ from airbyte_cdk.exception_handler import assemble_uncaught_exception
 from airbyte_cdk.logger import AirbyteLogFormatter
 from airbyte_cdk.models import AirbyteMessageSerializer
 
+from mailchimp_api.masking import MaskingFilter
 from mailchimp_simulator.client import Simulator, SimulatorProcess
 from source_mailchimp.run import Entrypoint
 from source_mailchimp.source import SourceMailchimp
@@ -162,7 +164,7 @@ def name_of(state: Json) -> str:
 
 @dataclass
 class SourceRunner:
-    """The source, set up for one simulated account. ``seconds``: how long the last run in a process took."""
+    """The source, set up for one simulated account. ``folder``: for the files that a command is given."""
 
     simulator: Simulator
     folder: Path
@@ -170,7 +172,7 @@ class SourceRunner:
     _catalog: list[Json] | None = None
 
     def config(self, **options: Any) -> Json:
-        """A configuration for this account. Failing requests are given up soon: nobody wants to wait here."""
+        """A configuration for this account; an option that is ``...`` is left out."""
         credentials = {"auth_type": "apikey", "apikey": self.simulator.api_key}
         given = {"credentials": credentials, "api_url": self.simulator.base_url, "num_workers": 10, **options}
         return {name: value for name, value in given.items() if value is not ...}
@@ -214,6 +216,7 @@ class SourceRunner:
         buffer = io.StringIO()
         handler = logging.StreamHandler(buffer)
         handler.setFormatter(AirbyteLogFormatter())
+        handler.addFilter(MaskingFilter())  # a process masks all its records, which would be too much for this one
         logger = logging.getLogger("airbyte")
         logger.addHandler(handler)
         lines: list[str] = []
@@ -321,11 +324,3 @@ def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
 def source(simulator: SimulatorProcess, tmp_path: Path) -> SourceRunner:
     """The source, set up for the simulated account."""
     return SourceRunner(simulator, tmp_path)
-
-
-def wait_for(condition: Any, seconds: float = 10) -> None:
-    """Wait until ``condition()`` holds; fails after so many seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
-from source_mailchimp.streams import STREAMS
 from source_mailchimp.stream import Paging, Stream
+from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
 COUNTS = (0, 1, 999, 1000, 1001, 2500)
@@ -148,7 +148,7 @@ class TestAwkwardAccount:
 
     def test_the_whole_account_is_read_without_error_or_warning(self, whole: Any) -> None:
         """Nothing in a healthy account is worth a warning, however odd it is."""
-        source, run = whole
+        _, run = whole
 
         assert (run.code, run.errors) == (0, b"")
         assert run.complete == set(STREAMS)
