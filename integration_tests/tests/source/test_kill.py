@@ -99,8 +99,12 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: 
     assert seen == expected
 
 
-def test_a_sync_asked_to_end_does_so_within_seconds(source: Any) -> None:
-    """After SIGTERM the last line is whole, the exit code says that it wasn't the end, and a next sync goes on."""
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_sync_asked_to_end_does_so_within_seconds(
+    source: Any, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    """After SIGTERM every line is whole, also without Python's own buffer, and the exit code says it wasn't the end."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     source.simulator.control.latency(seconds=0.1)
     config, catalog = source.config(page_size=PAGE, num_workers=2), source.catalog(STREAMS)
     process = source.start("read", config, catalog)
