@@ -306,17 +306,8 @@ class SlicedReader:
         if self._stream.name != "reports" or not self._feed:
             return
         reports = list(self._feed.so_far)
-        below = await self._gates_below(reports)
-
-        def wanted(report: Record) -> bool:
-            item = SliceRef("", (), {}, report)
-            return any(
-                gate.has_news(report, _oldest(state, item, self._account.config.list_ids, full=full))
-                for state, full, gate in below
-            )
-
-        if below:
-            async with aclosing(children_of(self._account, self._account.sub_reports, reports, wanted)) as answers:
+        if any(self._stream in child.ancestors for child in self._account.states):
+            async with aclosing(children_of(self._account, self._account.sub_reports, reports)) as answers:
                 async for rows in answers:
                     self._feed.add([row for row in rows if self._account.includes(row)])
 
