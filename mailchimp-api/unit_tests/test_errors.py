@@ -14,7 +14,9 @@ from mailchimp_api.members import subscriber_hash
 
 
 def tree(kind: type[errors.MailchimpError], depth: int = 0) -> list[tuple[int, str]]:
-    below = [line for child in kind.__subclasses__() for line in tree(child, depth + 1)]
+    # The connectors draw branches of their own, in their own files.
+    children = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    below = [line for child in children for line in tree(child, depth + 1)]
     return [(depth, kind.__name__), *below]
 
 
