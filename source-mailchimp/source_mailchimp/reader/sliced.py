@@ -110,6 +110,7 @@ class SlicedReader:
             for index, item in numbered:
                 await progress.room(index)
                 if self._failed_in_a_row >= _HOPELESS or len(self._failures) >= _MOST_FAILURES:
+                    progress.fail(index)  # others may go on, and must not wait for a slice that nobody reads
                     return
                 await self._read_slice(index, item, progress)
 
