@@ -22,7 +22,7 @@ from mailchimp_api.masking import mask_logging
 from source_mailchimp.reader.fetch import THREADS
 from source_mailchimp.source import SourceMailchimp
 
-_SIGTERM_EXIT = 128 + signal.SIGTERM
+_SIGNAL_EXIT = 128  # and the signal's number, as shells have it
 _GRACE_SECONDS = 5.0
 _M_ARENA_MAX = -8  # malloc.h
 
@@ -46,17 +46,19 @@ def main(args: list[str] | None = None) -> None:
     _share_one_heap()
     _buffer_output()
     source = SourceMailchimp()
-    terminated = threading.Event()
+    asked_to_end: list[int] = []
 
-    def on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-        terminated.set()
+    def end(number: int, _frame: FrameType | None) -> None:
+        asked_to_end.append(number)
         source.stop()
         # A reader of our output that stands still must not keep us.
-        timer = threading.Timer(_GRACE_SECONDS, os._exit, (_SIGTERM_EXIT,))
+        timer = threading.Timer(_GRACE_SECONDS, os._exit, (_SIGNAL_EXIT + number,))
         timer.daemon = True
         timer.start()
 
-    signal.signal(signal.SIGTERM, on_sigterm)
+    # Ctrl-C as well: as an exception it would have Python wait for the requests under way, and for their retries.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     mask_logging()
     arguments = sys.argv[1:] if args is None else args
     parsed = Entrypoint.parse_args(arguments)
@@ -68,8 +70,8 @@ def main(args: list[str] | None = None) -> None:
     except Exception:  # noqa: BLE001 - the CDK's hook makes a trace of whatever it is
         sys.excepthook(*sys.exc_info())
         code = 1
-    if terminated.is_set():
-        code = _SIGTERM_EXIT
+    if asked_to_end:
+        code = _SIGNAL_EXIT + asked_to_end[0]
     PRINT_BUFFER.flush()
     sys.stdout.flush()
     if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):

@@ -99,11 +99,11 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: 
     assert seen == expected
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered, number", [("", signal.SIGTERM), ("1", signal.SIGTERM), ("", signal.SIGINT)])
 def test_a_sync_asked_to_end_does_so_within_seconds(
-    source: Any, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+    source: Any, monkeypatch: pytest.MonkeyPatch, unbuffered: str, number: signal.Signals
 ) -> None:
-    """After SIGTERM every line is whole, also without Python's own buffer, and the exit code says it wasn't the end."""
+    """After SIGTERM or Ctrl-C every line is whole, buffered by Python or not, and the exit code tells the signal."""
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     source.simulator.control.latency(seconds=0.1)
     config, catalog = source.config(page_size=PAGE, num_workers=2), source.catalog(STREAMS)
@@ -114,11 +114,11 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
         if b'"type":"STATE"' in line:
             break
     asked = time.monotonic()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
 
     output += process.stdout.read()
 
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(20) == 128 + number
     assert time.monotonic() - asked < 5
     process.stdout.close()
     process.stderr.close()
@@ -127,6 +127,7 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
     ended = [m["trace"]["stream_status"]["status"] for m in messages
              if m["type"] == "TRACE" and m["trace"]["type"] == "STREAM_STATUS"]  # fmt: skip
     assert "COMPLETE" not in ended
+    assert ended.count("INCOMPLETE") == len(STREAMS)
 
 
 def test_a_sync_whose_reader_stands_still_ends_as_well(source: Any) -> None:
