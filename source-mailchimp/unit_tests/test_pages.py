@@ -157,18 +157,23 @@ class TestPerContact:
 
         assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows)
 
-    def test_a_contact_that_goes_or_is_refused_costs_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize("refused", [range(1, 7), range(30, 31)], ids=["the first ones", "a later one"])
+    def test_a_contact_that_goes_or_is_refused_costs_no_other(
+        self, refused: range, caplog: pytest.LogCaptureFixture
+    ) -> None:
         site = self.site(40)
         site.faults["lists/l1/members/c7/events"] = lambda _: ResourceGone("gone")
-        site.faults["lists/l1/members/c30/events"] = lambda _: ResourceRefused("no", problem=Problem(403))
+        for number in refused:
+            site.faults[f"lists/l1/members/c{number}/events"] = lambda _: ResourceRefused("no", problem=Problem(403))
         reader = Reader(site, EVENTS, full_refresh=True)
 
         with caplog.at_level(logging.WARNING):
             assert reader.sync()
 
-        assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows) - {"c7", "c30"}
+        skipped = {"c7", *(f"c{number}" for number in refused)}
+        assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows) - skipped
         assert "1 contacts went" in caplog.text
-        assert "1 contacts were refused" in caplog.text
+        assert f"{len(refused)} contacts were refused" in caplog.text
 
     def test_a_plan_that_lacks_them_is_not_asked_for_every_contact(self, caplog: pytest.LogCaptureFixture) -> None:
         site = self.site(500)

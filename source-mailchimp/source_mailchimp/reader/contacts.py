@@ -28,6 +28,8 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 # What a kill may cost a stream that asks for each contact: a thousand requests.
 _CONTACTS_PER_PIECE_PAGES = 1
 _CONTACT_PAGES_AHEAD = 2
+# After so many refusals and no answer it is not about these contacts: a million others need not be asked.
+_MOST_REFUSALS = 10
 _TURNS = 5  # at most, between plain and archived contacts at the end of a full refresh
 
 
@@ -239,9 +241,9 @@ class PerContactReader(ContactReader):
         except ResourceGone:
             self._missing += 1
         except ResourceRefused:
-            if not self._answered:
-                raise  # it is not about this contact: don't ask for a million others
             self._denied += 1
+            if not self._answered and self._denied >= _MOST_REFUSALS:
+                raise
         return params, rows
 
     async def _contact_pages(self, params: dict[str, Any]) -> AsyncGenerator[list[Record], None]:
