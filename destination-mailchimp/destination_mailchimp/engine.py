@@ -235,6 +235,9 @@ class Engine:
         for contact in job.contacts:
             contact.unsettled -= 1
             if not contact.unsettled:
+                if contact.outcome is None:
+                    # Its STATE must not pass it: better a sync that fails than a record that is lost.
+                    raise SyncFailure("A record got lost on its way. Please report it with the log.", "system_error")
                 self._durable(contact)
         if self._tag_buffer.size >= BATCH:
             self._dispatch_tags(everything=False)

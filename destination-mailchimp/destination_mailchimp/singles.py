@@ -14,6 +14,7 @@ from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
 from destination_mailchimp.reasons import concerns_everybody, of_problem
+from destination_mailchimp.roster import Roster
 from destination_mailchimp.versions import read_cursor
 from destination_mailchimp.writer import drop_field
 from mailchimp_api.errors import RequestRefused, ResourceGone
@@ -27,11 +28,15 @@ _FIELDS_DROPPED_AT_MOST = 5
 class Singles:
     """Makes these calls, from any number of threads."""
 
-    def __init__(self, calls: Calls, config: Config, policy: StatusPolicy, budget: NewContacts) -> None:
+    def __init__(
+        self, calls: Calls, config: Config, policy: StatusPolicy, budget: NewContacts, archived: Roster
+    ) -> None:
+        """``archived`` is told whom this has archived, so that no later version of a record brings one back."""
         self._calls = calls
         self._config = config
         self._policy = policy
         self._budget = budget
+        self._archived = archived
         self._steps = {
             Step.UPDATE: self._update,
             Step.SETTLE: self._settle,
@@ -96,7 +101,14 @@ class Singles:
         result.written.append((contact, "updated"))
 
     def _revive(self, contact: Contact, result: Result) -> None:
-        """Only a status brings a contact back from the archive."""
+        """Only a status brings a contact back from the archive; who is back already keeps the one they have.
+
+        An earlier version of the record may have brought it back, and the person may have left since.
+        """
+        present = self._present(contact)
+        if present is not None and present.get("status") != "archived":
+            self._update(contact, result)
+            return
         status = self._policy.new(contact)
         result.written.append((contact, self._write(contact, {"status": status}, result, create=True)))
 
@@ -105,6 +117,7 @@ class Singles:
         try:
             if self._config.deletes == "archive":
                 self._calls.send("DELETE", f"members/{contact.hash}")
+                self._archived.add([contact.hash])
             else:
                 body = {"status": "unsubscribed"}
                 self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from destination_mailchimp.calls import Calls, TooMuchAtOnce
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.jobs import Result
+from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -130,6 +131,8 @@ class Tagger:
             try:
                 segment = self._book.id_of(name)
             except RequestRefused as error:
+                if concerns_everybody(error.problem):
+                    raise
                 result.tags_failed += [(contact, str(error.problem)) for contact in contacts]
                 return
             try:
@@ -145,6 +148,8 @@ class Tagger:
         try:
             answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=len(contacts) > 1).body
         except (RequestRefused, TooMuchAtOnce) as error:
+            if isinstance(error, RequestRefused) and concerns_everybody(error.problem):
+                raise
             if isinstance(error, RequestRefused) and len(contacts) == 1:
                 result.tags_failed.append((contacts[0], str(error.problem)))
                 return

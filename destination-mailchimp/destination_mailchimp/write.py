@@ -76,7 +76,7 @@ def write(
         states=states,
         rejects=rejects,
         writer=writer,
-        singles=Singles(calls, config, policy, writer.new_contacts),
+        singles=Singles(calls, config, policy, writer.new_contacts, writer.archived),
         tagger=Tagger(calls, TagBook(calls)),
         tags=config.tag_names,
         replace_tags=config.replace_tags,

@@ -48,7 +48,7 @@ class Writer:
         self._calls = calls
         self._config = config
         self._policy = policy
-        self._archived = Roster(calls, "archived")
+        self.archived = Roster(calls, "archived")
         self._present = Roster(calls)
         self._may_be_subscribed = Roster(calls, *MAY_BE_SUBSCRIBED)
         self._budget = NewContacts(config.max_new_contacts)
@@ -74,7 +74,7 @@ class Writer:
 
         It must be known who is archived before anything is written: a create call may revive them (*open*).
         """
-        archived = self._archived.among([contact.hash for contact in contacts])
+        archived = self.archived.among([contact.hash for contact in contacts])
         rest = []
         for contact in contacts:
             if contact.hash in archived:
@@ -161,9 +161,11 @@ class Writer:
 
     def _update(self, contacts: list[Contact], result: Result) -> None:
         """Write the fields of contacts that exist. Their status stays, unless the user asked for another."""
-        singly = [contact for contact in contacts if contact.permissions or not self._update_in_batches]
+        # Read once: another thread may learn meanwhile that batches insist on a status.
+        in_batches = self._update_in_batches
+        singly = [contact for contact in contacts if contact.permissions or not in_batches]
         result.later += [(contact, Step.UPDATE) for contact in singly]
-        contacts = [contact for contact in contacts if not contact.permissions] if self._update_in_batches else []
+        contacts = [contact for contact in contacts if not contact.permissions] if in_batches else []
         if not contacts:
             return
         said = _Pass()
@@ -173,7 +175,8 @@ class Writer:
         subscribable = self._may_be_subscribed.among([contact.hash for contact in wanted]) if wanted else set()
         for contact in said.updated:
             result.written.append((contact, "updated"))
-        result.later += [(contact, Step.SUBSCRIBE) for contact in wanted if contact.hash in subscribable]
+        # Whom this sync has made pending itself, the roster may not know yet; the status is looked at again anyway.
+        result.later += [(c, Step.SUBSCRIBE) for c in wanted if c.known or c.hash in subscribable]
         # It had vanished since the first pass and was made anew.
         result.written += [(contact, "created") for contact in said.created]
         self._refuse(contacts, said, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,14 +13,22 @@ import requests_mock
 
 from destination_mailchimp import roster as roster_module
 from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.config import read_config
 from destination_mailchimp.contact import Contact
-from destination_mailchimp.failures import Stopped
+from destination_mailchimp.engine import Engine
+from destination_mailchimp.failures import Stopped, SyncFailure
+from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.new_contacts import NewContacts
+from destination_mailchimp.policy import StatusPolicy
 from destination_mailchimp.roster import Roster
-from destination_mailchimp.tags import TagBook, TagBuffer
+from destination_mailchimp.singles import Singles
+from destination_mailchimp.tags import TagBook, TagBuffer, Tagger
+from destination_mailchimp.workers import Job
+from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.errors import ServerFault
+from mailchimp_api.errors import RequestRefused, ServerFault
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "http://127.0.0.1:9/3.0"
@@ -175,3 +184,72 @@ class TestTags:
         )
 
         assert TagBook(calls).id_of("VIP") == 7
+
+    def test_what_is_the_matter_with_the_account_costs_nobody_a_tag(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.get(f"{LIST}/segments", json={"segments": [{"id": 7, "name": "vip"}], "total_items": 1})
+        asked = mock.post(f"{LIST}/segments/7", status_code=400, json={"title": "Account Export in Progress"})
+        result = Result()
+
+        with pytest.raises(RequestRefused):
+            Tagger(calls, TagBook(calls)).tag("vip", people(4), result)
+        assert result.tags_failed == []
+        assert asked.call_count == 1
+
+
+CONFIG: dict[str, Any] = {"credentials": {"auth_type": "apikey", "apikey": "0" * 32 + "-us1"}, "list_id": "abc"}
+
+
+def people(count: int) -> list[Contact]:
+    ledger = StreamLedger("s")
+    addresses = [f"{number}@example.com" for number in range(count)]
+    return [Contact(address, {"email_address": address}, ledger, ledger.receive()) for address in addresses]
+
+
+class TestWriting:
+    """What several threads and several versions of a record must not get wrong."""
+
+    def test_no_contact_is_forgotten_when_another_thread_learns_that_batches_insist_on_a_status(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        writer = Writer(calls, read_config(CONFIG), StatusPolicy("subscribed"))
+
+        class Meanwhile(list[Contact]):
+            """Another thread learns it just after these have been looked through."""
+
+            def __iter__(self) -> Iterator[Contact]:
+                yield from super().__iter__()
+                writer._update_in_batches = False
+
+        contacts, result = people(3), Result()
+        mock.post(LIST, json={"updated_members": [contact.body for contact in contacts], "errors": []})
+        writer._update(Meanwhile(contacts), result)
+
+        assert {contact.key for contact, _ in (*result.written, *result.later)} == {c.key for c in contacts}
+
+    def test_a_record_of_which_nothing_is_known_ends_the_sync_and_lets_no_state_pass(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = Engine.__new__(Engine)
+        monkeypatch.setattr(engine, "_workers", SimpleNamespace(returned=lambda: None), raising=False)
+        monkeypatch.setattr(engine, "_book", lambda _: None)
+        (contact,) = people(1)
+        contact.unsettled = 1
+
+        with pytest.raises(SyncFailure):
+            engine._done(Job(lambda _: None, [contact]))
+        assert contact.segments[0].open == 1
+
+    @pytest.mark.parametrize("present,sent", [("archived", "subscribed"), ("unsubscribed", None)])
+    def test_who_has_come_back_from_the_archive_and_left_since_is_not_subscribed_again(
+        self, calls: Calls, mock: requests_mock.Mocker, present: str, sent: str | None
+    ) -> None:
+        config, policy = read_config({**CONFIG, "archived_contacts": "revive"}), StatusPolicy("subscribed")
+        (contact,) = people(1)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": present})
+        put = mock.put(f"{LIST}/members/{contact.hash}", json={})
+        singles = Singles(calls, config, policy, NewContacts(None), Roster(calls, "archived"))
+        singles.run(contact, Step.REVIVE, Result())
+
+        assert [request.json().get("status") for request in put.request_history] == [sent]

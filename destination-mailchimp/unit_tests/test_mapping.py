@@ -204,11 +204,18 @@ class TestStatusAndDeletes:
             ({"gone": "true"}, True),
             ({"gone": 0}, False),
             ({"gone": "2026-11-22T00:00:00Z"}, True),
+            ({"gone": 1_790_000_000}, True),
             ({"gone": ""}, False),
         ],
     )
     def test_a_deletion_is_seen(self, data: dict[str, Any], removed: bool) -> None:  # noqa: FBT001
         assert Mapped(deletes="archive", deleted_field="gone")(**data).removed is removed
+
+    @pytest.mark.parametrize("value", ["active", "never", "null", [1]])
+    def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: Any) -> None:
+        with pytest.raises(RecordRejected) as fault:
+            Mapped(deletes="archive", deleted_field="gone")(gone=value)
+        assert (fault.value.reason, fault.value.field) == ("invalid_deletion", "gone")
 
     def test_deletions_are_ignored_unless_asked_for(self) -> None:
         with pytest.raises(RecordSkipped):

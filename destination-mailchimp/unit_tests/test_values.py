@@ -100,6 +100,8 @@ def test_a_date_field_that_says_the_day_comes_first_is_believed() -> None:
 
 def test_nested_values_become_json_if_that_is_asked_for() -> None:
     assert fits("text", {"a": [1, None]}, nested_as_json=True) == '{"a":[1,null]}'
+    with pytest.raises(BadValue):
+        fits("text", {"a": 2**80}, nested_as_json=True)
 
 
 @given(kind=st.sampled_from(TYPES), value=JSON)

@@ -15,7 +15,7 @@ from destination_mailchimp.mapping.attributes import Binding
 from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
 from destination_mailchimp.mapping.draft import Draft
 from destination_mailchimp.mapping.new_fields import NewFields
-from destination_mailchimp.mapping.values import BadValue, as_address, as_flag
+from destination_mailchimp.mapping.values import BadValue, as_address, as_date, as_flag
 from destination_mailchimp.versions import Cursor, read_cursor
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -189,6 +189,7 @@ class RecordMapper:
         return status
 
     def _removed(self, data: Json) -> bool:
+        """Whether the record was deleted. A flag that can't be read rejects it: guessing could cost a contact."""
         if data.get(CDC_DELETED) not in (None, ""):
             return True
         value = data.get(self._config.deleted_field) if self._config.deleted_field else None
@@ -197,7 +198,18 @@ class RecordMapper:
         try:
             return as_flag(value)
         except BadValue:
-            return bool(value)
+            pass
+        if isinstance(value, int | float):
+            return True  # the seconds of a moment
+        try:
+            as_date(value)
+        except BadValue:
+            raise RecordRejected(
+                "invalid_deletion",
+                "The deleted column holds neither yes nor no nor a date.",
+                self._config.deleted_field or "",
+            ) from None
+        return True
 
     def _find_email(self, data: Json) -> str | None:
         """For a stream without a schema the first record that has such a column decides."""

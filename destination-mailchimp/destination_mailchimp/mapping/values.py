@@ -71,7 +71,10 @@ def as_text(value: Any, *, nested_as_json: bool = False) -> str:
     if isinstance(value, int):
         return str(value)
     if nested_as_json:
-        return orjson.dumps(value).decode()
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError:
+            raise BadValue("is nested too deeply, or holds a number too large for JSON") from None
     raise BadValue("is nested; nested_as_json would write it as JSON")
 
 

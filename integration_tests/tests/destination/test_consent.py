@@ -161,3 +161,34 @@ class TestEveryStartStatus:
                 "tags_failed", 0
             ), name
             assert not (run.code == 0 and accounting.get("not_written")), name
+
+
+class TestVersionsOfOnePerson:
+    """What this sync itself has just done to a contact counts when the next version of the record comes."""
+
+    def lines(self, bench: Any, *batches: list[dict[str, Any]]) -> list[bytes]:
+        """Each batch filled up to the five hundred that make a call."""
+        number = itertools.count()
+        return [
+            bench.record({"id": next(number), "email": f"filler.{next(number)}@example.com", **data})
+            for batch in batches
+            for data in [*batch, *([{}] * (500 - len(batch)))]
+        ]
+
+    def test_who_was_archived_by_this_sync_is_not_revived_by_the_next_version(self, bench: Any) -> None:
+        bench.control.facts(archived_in_create="revives")
+        address = bench.one_with("subscribed")
+        gone, back = {"email": address, "_ab_cdc_deleted_at": "2026-11-22"}, {"email": address}
+        run = bench.write(self.lines(bench, [gone], [back]), bench.config(deletes="archive", num_workers=1))
+
+        assert run.accounting() == {"received": 1000, "created": 998, "removed": 1, "skipped": 1}
+        assert bench.status(address) == "archived"
+
+    def test_who_was_made_pending_by_this_sync_is_subscribed_by_the_next_version(self, bench: Any) -> None:
+        first = {"email": bench.one_with("pending"), "state": "subscribed"}
+        signed_up, confirmed = ({"email": "jo@example.com", "state": value} for value in ("pending", "subscribed"))
+        lines = self.lines(bench, [first], [signed_up], [confirmed])
+        run = bench.write(lines, bench.config(**UPDATING, num_workers=1))
+
+        assert run.code == 0, run.logs
+        assert bench.status("jo@example.com") == "subscribed"
