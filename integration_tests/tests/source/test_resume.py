@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from source_mailchimp.streams import STREAMS
 
@@ -204,15 +205,25 @@ def test_news_of_one_version_of_a_split_campaign_are_found(source: Any) -> None:
 
 
 def test_a_new_segment_and_a_renamed_one_are_found(source: Any) -> None:
-    """Segments are read by their date of change."""
-    control = source.simulator.control
+    """Segments are read by their date of change; the others don't come again."""
+    simulator = source.simulator
     first = source.read(["segments"])
-    control.clock(advance=HOUR)
+    simulator.control.clock(advance=HOUR)
+    renamed = first.records("segments")[0]
+    under = f"{simulator.api_url}/lists/{renamed['list_id']}/segments"
+    key = ("any", simulator.api_key)
+    made = requests.post(under, json={"name": "New", "static_segment": []}, auth=key, timeout=10).json()
+    requests.patch(f"{under}/{renamed['id']}", json={"name": "Renamed"}, auth=key, timeout=10).raise_for_status()
+    simulator.control.clock(advance=HOUR)
 
     second = source.read(["segments"], state=first.last_states)
+    third = source.read(["segments"], state=second.last_states)
 
-    assert len(first.records("segments")) > 0
-    assert second.records("segments") == []
+    assert {record["id"]: record["name"] for record in second.records("segments")} == {
+        made["id"]: "New",
+        renamed["id"]: "Renamed",
+    }
+    assert third.records("segments") == []
 
 
 def test_a_stream_that_cannot_be_incremental_is_read_whole_with_a_warning(source: Any) -> None:
