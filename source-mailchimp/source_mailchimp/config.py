@@ -66,8 +66,8 @@ class Config(BaseModel):
             ge=0,
             le=365,
             title="Activity look-back (days)",
-            description="For so many days after it was sent, every sync asks a campaign for bounces and sends. "
-            "Later only opens and clicks make the connector look at it again.",
+            description="For so many days after it was sent, every sync asks a campaign for what happened to it. "
+            "Later the connector looks at it again only when its report shows something new.",
         ),
     ] = 5
     refresh_window_days: Annotated[

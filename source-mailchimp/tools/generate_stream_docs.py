@@ -56,7 +56,7 @@ what changed, archived contacts included |
 audiences and automations every time; campaigns that aren't sent yet, were sent within the refresh window, \
 or have news (see gate), however old they are |
 | gate | {gated} | campaigns with news: the counts or dates of their report have changed since the last sync, or they \
-were sent within the look-back | \
+were sent within the look-back; split campaigns are always asked for their versions, one request each | \
 {gated_gives} |
 
 Where no such way exists, changes can't be seen from outside, and the stream is read whole.
@@ -73,6 +73,7 @@ Worth knowing:
 - `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
 - `campaign_last_activity` is the newest of a campaign's send time, last open and last click.
   `open_details`, `click_details` and the like are emitted whole for each campaign with news.
+- `total_items` is too small or missing for {untrusted}: there the end of a listing is a page that is not full.
 - Deleting a contact for good deletes its activity with it: sums over `email_activity` can be lower than the counts in
   `reports`.
 
@@ -113,6 +114,9 @@ def page() -> str:
         filter=_names(streams, Reading.FILTER),
         refresh=_names(streams, Reading.REFRESH),
         gated=gated,
+        untrusted=" and ".join(
+            f"`{stream.name}`" for stream in streams if stream.paging is Paging.OFFSET and not stream.trust_total
+        ),
         gated_gives="new events in `email_activity` and `unsubscribes`; elsewhere all rows of those campaigns",
         per_contact=_names(streams, Reading.PER_CONTACT),
         exclusions="\n".join(f"| `{path}` | {why} |" for path, why in NOT_STREAMS.items()),
