@@ -74,10 +74,6 @@ class Run:
         """All STATE messages' states, in order."""
         return [message["state"] for message in self.messages if message["type"] == "STATE"]
 
-    def states_of(self, stream: str) -> list[Json]:
-        """The STATE messages' states of one stream."""
-        return [state for state in self.states if name_of(state) == stream]
-
     @property
     def last_states(self) -> list[Json]:
         """The last state of each stream: what Airbyte keeps and hands to the next sync."""
@@ -129,19 +125,6 @@ class Run:
     def counts(self) -> Counter[str]:
         """How many records each stream has."""
         return Counter({name: len(records) for name, records in self.by_stream.items()})
-
-    def until_state(self, number: int) -> dict[str, list[Json]]:
-        """The records that came before the STATE message of that number (from 0), by stream."""
-        found: dict[str, list[Json]] = {}
-        seen = -1
-        for message in self.messages:
-            if message["type"] == "STATE":
-                seen += 1
-                if seen == number:
-                    break
-            elif message["type"] == "RECORD":
-                found.setdefault(message["record"]["stream"], []).append(message["record"]["data"])
-        return found
 
     def _traces(self, kind: str) -> Iterator[Json]:
         for message in self.messages:

@@ -160,7 +160,6 @@ class ListingReader:
         self._totals = _Totals()  # since the count of ``_seen`` began
         self._size = fetcher.page_size
         self._overlap = _OVERLAP
-        self.repeats = 0
 
     @property
     def distinct(self) -> int:
@@ -279,7 +278,6 @@ class ListingReader:
     def _new(self, page: Page, keys: list[Hashable]) -> Rows:
         add = self._seen.add
         rows = [row for row, key in zip(page.rows, keys, strict=True) if add(key)]
-        self.repeats += page.count - len(rows)
         return Rows(rows, None, page.total)
 
     def _joined(self, before: _Before, after: Page, keys: list[Hashable], audit: _Round) -> bool:

@@ -69,7 +69,6 @@ class StreamOutput:
     stream: Stream
     queue: asyncio.Queue[Event]
     rows_per_state: int = _ROWS_PER_STATE
-    rows_out: int = 0
     _rows_since_state: int = 0
     _last_state: float = field(default_factory=time.monotonic)
     _expected: int = 0
@@ -82,7 +81,6 @@ class StreamOutput:
         """Make records of ``rows`` and hand them on; returns when there is room for more."""
         records = self._maker.records(rows, params, parent)
         if records:
-            self.rows_out += len(records)
             self._rows_since_state += len(records)
             estimate = self.take_estimate()
             if estimate is not None:
