@@ -103,6 +103,13 @@ class TestCheck:
         assert "nosuchlist" in status.only("CONNECTION_STATUS")["message"]
 
 
+def test_discover_tells_the_audiences_fields(destination: Container, options: Json) -> None:
+    """The command that the CDK's own entry point does not have works in the image as well."""
+    [operation] = destination.run("discover", config=options).succeeded().only("DESTINATION_CATALOG")["operations"]
+
+    assert {"email_address", "FNAME"} <= set(operation["json_schema"]["properties"])
+
+
 class TestWrite:
     """``write`` takes messages from standard input (``docker run -i``)."""
 

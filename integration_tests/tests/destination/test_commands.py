@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import orjson
 import pytest
+import requests
+
+from mailchimp_simulator.client import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "destination_mailchimp.run"]
 
@@ -75,6 +80,50 @@ class TestCheck:
         credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
 
         assert bench.check(bench.config(credentials=credentials))["status"] == "SUCCEEDED"
+
+
+class TestDoubleOptIn:
+    """Where an audience asks everybody to confirm, and requires a field, nobody is surprised by it."""
+
+    @pytest.fixture
+    def asking(self, bench: Any, tmp_path: Path) -> Iterator[Any]:
+        """An audience with double opt-in and a required field that no column has."""
+        with SimulatorProcess(contacts=60, audiences=3, campaigns=1) as running:
+            asking = type(bench)(running, tmp_path)
+            lists = [row["row"] for row in asking.control.truth("/lists", "rows")["rows"]]
+            asking.list_id = next(row["id"] for row in lists if row["double_optin"])
+            yield asking
+
+    def test_check_says_so_and_new_contacts_become_pending_unless_a_status_is_set(self, asking: Any) -> None:
+        warning = asking.check(asking.config())["message"]
+        lines = [asking.record({"id": 1, "email": "new@example.com"})]
+        run = asking.write(lines)
+        set_status = asking.write(
+            [asking.record({"id": 2, "email": "sure@example.com"})], asking.config(status_for_new="subscribed")
+        )
+
+        assert "double opt-in" in warning
+        assert (run.code, set_status.code) == (0, 0)
+        assert asking.status("new@example.com") == "pending"
+        assert asking.status("sure@example.com") == "subscribed"
+
+    def test_a_required_field_that_nothing_maps_to_is_named_and_its_lack_rejects_new_contacts(
+        self, asking: Any
+    ) -> None:
+        requests.post(
+            f"{asking.simulator.base_url}/3.0/lists/{asking.list_id}/merge-fields",
+            json={"name": "Company", "tag": "COMPANY", "type": "text", "required": True},
+            auth=("any", asking.simulator.api_key),
+            timeout=10,
+        ).raise_for_status()
+        mapped = {"field_mapping": [{"column": "firm", "field": "COMPANY"}]}
+        line = asking.record({"id": 1, "email": "new@example.com"})
+        lines = [line, asking.record({"id": 2, "email": "other@example.com", "company": "ACME"})]
+
+        assert "COMPANY" in asking.check(asking.config())["message"]
+        assert "COMPANY" not in asking.check(asking.config(**mapped))["message"]
+        assert asking.write(lines).accounting() == {"received": 2, "created": 1, "rejected": 1}
+        assert asking.write([line], asking.config(accept_missing_required=True)).accounting()["created"] == 1
 
 
 class TestDiscover:
