@@ -215,6 +215,20 @@ class TestFailures:
         assert size < 20_000
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
 
+    @pytest.mark.parametrize("kill", range(3, 60, 8))
+    def test_what_was_refused_before_a_kill_is_read_whole_when_it_is_allowed_again(self, kill: int) -> None:
+        site = campaigns(40)
+        site.faults["reports/r0001/unsubscribed"] = lambda _: refused()
+        reader = Reader(site, UNSUBSCRIBES, page_size=2)
+        reader.sync(kill_after=kill)
+        assert reader.sync()
+        site.faults.clear()
+        site.now += 10_000_000
+
+        assert reader.sync()
+
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+
     @pytest.mark.parametrize("failing", [range(6), range(10, 23), range(20, 46)])
     def test_neighbours_that_fail_do_not_keep_the_others_waiting(self, failing: range) -> None:
         """Some in a row look like trouble of Mailchimp's own; when others are answered meanwhile, it isn't."""

@@ -133,7 +133,8 @@ class SlicedReader:
             progress.finish(index)
         except ResourceRefused as error:
             self._refused.append((item, error))
-            progress.finish(index)
+            # Asked again after a kill, or nobody would know any more that it was never read.
+            (progress.fail if len(self._refused) <= _MOST_FAILURES else progress.finish)(index)
         except MailchimpError as error:
             self._failures.append(error)
             self._failed_in_a_row += 1
