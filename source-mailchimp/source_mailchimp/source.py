@@ -37,6 +37,7 @@ _DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
 _USER_AGENT = f"airbyte-source-mailchimp/{__version__}"
 # Somebody waits in front of a screen: fail rather sooner than later.
 _CHECK_RETRIES = RetryPolicy(attempts=3, seconds=30.0, longest_wait=5.0)
+_CHECK_TIMEOUTS = Timeouts(read=30.0)
 
 
 class SourceMailchimp(Source):
@@ -61,7 +62,7 @@ class SourceMailchimp(Source):
         """Prove the credentials, the host, and that the chosen audiences exist."""
         try:
             options = parse_config(dict(config))
-            client = _client(options, retry=_CHECK_RETRIES)
+            client = _client(options, retry=_CHECK_RETRIES, timeouts=_CHECK_TIMEOUTS)
             account_of(client)
             check_audiences(client, options.list_ids, field="list_ids")
         except MailchimpError as error:
@@ -121,9 +122,10 @@ class SourceMailchimp(Source):
             self._sync.stop()
 
 
-def _client(options: Config, *, retry: RetryPolicy | None = None) -> MailchimpClient:
+def _client(options: Config, *, retry: RetryPolicy | None = None, timeouts: Timeouts | None = None) -> MailchimpClient:
     access = open_access(options.access_credentials, data_center=options.data_center, api_url=options.api_url)
-    timeouts = Timeouts(read=options.request_timeout) if options.request_timeout else Timeouts()
+    if options.request_timeout:
+        timeouts = Timeouts(read=options.request_timeout)
     if options.retry_seconds:
         retry = RetryPolicy(seconds=options.retry_seconds)
     return MailchimpClient(

@@ -87,7 +87,7 @@ class Account:
     @property
     def ahead(self) -> int:
         """Pages or slices of one stream under way at once: enough to keep every connection busy by itself."""
-        return 3 * self.fetcher.workers
+        return 2 * self.fetcher.workers
 
     def now(self) -> datetime:
         """Mailchimp's clock."""

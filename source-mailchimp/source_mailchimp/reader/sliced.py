@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused
+from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.reader.account import Account
 from source_mailchimp.reader.children import children_of
@@ -137,7 +137,8 @@ class SlicedReader:
             (progress.fail if len(self._refused) <= _MOST_FAILURES else progress.finish)(index)
         except MailchimpError as error:
             self._failures.append(error)
-            self._failed_in_a_row += 1
+            # A refusal is the slice's own; anything else may be the trouble of all.
+            self._failed_in_a_row += not isinstance(error, RequestRefused)
             progress.fail(index)
         else:
             self._failed_in_a_row = 0

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mailchimp_api.errors import UnreadableAnswer
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.fetch import MAX_PAGE_SIZE
@@ -92,7 +93,7 @@ class WindowReader:
         size = self._fetcher.page_size
         whole = Piece(since, until)
         first = await self._page(whole, 0, 1 if hint > 2 * size else size)
-        total = first[0].total or 0
+        total = _total_of(first[0])
         self._on_total(total)
         if total <= len(first[0].rows):
             async with aclosing(self._reader(whole).rows(first=first)) as batches:
@@ -151,7 +152,7 @@ class WindowReader:
         for _ in range(_CATCH_UP_ROUNDS):
             settled = max(now() - SETTLING, moment)
             pages = await self._page(Piece(moment - ONE_SECOND, None), 0, count)
-            total = pages[0].total or 0
+            total = _total_of(pages[0])
             if len(pages) == 1 and total <= pages[0].count:
                 yield Rows(pages[0].rows, complete_to=settled)
                 return
@@ -223,6 +224,13 @@ class WindowReader:
         # A piece is read again while pages of later ones wait in memory: it must not wait for their places.
         budget = asyncio.Semaphore(_PIECE_BUDGET)
         return ListingReader(self._fetcher, self._listing_of(piece), ahead=_PIECE_BUDGET, budget=budget)
+
+
+def _total_of(page: Page) -> int:
+    """The rows of the window by its own count, without which nothing can be proved complete."""
+    if page.total is None:
+        raise UnreadableAnswer("Mailchimp answered a listing without total_items")
+    return page.total
 
 
 def _settle(owners: list[asyncio.Future[Piece]], piece: Piece) -> None:
