@@ -90,7 +90,7 @@ def test_reading_with_every_error_that_quotes_secrets_leaks_none(source: Any, le
     arguments = ["--debug"] if debug else []
 
     run = source.run(
-        "read", source.config(retry_seconds=0.5), source.catalog(STREAMS), arguments=arguments, timeout=120
+        "read", source.config(retry_seconds=4), source.catalog(STREAMS), arguments=arguments, timeout=240
     )
 
     assert run.code == 1
