@@ -72,6 +72,9 @@ def test_a_value_becomes_what_its_field_takes(kind: str, value: Any, made: Any) 
     [
         ("text", {"a": 1}),
         ("text", [1]),
+        ("text", math.nan),
+        ("phone", math.inf),
+        ("zip", -math.inf),
         ("number", "twelve"),
         ("number", True),
         ("number", math.nan),

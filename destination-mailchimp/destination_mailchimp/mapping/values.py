@@ -67,6 +67,8 @@ def as_text(value: Any, *, nested_as_json: bool = False) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadValue("is not a number")
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)  # noqa: PLR2004 - 2**53
     if isinstance(value, int):
         return str(value)
