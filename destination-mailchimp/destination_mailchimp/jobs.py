@@ -18,8 +18,8 @@ class Step(Enum):
     """Write its fields, whether it exists or not: batch answers left it out."""
     PERMISSIONS = auto()
     """Add the marketing permissions to a contact just made."""
-    SUBSCRIBE = auto()
-    """Subscribe it, if its present status allows."""
+    MOVE = auto()
+    """Make it subscribed, pending or transactional, if its present status allows."""
     REVIVE = auto()
     """Bring it back from the archive."""
     REMOVE = auto()

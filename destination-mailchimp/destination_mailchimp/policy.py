@@ -33,16 +33,24 @@ class StatusPolicy:
     def existing(self, contact: Contact) -> str | None:
         """The status to send in an update without looking at the present one; None for most.
 
-        Never ``subscribed``, unless resubscribing is allowed: see ``wants_subscribing``.
+        Unless resubscribing is allowed, only a status that nobody receives campaigns in: see ``looks_first``.
         """
-        if not self.update or contact.status is None:
+        if not self.update or contact.status is None or self.looks_first(contact):
             return None
-        return None if contact.status == "subscribed" and not self.allow_resubscribe else contact.status
+        return contact.status
 
-    def wants_subscribing(self, contact: Contact) -> bool:
-        """Whether a contact that exists is to be subscribed, if its present status lets it."""
-        return self.update and contact.status == "subscribed" and not self.allow_resubscribe
+    def looks_first(self, contact: Contact) -> bool:
+        """Whether a contact that exists is to get a status, if its present one is in ``HAS_NOT_LEFT``.
+
+        So for pending and transactional too: from there a later record would make the contact subscribed.
+        """
+        return self.update and contact.status in HAS_NOT_LEFT and not self.allow_resubscribe
 
 
-MAY_BE_SUBSCRIBED = ("pending", "transactional")
-"""The statuses from which ``subscribed`` changes something and resubscribes nobody."""
+HAS_NOT_LEFT = ("subscribed", "pending", "transactional")
+"""The statuses between which a contact may be moved: whoever has left is in none of them."""
+
+
+def movable_from(status: str) -> tuple[str, ...]:
+    """The present statuses from which ``status`` changes something and brings back nobody who has left."""
+    return tuple(present for present in HAS_NOT_LEFT if present != status)

@@ -12,7 +12,7 @@ from destination_mailchimp.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
-from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
+from destination_mailchimp.policy import StatusPolicy, movable_from
 from destination_mailchimp.reasons import concerns_everybody, of_problem
 from destination_mailchimp.roster import Roster
 from destination_mailchimp.versions import read_cursor
@@ -41,7 +41,7 @@ class Singles:
             Step.UPDATE: self._update,
             Step.SETTLE: self._settle,
             Step.PERMISSIONS: self._permissions,
-            Step.SUBSCRIBE: self._subscribe,
+            Step.MOVE: self._move,
             Step.REVIVE: self._revive,
             Step.REMOVE: self._remove,
             Step.COMPARE_TAGS: self._compare_tags,
@@ -66,8 +66,8 @@ class Singles:
             result.skipped.append((contact, "not in the audience"))
             return
         result.written.append((contact, outcome))
-        if self._policy.wants_subscribing(contact):
-            result.later.append((contact, Step.SUBSCRIBE))
+        if self._policy.looks_first(contact):
+            result.later.append((contact, Step.MOVE))
 
     def _settle(self, contact: Contact, result: Result) -> None:
         """No batch answer mentioned it: look whether it is there, write it, and believe this answer."""
@@ -84,20 +84,25 @@ class Singles:
         finally:
             self._budget.settle(int(present is None), int(made))
         result.written.append((contact, "created" if made else "updated"))
-        if present is not None and self._policy.wants_subscribing(contact):
-            result.later.append((contact, Step.SUBSCRIBE))
+        if present is not None and self._policy.looks_first(contact):
+            result.later.append((contact, Step.MOVE))
 
     def _permissions(self, contact: Contact, result: Result) -> None:
         body = {"marketing_permissions": contact.permissions}
         self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
         result.written.append((contact, "created"))
 
-    def _subscribe(self, contact: Contact, result: Result) -> None:
-        """Looks at the present status first: nobody who has left is ever subscribed by this."""
+    def _move(self, contact: Contact, result: Result) -> None:
+        """Looks at the present status first: nobody who has left is ever brought back by this."""
         present = self._present(contact)
-        if present is not None and present.get("status") in MAY_BE_SUBSCRIBED:
-            body = {"status": "subscribed"}
-            self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        if contact.status and present is not None and present.get("status") in movable_from(contact.status):
+            body = {"status": contact.status}
+            method = "PATCH"
+            if contact.status == "transactional":
+                # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
+                body |= {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
+                method = "PUT"
+            self._calls.send(method, f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
         result.written.append((contact, "updated"))
 
     def _revive(self, contact: Contact, result: Result) -> None:

@@ -15,7 +15,7 @@ from destination_mailchimp.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
-from destination_mailchimp.policy import MAY_BE_SUBSCRIBED, StatusPolicy
+from destination_mailchimp.policy import HAS_NOT_LEFT, StatusPolicy, movable_from
 from destination_mailchimp.reasons import CONTACT_EXISTS, asks_for_status, concerns_everybody, of_problem, of_row
 from destination_mailchimp.roster import Roster
 from mailchimp_api.errors import RequestRefused
@@ -50,7 +50,7 @@ class Writer:
         self._policy = policy
         self.archived = Roster(calls, "archived")
         self._present = Roster(calls)
-        self._may_be_subscribed = Roster(calls, *MAY_BE_SUBSCRIBED)
+        self._movable = {status: Roster(calls, *movable_from(status)) for status in HAS_NOT_LEFT}
         self._budget = NewContacts(config.max_new_contacts)
         self._update_in_batches = True
         self._anything_accepted = False
@@ -171,12 +171,15 @@ class Writer:
         said = _Pass()
         self._send(contacts, said, create=False)
         self._note_refused_status(contacts, said, result)
-        wanted = [contact for contact in said.updated if self._policy.wants_subscribing(contact)]
-        subscribable = self._may_be_subscribed.among([contact.hash for contact in wanted]) if wanted else set()
+        wanted = [contact for contact in said.updated if self._policy.looks_first(contact)]
+        movable: set[str] = set()
+        for status, roster in self._movable.items():
+            asking = [contact.hash for contact in wanted if contact.status == status]
+            movable |= roster.among(asking) if asking else set()
         for contact in said.updated:
             result.written.append((contact, "updated"))
-        # Whom this sync has made pending itself, the roster may not know yet; the status is looked at again anyway.
-        result.later += [(c, Step.SUBSCRIBE) for c in wanted if c.known or c.hash in subscribable]
+        # Whom this sync has moved itself, the rosters may not know yet; the status is looked at again anyway.
+        result.later += [(c, Step.MOVE) for c in wanted if c.known or c.hash in movable]
         # It had vanished since the first pass and was made anew.
         result.written += [(contact, "created") for contact in said.created]
         self._refuse(contacts, said, result)

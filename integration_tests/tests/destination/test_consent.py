@@ -72,8 +72,10 @@ def expected(start: str, value: str | None, options: dict[str, Any], facts: dict
         return column or new_status if options.get("archived_contacts") == "revive" else "archived"
     if not options.get("update_status") or column is None:
         return start
-    if column == "subscribed" and start in ("unsubscribed", "cleaned"):
-        return "subscribed" if options.get("allow_resubscribe") and facts["resubscribe_succeeds"] else start
+    if start in ("unsubscribed", "cleaned") and column in ("subscribed", "pending", "transactional"):
+        if not options.get("allow_resubscribe"):
+            return start
+        return start if column == "subscribed" and not facts["resubscribe_succeeds"] else column
     return column
 
 
@@ -192,3 +194,13 @@ class TestVersionsOfOnePerson:
 
         assert run.code == 0, run.logs
         assert bench.status("jo@example.com") == "subscribed"
+
+    @pytest.mark.parametrize("status", ["unsubscribed", "cleaned"])
+    @pytest.mark.parametrize("between", ["pending", "transactional"])
+    def test_who_has_left_is_not_brought_back_in_two_steps(self, bench: Any, status: str, between: str) -> None:
+        address = bench.one_with(status)
+        lines = self.lines(bench, *([{"email": address, "state": value}] for value in (between, "subscribed")))
+        run = bench.write(lines, bench.config(**UPDATING, num_workers=1))
+
+        assert run.accounting() == {"received": 1000, "created": 998, "updated": 2}
+        assert bench.status(address) == status
