@@ -9,6 +9,7 @@ from typing import Any
 
 from destination_mailchimp.audience import MergeField
 from destination_mailchimp.calls import Calls
+from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.errors import RequestRefused, ResourceRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -84,6 +85,8 @@ class NewFields:
     def make(self, column: str, schema: dict[str, Any], value: Any, fields: list[MergeField]) -> MergeField | None:
         """Make the field for ``column`` and add it to ``fields``; None if Mailchimp refuses it.
 
+        A refusal that is about the account is raised: the sync ends, rather than lose the column in every record.
+
         Safe to repeat after a lost answer: the tag is taken then, and the field is found by it.
         """
         tag = make_tag(column, {field.tag for field in fields})
@@ -91,6 +94,8 @@ class NewFields:
         try:
             answer = self._calls.send("POST", "merge-fields", json=body).body
         except (RequestRefused, ResourceRefused) as error:
+            if concerns_everybody(error.problem):
+                raise
             answer = self._there(tag)
             if answer is None:
                 logger.warning("No field could be made for the column %s: %s", column, error.problem)
