@@ -22,6 +22,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 
 ONE_ATTEMPT = RetryPolicy(attempts=1)
 _TIMEOUTS_BEFORE_SMALLER = 2
+_SLICE_SECONDS = 0.25
 
 
 class TooMuchAtOnce(Exception):
@@ -53,6 +54,8 @@ class Calls:
         self.root = f"lists/{list_id}"
         self.workers = workers
         self.stopping = threading.Event()
+        self.interrupted = False
+        """Set by a signal handler, which must not touch the event: the thread it interrupts may hold its lock."""
         self._retry = retry
 
     def get(self, path: str, params: Params | None = None, *, items: str | None = None) -> Any:
@@ -80,7 +83,7 @@ class Calls:
         timeouts = 0
         attempt = 0
         while True:
-            if self.stopping.is_set():
+            if self.interrupted or self.stopping.is_set():
                 raise Stopped
             attempt += 1
             try:
@@ -118,5 +121,12 @@ class Calls:
         longest = min(self._retry.longest_wait, self._retry.first_wait * 2 ** (attempt - 1))
         wait = max(random.uniform(0, longest), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
         logger.info("%s; attempt %d, again in %.1f s", mask(error.message), attempt, wait)
-        if self.stopping.wait(wait):
-            raise Stopped
+        until = time.monotonic() + wait
+        while (left := until - time.monotonic()) > 0:
+            # In slices, for ``interrupted`` wakes nobody.
+            if self.stopping.wait(min(left, _SLICE_SECONDS)) or self.interrupted:
+                raise Stopped
+
+    def interrupt(self) -> None:
+        """No further call is to be made, and no further wait to be waited out. Safe in a signal handler."""
+        self.interrupted = True

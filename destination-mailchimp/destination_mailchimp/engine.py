@@ -53,6 +53,7 @@ class Engine:
         replace_tags: bool,
         workers: int,
         stop_calls: Callable[[], None],
+        interrupt_calls: Callable[[], None],
     ) -> None:
         self._intake = intake
         self._buffer = buffer
@@ -64,6 +65,7 @@ class Engine:
         self._tags = tags
         self._replace_tags = replace_tags
         self._stop_calls = stop_calls
+        self._interrupt_calls = interrupt_calls
         self._events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._workers = Workers(workers, lambda job: self._events.put(("done", job)))
         self._input: deque[tuple[str, Any]] = deque()
@@ -76,6 +78,8 @@ class Engine:
     def stop(self, *_: object) -> None:
         """Asked to end, maybe by a signal: only what may be done in a signal handler is done here."""
         self._stopped = True
+        # The main thread makes calls as well (new merge fields), and sees no event meanwhile.
+        self._interrupt_calls()
         self._events.put(("stop", None))
 
     def run(self, reader_of: Callable[[Callable[[tuple[str, Any]], None]], Reader]) -> None:

@@ -82,6 +82,7 @@ def write(
         replace_tags=config.replace_tags,
         workers=config.num_workers,
         stop_calls=calls.stopping.set,
+        interrupt_calls=calls.interrupt,
     )
     stop_on_signals(engine)
     logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,7 @@ from destination_mailchimp.engine import Engine
 from destination_mailchimp.failures import Stopped, SyncFailure
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import StatusPolicy
 from destination_mailchimp.roster import Roster
@@ -28,7 +31,7 @@ from destination_mailchimp.workers import Job
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.errors import RequestRefused, ServerFault
+from mailchimp_api.errors import RequestRefused, ResourceRefused, ServerFault
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "http://127.0.0.1:9/3.0"
@@ -253,3 +256,40 @@ class TestWriting:
         singles.run(contact, Step.REVIVE, Result())
 
         assert [request.json().get("status") for request in put.request_history] == [sent]
+
+
+class TestNewFields:
+    """Merge fields are made on the main thread, and what is the matter with the account is no column's fault."""
+
+    def test_a_signal_ends_the_wait_for_a_field(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        patient = Calls(calls.client, calls.client, "abc", workers=2, retry=RetryPolicy(attempts=9))
+        asked = mock.post(f"{LIST}/merge-fields", status_code=503, text="", headers={"Retry-After": "20"})
+        engine = Engine.__new__(Engine)
+        engine._events, engine._interrupt_calls = SimpleQueue(), patient.interrupt
+        threading.Timer(0.3, engine.stop).start()
+        began = time.monotonic()
+
+        with pytest.raises(Stopped):
+            NewFields(patient).make("shoe", {}, "42", [])
+        assert time.monotonic() - began < 5
+        assert asked.call_count == 1
+
+    @pytest.mark.parametrize(
+        "status,title", [(400, "Account Export in Progress"), (403, "User action not permitted"), (403, "Forbidden")]
+    )
+    def test_what_is_the_matter_with_the_account_ends_the_sync_rather_than_lose_the_column(
+        self, calls: Calls, mock: requests_mock.Mocker, status: int, title: str
+    ) -> None:
+        problem = {"type": "x", "title": title, "status": status, "detail": "Not now."}
+        headers = {"Content-Type": "application/problem+json"}
+        mock.post(f"{LIST}/merge-fields", status_code=status, json=problem, headers=headers)
+
+        with pytest.raises((RequestRefused, ResourceRefused)):
+            NewFields(calls).make("shoe", {}, "42", [])
+
+    def test_a_refusal_of_this_column_costs_this_column_only(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        problem = {"type": "x", "title": "Invalid Resource", "status": 400, "detail": "Too many merge fields."}
+        mock.post(f"{LIST}/merge-fields", status_code=400, json=problem)
+        mock.get(f"{LIST}/merge-fields", json={"merge_fields": [], "total_items": 0})
+
+        assert NewFields(calls).make("shoe", {}, "42", []) is None
