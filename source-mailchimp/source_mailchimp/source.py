@@ -22,7 +22,7 @@ from airbyte_cdk.sources import Source
 from mailchimp_api.access import open_access
 from mailchimp_api.account import account_of, check_audiences
 from mailchimp_api.client import MailchimpClient, RetryPolicy, Timeouts
-from mailchimp_api.errors import MailchimpError
+from mailchimp_api.errors import ConfigError, MailchimpError
 from mailchimp_api.options import option_schema
 from source_mailchimp import __version__
 from source_mailchimp.config import Config, parse_config
@@ -31,6 +31,7 @@ from source_mailchimp.messages import MessageMaker, SyncFailed, traced
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Selected, Sync
 from source_mailchimp.schemas import schema_of
+from source_mailchimp.state_file import read_state_file
 from source_mailchimp.streams import STREAMS
 
 _DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
@@ -57,6 +58,14 @@ class SourceMailchimp(Source):
             connectionSpecification=option_schema(Config),
             supported_destination_sync_modes=[],
         )
+
+    @classmethod
+    def read_state(cls, state_path: str | None) -> list[AirbyteStateMessage]:
+        """The states in the file; none without one. Raises AirbyteTracedException for a file that holds none."""
+        try:
+            return read_state_file(state_path) if state_path else []
+        except ConfigError as error:
+            raise traced(error) from None
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Prove the credentials, the host, and that the chosen audiences exist."""

@@ -89,9 +89,7 @@ def test_reading_with_every_error_that_quotes_secrets_leaks_none(source: Any, le
     control.fault("not_json", "/lists/{list_id}/segments/{segment_id}/members")
     arguments = ["--debug"] if debug else []
 
-    run = source.run(
-        "read", source.config(retry_seconds=4), source.catalog(STREAMS), arguments=arguments, timeout=240
-    )
+    run = source.run("read", source.config(retry_seconds=4), source.catalog(STREAMS), arguments=arguments, timeout=240)
 
     assert run.code == 1
     assert run.incomplete >= {"member_activity", "campaigns", "audience_contacts", "segment_members"}
