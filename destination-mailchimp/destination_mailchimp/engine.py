@@ -18,6 +18,7 @@ from destination_mailchimp.failures import RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.intake import Intake
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.ledger import release, settle
+from destination_mailchimp.reasons import cause_of
 from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.singles import Singles
 from destination_mailchimp.states import States
@@ -252,10 +253,10 @@ class Engine:
         for contact, reason in result.skipped:
             settle(contact, "skipped", reason)
         for contact, lost in result.lost_fields:
-            contact.ledger.fields_lost[lost] += 1
+            contact.ledger.fields_lost[cause_of(lost)] += 1
         for contact, text in result.tags_failed:
             contact.ledger.tags_failed += 1
-            contact.ledger.reasons[f"tag not set: {text}"] += 1
+            contact.ledger.reasons[f"tag not set: {cause_of(text)}"] += 1
         for contact, outcome in result.written:
             if contact.outcome is None and outcome != "removed":
                 self._tag(contact, outcome)

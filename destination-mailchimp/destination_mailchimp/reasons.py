@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from destination_mailchimp.failures import RecordRejected
 from mailchimp_api.errors import Problem
+from mailchimp_api.masking import mask
 
 CONTACT_EXISTS = "ERROR_CONTACT_EXISTS"
 
@@ -21,6 +23,14 @@ _TEXTS = (
     ("status", "status_refused"),
     ("merge field", "field_refused"),
 )
+
+
+_QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
+
+
+def cause_of(text: str) -> str:
+    """A text of Mailchimp as it is counted and shown: the same for everybody, whatever address it quotes."""
+    return _QUOTED.sub("…", mask(text))
 
 
 def reason_of(text: str, field: str = "") -> str:

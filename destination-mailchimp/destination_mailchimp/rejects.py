@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any, BinaryIO
 import orjson
 
 from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.reasons import cause_of
 from mailchimp_api.masking import mask, mask_address
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _LOGGED_PER_REASON = 20
-_QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
 
 
 class Rejects:
@@ -46,8 +45,7 @@ class Rejects:
         record: Any = None,
     ) -> None:
         """Note one rejected record."""
-        # The same cause for everybody must count as one, whatever address it quotes.
-        self.causes[f"{fault.reason}: {_QUOTED.sub('…', mask(fault.text))}"] += 1
+        self.causes[f"{fault.reason}: {cause_of(fault.text)}"] += 1
         if self._file is not None:
             line = {
                 "stream": stream,
@@ -77,10 +75,19 @@ class Rejects:
             raise SyncFailure("rejects_file names no bucket.")
 
     def close(self) -> None:
-        """Finish the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Finish the file; in a bucket it is there only now. Raises SyncFailure if it can't be finished."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except Exception as error:
+            # Each kind of bucket raises errors of its own.
+            raise SyncFailure(
+                f"rejects_file can't be finished ({type(error).__name__}). Records that were rejected in this sync may "
+                "be missing from it; the accounting in the log says how many there were.",
+                "transient_error",
+            ) from error
 
 
 def _dump(value: Any) -> bytes:

@@ -88,12 +88,24 @@ def write(
     logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)
     engine.run(lambda put: Reader(source, put))
     try:
-        return _finish(engine.failure, config, intake, rejects, output)
+        # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
+        unfinished = _close(rejects)
+        if unfinished and engine.failure:
+            logger.error("%s", unfinished)
+        return _finish(engine.failure or unfinished, config, intake, rejects, output)
     finally:
-        rejects.close()
         buffer.versions.close()
         calls.client.close()
         calls.patient.close()
+
+
+def _close(rejects: Rejects) -> SyncFailure | None:
+    """Finish the rejects file; returns the failure, if it can't be finished."""
+    try:
+        rejects.close()
+    except SyncFailure as error:
+        return error
+    return None
 
 
 def _finish(failure: BaseException | None, config: Config, intake: Intake, rejects: Rejects, output: Output) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
 from destination_mailchimp import DestinationMailchimp
+from destination_mailchimp import rejects as rejects_module
 
 BATCH = "/lists/{list_id}"
 SINGLE = "/lists/{list_id}/members/{subscriber_hash}"
@@ -109,6 +111,21 @@ class TestRefusals:
         assert all(reject["error"] and reject["stream"] == "people" for reject in rejects)
         # None of them is tried again.
         assert bench.calls("POST /lists/{list_id}") == 2
+
+    def test_a_rejects_file_that_can_not_be_finished_fails_the_sync_once(
+        self, bench: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Bucket(BytesIO):
+            def close(self) -> None:
+                raise OSError("no space")
+
+        monkeypatch.setattr(rejects_module, "_open", lambda _: Bucket())
+        run = bench.write([*new_people(bench, 3), bench.record({"email": None})], bench.config(rejects_file="s3://b/r"))
+
+        assert run.code == 1
+        assert run.accounting() == {"received": 4, "created": 3, "rejected": 1}
+        (trace,) = run.traces
+        assert "rejects_file" in trace["message"]
 
     def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:
         data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
