@@ -89,7 +89,11 @@ class Singles:
 
     def _permissions(self, contact: Contact, result: Result) -> None:
         body = {"marketing_permissions": contact.permissions}
-        self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        try:
+            self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+        except ResourceGone:
+            result.rejected.append((contact, _vanished()))
+            return
         result.written.append((contact, "created"))
 
     def _move(self, contact: Contact, result: Result) -> None:
@@ -102,7 +106,11 @@ class Singles:
                 # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
                 body |= {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
                 method = "PUT"
-            self._calls.send(method, f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+            try:
+                self._calls.send(method, f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+            except ResourceGone:
+                result.rejected.append((contact, _vanished()))
+                return
         result.written.append((contact, "updated"))
 
     def _revive(self, contact: Contact, result: Result) -> None:
@@ -174,3 +182,8 @@ class Singles:
         fault = RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
         result.rejected.append((contact, fault))
         return "rejected"
+
+
+def _vanished() -> RecordRejected:
+    """Deleted by somebody after this sync had written it: the accounting says so beside ``created`` or ``updated``."""
+    return RecordRejected("vanished", "The contact was deleted while the sync ran.")

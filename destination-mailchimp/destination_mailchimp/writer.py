@@ -26,6 +26,8 @@ BATCH = 500
 _LEFT_OUT_AT_MOST = 2
 _FIELD_ROUNDS = 5
 _MANY = 50
+_INSISTED_AT_LEAST = 5
+"""A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
 _SKIP_VALIDATION = {"skip_merge_validation": True}
 
 
@@ -194,7 +196,7 @@ class Writer:
         result.later += [(contact, Step.UPDATE) for contact in insisted]
         without = [contact for contact in contacts if self._policy.existing(contact) is None]
         with self._said:
-            if self._update_in_batches and len(insisted) >= len(without):
+            if self._update_in_batches and len(insisted) >= max(len(without), _INSISTED_AT_LEAST):
                 self._update_in_batches = False
                 logger.warning(
                     "Mailchimp does not update contacts in a batch without their status, and the status is not ours "

@@ -293,3 +293,61 @@ class TestNewFields:
         mock.get(f"{LIST}/merge-fields", json={"merge_fields": [], "total_items": 0})
 
         assert NewFields(calls).make("shoe", {}, "42", []) is None
+
+
+class TestSomebodyDeletesContactsMeanwhile:
+    """A contact that is gone is a matter of that contact, not of the audience."""
+
+    @pytest.mark.parametrize("step", [Step.PERMISSIONS, Step.MOVE])
+    def test_it_does_not_end_the_sync(self, calls: Calls, mock: requests_mock.Mocker, step: Step) -> None:
+        config = read_config({**CONFIG, "status_field": "state", "update_status": True})
+        (contact,) = people(1)
+        contact.status, contact.permissions = "subscribed", [{"marketing_permission_id": "a", "enabled": True}]
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404, "detail": "No such member."}
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "pending"})
+        mock.patch(
+            f"{LIST}/members/{contact.hash}",
+            status_code=404,
+            json=gone,
+            headers={"Content-Type": "application/problem+json"},
+        )
+        result = Result()
+        policy = StatusPolicy("subscribed", update=True)
+        Singles(calls, config, policy, NewContacts(None), Roster(calls, "archived")).run(contact, step, result)
+
+        assert [(who, fault.reason) for who, fault in result.rejected] == [(contact, "vanished")]
+        assert result.written == []
+
+    @pytest.mark.parametrize("count,warnings", [(1, 0), (20, 1)])
+    def test_one_that_is_gone_does_not_pass_for_batches_that_insist_on_a_status(
+        self,
+        calls: Calls,
+        mock: requests_mock.Mocker,
+        count: int,
+        warnings: int,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        writer = Writer(calls, read_config(CONFIG), StatusPolicy("subscribed"))
+        contacts, result = people(count), Result()
+        insists = {"error": "A status is required.", "field": "status", "field_message": "This should not be blank."}
+        rows = [{"email_address": contact.address, **insists} for contact in contacts]
+        mock.post(LIST, json={"new_members": [], "updated_members": [], "errors": rows})
+        writer._update(contacts, result)
+
+        assert caplog.text.count("one call each") == warnings
+        assert result.later == [(contact, Step.UPDATE) for contact in contacts]
+
+
+class TestCauses:
+    """What Mailchimp says is counted by cause, and names nobody."""
+
+    def test_the_same_cause_counts_as_one_whatever_address_it_quotes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        engine = Engine.__new__(Engine)
+        monkeypatch.setattr(engine, "_dispatch_singles", lambda _: None)
+        contacts = people(3)
+        ledger = contacts[0].ledger
+        texts = [(contact, f"Tag refused for {contact.address}") for contact in contacts]
+        engine._book(Result(tags_failed=texts, lost_fields=texts))
+
+        assert ledger.reasons == {"tag not set: Tag refused for …": 3}
+        assert ledger.fields_lost == {"Tag refused for …": 3}
