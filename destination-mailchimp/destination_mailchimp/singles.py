@@ -79,8 +79,9 @@ class Singles:
             changed = read_cursor(present.get("last_changed") or "")[1]
             since = read_cursor((contact.doubtful_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
+        status = self._policy.existing(contact) if present is not None else None
         try:
-            self._write(contact, {}, result, create=True)
+            self._write(contact, {"status": status} if status else {}, result, create=True)
         finally:
             self._budget.settle(int(present is None), int(made))
         result.written.append((contact, "created" if made else "updated"))

@@ -56,6 +56,20 @@ class TestAnswers:
         assert run.accounting() == {"received": 20, "created": 20}
         assert all(bench.contact(f"new{n}@example.com")["merge_fields"]["FNAME"] == f"N{n}" for n in range(20))
 
+    def test_who_is_forgotten_by_every_answer_still_gets_the_status_of_the_column(self, bench: Any) -> None:
+        """Above all: who asked to leave, leaves."""
+        bench.write(new_people(bench, 3))
+        bench.control.clock(advance=3600)
+        bench.control.fault("forget_members", BATCH, method="POST", members=3)
+        leaving = [{"id": n, "email": f"new{n}@example.com", "wish": "unsubscribed"} for n in range(3)]
+        run = bench.write(
+            [bench.record(person) for person in leaving], bench.config(status_field="wish", update_status=True)
+        )
+
+        assert run.code == 0
+        assert run.accounting() == {"received": 3, "updated": 3}
+        assert [bench.contact(person["email"])["status"] for person in leaving] == ["unsubscribed"] * 3
+
     def test_every_second_call_losing_its_answer_changes_nothing_about_the_outcome(self, bench: Any) -> None:
         # One call may well be the unlucky one several times.
         bench.attempts = 20
