@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument("--per-contact", action="store_true", help="read the streams that ask once for each contact")
     parser.add_argument("--only", choices=("reading", "facts"), help="one part of the two")
     options = parser.parse_args(arguments)
-    with _handled(signal.SIGTERM, _interrupt):
+    # SIGINT by name as well: a shell that puts a command in the background lets it ignore Ctrl-C.
+    with _handled(signal.SIGTERM, _interrupt), _handled(signal.SIGINT, _interrupt):
         try:
             settings = settings_of(os.environ if environment is None else environment)
             if settings is None:
