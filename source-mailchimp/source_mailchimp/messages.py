@@ -29,7 +29,6 @@ from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
 from source_mailchimp.errors import IncompleteListing, ParentFailed
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
-from source_mailchimp.stream import Stream
 
 
 class SyncFailed(AirbyteTracedException):
@@ -57,7 +56,7 @@ class MessageMaker:
     def __init__(self, namespaces: Mapping[str, str | None]) -> None:
         self._namespaces = namespaces
         self._running: set[str] = set()
-        self._open: dict[str, Stream] = {}
+        self._open: set[str] = set()
         self._failures: dict[str, AirbyteTracedException] = {}
 
     def of(self, event: Event) -> Iterator[AirbyteMessage]:
@@ -67,7 +66,7 @@ class MessageMaker:
             case Records(_, records):
                 if name not in self._running:
                     self._running.add(name)
-                    yield self._status(event.stream, AirbyteStreamStatus.RUNNING)
+                    yield self._status(name, AirbyteStreamStatus.RUNNING)
                 now = int(time.time() * 1000)
                 namespace = self._namespaces.get(name)
                 for record in records:
@@ -76,23 +75,33 @@ class MessageMaker:
                         record=AirbyteRecordMessage(stream=name, data=record, emitted_at=now, namespace=namespace),
                     )
             case Checkpoint(_, state):
-                yield self._state(event.stream, state)
+                yield self._state(name, state)
             case Estimate(_, rows):
-                yield self._estimate(event.stream, rows)
+                yield self._estimate(name, rows)
             case Started():
-                self._open[name] = event.stream
-                yield self._status(event.stream, AirbyteStreamStatus.STARTED)
+                self._open.add(name)
+                yield self._status(name, AirbyteStreamStatus.STARTED)
             case Ended(_, None):
-                self._open.pop(name, None)
-                yield self._status(event.stream, AirbyteStreamStatus.COMPLETE)
+                self._open.discard(name)
+                yield self._status(name, AirbyteStreamStatus.COMPLETE)
             case Ended(_, error):
-                self._open.pop(name, None)
-                yield from self._failure(event.stream, error)
+                self._open.discard(name)
+                yield from self.failure(name, error)
+
+    def failure(self, name: str, error: Exception | None) -> Iterator[AirbyteMessage]:
+        """The messages that say that stream ``name`` is not complete, and why; ``raise_failures`` will tell again."""
+        failure = traced(error or RuntimeError("unknown"))
+        self._failures[name] = failure
+        message = failure.as_airbyte_message(stream_descriptor=self._descriptor(name))
+        if message.trace and message.trace.error:
+            message.trace.error.stack_trace = mask(message.trace.error.stack_trace or "") or None
+        yield message
+        yield self._status(name, AirbyteStreamStatus.INCOMPLETE)
 
     def abandon(self) -> Iterator[AirbyteMessage]:
         """The messages that say of every stream under way that it is not complete."""
-        for stream in self._open.values():
-            yield self._status(stream, AirbyteStreamStatus.INCOMPLETE)
+        for name in sorted(self._open):
+            yield self._status(name, AirbyteStreamStatus.INCOMPLETE)
         self._open.clear()
 
     def raise_failures(self) -> None:
@@ -109,25 +118,16 @@ class MessageMaker:
             failure_type=next(kind for kind in order if kind in kinds),
         )
 
-    def _failure(self, stream: Stream, error: Exception | None) -> Iterator[AirbyteMessage]:
-        failure = traced(error or RuntimeError("unknown"))
-        self._failures[stream.name] = failure
-        message = failure.as_airbyte_message(stream_descriptor=self._descriptor(stream))
-        if message.trace and message.trace.error:
-            message.trace.error.stack_trace = mask(message.trace.error.stack_trace or "") or None
-        yield message
-        yield self._status(stream, AirbyteStreamStatus.INCOMPLETE)
+    def _descriptor(self, name: str) -> StreamDescriptor:
+        return StreamDescriptor(name=name, namespace=self._namespaces.get(name))
 
-    def _descriptor(self, stream: Stream) -> StreamDescriptor:
-        return StreamDescriptor(name=stream.name, namespace=self._namespaces.get(stream.name))
-
-    def _state(self, stream: Stream, state: Mapping[str, object]) -> AirbyteMessage:
+    def _state(self, name: str, state: Mapping[str, object]) -> AirbyteMessage:
         return AirbyteMessage(
             type=Type.STATE,
             state=AirbyteStateMessage(
                 type=AirbyteStateType.STREAM,
                 stream=AirbyteStreamState(
-                    stream_descriptor=self._descriptor(stream), stream_state=AirbyteStateBlob(**state)
+                    stream_descriptor=self._descriptor(name), stream_state=AirbyteStateBlob(**state)
                 ),
             ),
         )
@@ -135,25 +135,23 @@ class MessageMaker:
     def _trace(self, trace: AirbyteTraceMessage) -> AirbyteMessage:
         return AirbyteMessage(type=Type.TRACE, trace=trace)
 
-    def _status(self, stream: Stream, status: AirbyteStreamStatus) -> AirbyteMessage:
+    def _status(self, name: str, status: AirbyteStreamStatus) -> AirbyteMessage:
         return self._trace(
             AirbyteTraceMessage(
                 type=TraceType.STREAM_STATUS,
                 emitted_at=_now_ms(),
-                stream_status=AirbyteStreamStatusTraceMessage(
-                    stream_descriptor=self._descriptor(stream), status=status
-                ),
+                stream_status=AirbyteStreamStatusTraceMessage(stream_descriptor=self._descriptor(name), status=status),
             )
         )
 
-    def _estimate(self, stream: Stream, rows: int) -> AirbyteMessage:
+    def _estimate(self, name: str, rows: int) -> AirbyteMessage:
         return self._trace(
             AirbyteTraceMessage(
                 type=TraceType.ESTIMATE,
                 emitted_at=_now_ms(),
                 estimate=AirbyteEstimateTraceMessage(
-                    name=stream.name,
-                    namespace=self._namespaces.get(stream.name),
+                    name=name,
+                    namespace=self._namespaces.get(name),
                     type=EstimateType.STREAM,
                     row_estimate=rows,
                 ),

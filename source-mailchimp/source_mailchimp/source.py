@@ -38,6 +38,7 @@ _DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
 _USER_AGENT = f"airbyte-source-mailchimp/{__version__}"
 # Somebody waits in front of a screen: fail rather sooner than later.
 _CHECK_RETRIES = RetryPolicy(attempts=3, seconds=30.0, longest_wait=5.0)
+_REFRESH = "It may have been renamed: refresh the schema in the connection's settings, or take it out of the catalog."
 _CHECK_TIMEOUTS = Timeouts(read=30.0)
 
 
@@ -115,6 +116,10 @@ class SourceMailchimp(Source):
             options = parse_config(dict(config))
             client = _client(options)
             self._sync = Sync(options, client, _selected(catalog, state or [], logger), STREAMS)
+            for name in _unknown(catalog):
+                yield from messages.failure(
+                    name, ConfigError(f"There is no stream {name}. {_REFRESH}", field="catalog")
+                )
             for event in self._sync.events():
                 yield from messages.of(event)
             yield from messages.abandon()  # of a sync that was told to stop
@@ -142,6 +147,11 @@ def _client(options: Config, *, retry: RetryPolicy | None = None, timeouts: Time
     )
 
 
+def _unknown(catalog: ConfiguredAirbyteCatalog) -> list[str]:
+    """The streams of ``catalog`` that the connector does not have: nobody must take them for read."""
+    return [item.stream.name for item in catalog.streams if item.stream.name not in STREAMS]
+
+
 def _selected(
     catalog: ConfiguredAirbyteCatalog, state: list[AirbyteStateMessage], logger: logging.Logger
 ) -> list[Selected]:
@@ -154,10 +164,7 @@ def _selected(
     for configured in catalog.streams:
         stream = STREAMS.get(configured.stream.name)
         if stream is None:
-            logger.warning(
-                "There is no stream %s; it may have been renamed. Refresh the schema.", configured.stream.name
-            )
-            continue
+            continue  # see _unknown
         incremental = configured.sync_mode == SyncMode.incremental
         if incremental and not stream.incremental:
             logger.warning("%s: what changed can't be seen, so it is read whole with every sync", stream.name)

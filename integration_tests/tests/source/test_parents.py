@@ -127,6 +127,20 @@ def test_a_stream_that_fails_does_not_stop_the_others(source: Any) -> None:
     assert run.statuses("lists") == ["STARTED", "RUNNING", "COMPLETE"]
 
 
+def test_a_stream_that_does_not_exist_is_incomplete_and_the_others_are_read(source: Any) -> None:
+    """A catalog of other days must not pass for read."""
+    catalog = source.catalog(["lists"], "full_refresh")
+    gone = {**catalog["streams"][0]["stream"], "name": "chimp_likes"}
+    catalog["streams"].insert(0, {**catalog["streams"][0], "stream": gone})
+
+    run = source.run("read", source.config(), catalog)
+
+    assert (run.code, run.complete, run.incomplete) == (1, {"lists"}, {"chimp_likes"})
+    assert len(run.records("lists")) == 2
+    assert run.failures["chimp_likes"]["failure_type"] == "config_error"
+    assert "refresh the schema" in run.failures["chimp_likes"]["message"]
+
+
 def test_a_key_that_is_revoked_meanwhile_ends_the_sync_with_the_remedy(source: Any) -> None:
     """That concerns every stream, so nothing more is tried."""
     source.simulator.control.fault("status", "/campaigns", status=401, title="API Key Invalid")

@@ -204,6 +204,35 @@ def test_news_of_one_version_of_a_split_campaign_are_found(source: Any) -> None:
     assert {record["campaign_id"] for record in second.records("email_activity")} == {version}
 
 
+VERSIONED = ("email_activity", "click_details", "click_detail_members")
+
+
+def test_versions_that_could_not_be_listed_are_read_whole_when_they_can(source: Any) -> None:
+    """A refused list of a campaign's versions keeps them open in every state, also of a sync that is cut short."""
+    control = source.simulator.control
+    whole = source.read([*VERSIONED, "sub_reports"])
+    split = sorted({record["campaign_id"] for record in whole.records("sub_reports")})
+    refused = split[0]
+    control.fault("status", f"/reports/{refused}/sub-reports", status=403, title="Forbidden")
+    first = source.read(VERSIONED, page_size=20)
+    control.clear_faults()
+    control.clock(advance=HOUR)
+
+    assert first.code == 0
+    assert any(refused in text and "can't be listed" in text for text in first.logs("WARN"))
+    for name in VERSIONED:
+        assert set(first.keys(name)) < set(whole.keys(name)), name
+    assert len(first.states) > len(VERSIONED), "some of them are of a run that was under way"
+    for cut in range(1, len(first.states) + 1):
+        saved = list({state["stream"]["stream_descriptor"]["name"]: state for state in first.states[:cut]}.values())
+        second = source.read(VERSIONED, state=saved, activity_lookback_days=0)
+        third = source.read(VERSIONED, state=second.last_states, activity_lookback_days=0)
+
+        for name in VERSIONED:
+            assert set(first.keys(name)) | set(second.keys(name)) == set(whole.keys(name)), (name, cut)
+            assert third.keys(name) == [], "what has been made up for does not come again"
+
+
 def test_a_new_segment_and_a_renamed_one_are_found(source: Any) -> None:
     """Segments are read by their date of change; the others don't come again."""
     simulator = source.simulator

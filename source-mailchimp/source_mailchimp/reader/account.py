@@ -11,6 +11,7 @@ from typing import Any
 
 from source_mailchimp.config import Config
 from source_mailchimp.errors import ParentFailed
+from source_mailchimp.reader.children import PARENT_CAMPAIGN
 from source_mailchimp.reader.fetch import Fetcher
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.window import SETTLING
@@ -21,7 +22,10 @@ _REPORT_FIELDS = ("send_time", "opens", "clicks", "emails_sent", "unsubscribed",
 
 
 class Parents:
-    """The rows of one stream that others look under, without what nobody needs of them."""
+    """The rows of one stream that others look under, without what nobody needs of them.
+
+    ``unlisted``: campaigns whose children Mailchimp refused to list, so that they are not among the rows.
+    """
 
     def __init__(self, stream: Stream, children: list[Stream]) -> None:
         self.stream = stream
@@ -31,8 +35,9 @@ class Parents:
         if stream.name == "lists":
             kept.add("stats")
         if stream.name == "reports":
-            kept |= set(_REPORT_FIELDS)
+            kept |= {*_REPORT_FIELDS, PARENT_CAMPAIGN}
         self._kept = kept
+        self.unlisted: set[str] = set()
         self._rows: list[Record] = []
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -44,6 +49,7 @@ class Parents:
     def restart(self) -> None:
         """Forget the rows: they are read anew."""
         self._rows.clear()
+        self.unlisted.clear()
 
     def finish(self, error: Exception | None) -> None:
         """All rows are there, or never will be."""

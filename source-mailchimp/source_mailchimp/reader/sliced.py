@@ -15,7 +15,7 @@ import orjson
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.reader.account import Account
-from source_mailchimp.reader.children import children_of
+from source_mailchimp.reader.children import PARENT_CAMPAIGN, children_key, children_of
 from source_mailchimp.reader.gate import Gate, last_activity
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader
@@ -90,9 +90,11 @@ class SlicedReader:
         pending = [
             item
             for item in slices
-            if (self._feed is not None or not run.is_done(item.id, item.position)) and self._is_wanted(item)
+            if (self._feed is not None or not self._is_done(item, run)) and self._is_wanted(item)
         ]
         state.run = run
+        # In the state from the first checkpoint on: a run that is cut short passes by them, too.
+        state.slices = {**self._unlisted(), **state.slices}
         progress = Progress(run, pending)
         await self._read_all(pending, progress)
         await self._feed_children()
@@ -232,7 +234,7 @@ class SlicedReader:
         start = self._account.config.start if self._stream.reading in {Reading.FILTER, Reading.GATED} else None
         cursor = None
         if not self._full and self._state.covers(item.audience, self._account.config.list_ids):
-            cursor = self._state.cursor_of(item.id)
+            cursor = self._cursor_of(item)
         return max((date for date in (cursor, start) if date), default=None)
 
     def _is_wanted(self, item: SliceRef) -> bool:
@@ -240,6 +242,24 @@ class SlicedReader:
         if self._out and self._has_news(item, self._since(item)):
             return True
         return self._feed is not None and (self._gate is None or self._wanted_below(item))
+
+    def _is_done(self, item: SliceRef, run: Run) -> bool:
+        """Whether the run has read the slice; it has passed by one that could not be listed when it began."""
+        return run.is_done(item.id, item.position) and self._children_key(item) not in self._state.slices
+
+    def _cursor_of(self, item: SliceRef) -> datetime | None:
+        """How far the slice has been read; None: not at all."""
+        return self._state.cursor_of(item.id, self._children_key(item))
+
+    def _children_key(self, item: SliceRef) -> str:
+        return children_key(self._report_of(item).get(PARENT_CAMPAIGN))
+
+    def _unlisted(self) -> dict[str, datetime | None]:
+        """How far the children were read of campaigns that do not let them be listed."""
+        if self._stream.reading is not Reading.GATED or "reports" not in self._account.parents:
+            return {}
+        keys = map(children_key, self._account.parents["reports"].unlisted)
+        return {key: self._state.cursor_of(key) for key in keys}
 
     def _has_news(self, item: SliceRef, since: datetime | None) -> bool:
         if self._stream.reading is not Reading.GATED or self._gate is None:
@@ -250,9 +270,17 @@ class SlicedReader:
         """Whether a stream that looks under this one has not seen all there is of this campaign."""
         report = self._report_of(item)
         return any(
-            gate.has_news(report, _oldest(state, item, self._account.config.list_ids, full=full))
-            for state, full, gate in self._below
+            gate.has_news(report, self._oldest_below(item, state, full=full)) for state, full, gate in self._below
         )
+
+    def _oldest_below(self, item: SliceRef, state: StreamState, *, full: bool) -> datetime | None:
+        """From when on a stream below wants to see what is under ``item``; None: from the beginning."""
+        if full or not state.covers(item.audience, self._account.config.list_ids):
+            return None
+        above = self._children_key(item)
+        cursors = [state.cursor]
+        cursors += [at for key, at in state.slices.items() if key == above or key.startswith(f"{item.id}/")]
+        return None if None in cursors else min(at for at in cursors if at)
 
     def _filters(self, since: datetime | None, run: Run) -> dict[str, str | int]:
         """The endpoint's own date filters, where this reading uses them."""
@@ -310,7 +338,9 @@ class SlicedReader:
             return
         reports = list(self._feed.so_far)
         if any(self._stream in child.ancestors for child in self._account.states):
-            async with aclosing(children_of(self._account, self._account.sub_reports, reports)) as answers:
+            async with aclosing(
+                children_of(self._account, self._account.sub_reports, reports, self._feed.unlisted)
+            ) as answers:
                 async for rows in answers:
                     self._feed.add([row for row in rows if self._account.includes(row)])
 
@@ -324,7 +354,7 @@ class SlicedReader:
         config = self._account.config
         return StreamState(
             cursor=run.until,
-            slices={item.id: self._state.cursor_of(item.id) for item, _ in self._refused},
+            slices={**{item.id: self._cursor_of(item) for item, _ in self._refused}, **self._unlisted()},
             scope=tuple(sorted(config.list_ids)) if config.list_ids else None,
             # Those of its beginning: what a slice that was done by then had later is still to come.
             counts=run.counts or (self._gate.counts if self._gate else None),
@@ -347,11 +377,3 @@ class SlicedReader:
     async def _checkpoint(self, *, now: bool = False) -> None:
         if self._out:
             await self._out.state(self._state.dump, now=now)
-
-
-def _oldest(state: StreamState, item: SliceRef, wanted: list[str], *, full: bool) -> datetime | None:
-    """From when on a stream below wants to see what is under ``item``."""
-    cursors = [state.cursor, *state.slices.values()]
-    if full or not state.covers(item.audience, wanted):
-        return None
-    return min((cursor for cursor in cursors if cursor), default=None) if None not in cursors else None

@@ -4,6 +4,7 @@ Version 1, as it stands in ``stream_state``::
 
     {"version": 1, "cursor": "2026-01-01T00:00:00+00:00", "slices": {"<campaign id>": {"cursor": null}}}
         Everything up to the cursor has been emitted, but for slices that stand elsewhere (FILTER, REFRESH, GATED).
+        ``"<campaign id>/*"`` stands for the children of a campaign that could not be listed.
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
         The same for each slice (WINDOW, PER_CONTACT).
     {"version": 1, …, "run": {"until": "…", "after": ["…", "…"], "slices": {"<slice>": {"offset": 4000}}}}
@@ -117,9 +118,9 @@ class StreamState:
             state[FULL_REFRESH_COMPLETE] = True
         return state
 
-    def cursor_of(self, slice_id: str) -> datetime | None:
-        """How far ``slice_id`` has been read; None: not at all."""
-        return self.slices.get(slice_id, self.cursor)
+    def cursor_of(self, *names: str) -> datetime | None:
+        """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
+        return next((self.slices[name] for name in names if name in self.slices), self.cursor)
 
     def covers(self, audience: str | None, wanted: Collection[str]) -> bool:
         """Whether ``cursor`` holds for what belongs to ``audience``: not if it was out of scope until now.
