@@ -51,11 +51,17 @@ def test_a_configuration_that_cannot_work_is_refused_with_field_and_remedy(
         assert part in run.answer["message"]
 
 
-def test_blanks_around_a_key_are_no_mystery(source: Any) -> None:
-    """Copied with a blank or a line's end, a key works or the message says what is wrong with it."""
-    run = source.in_process("check", source.config(**bad(**KEY, apikey=f" {source.simulator.api_key}\n")))
+@pytest.mark.parametrize("blanks", [" {}", "{}\n"], ids=["before", "after"])
+def test_blanks_around_a_key_or_a_token_are_refused_as_such(source: Any, blanks: str) -> None:
+    """Copied with a blank or a line's end it cannot work, and the message says what is wrong with it."""
+    key, token = (blanks.format(secret) for secret in (source.simulator.api_key, source.simulator.oauth_token))
 
-    assert run.answer["status"] == "SUCCEEDED" or "blank" in run.answer["message"]
+    for credentials in ({**KEY, "apikey": key}, {"auth_type": "oauth2.0", "access_token": token}):
+        run = source.in_process("check", source.config(**bad(**credentials)))
+
+        assert run.answer["status"] == "FAILED"
+        assert "blanks" in run.answer["message"]
+        assert "Copy it again without them" in run.answer["message"]
 
 
 @pytest.mark.parametrize("credentials", ["key", "token"])
