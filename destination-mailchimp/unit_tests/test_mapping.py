@@ -192,26 +192,30 @@ class TestStatusAndDeletes:
 
         assert (rejected.value.reason, rejected.value.field) == ("invalid_status", "state")
 
-    def test_archived_contacts_of_another_audience_are_skipped(self) -> None:
+    @pytest.mark.parametrize("status", ["archived", " Archived "])
+    def test_archived_contacts_of_another_audience_are_skipped(self, status: str) -> None:
         with pytest.raises(RecordSkipped, match="archived"):
-            Mapped(status_field="state")(state="archived")
+            Mapped(status_field="state")(state=status)
 
     @pytest.mark.parametrize(
         "data,removed",
         [
             ({"_ab_cdc_deleted_at": "2026-11-22"}, True),
             ({"_ab_cdc_deleted_at": None}, False),
+            ({"_ab_cdc_deleted_at": float("nan")}, False),
             ({"gone": "true"}, True),
             ({"gone": 0}, False),
             ({"gone": "2026-11-22T00:00:00Z"}, True),
             ({"gone": 1_790_000_000}, True),
+            ({"gone": 1_790_000_000_123.0}, True),
+            ({"gone": float("nan")}, False),
             ({"gone": ""}, False),
         ],
     )
     def test_a_deletion_is_seen(self, data: dict[str, Any], removed: bool) -> None:  # noqa: FBT001
         assert Mapped(deletes="archive", deleted_field="gone")(**data).removed is removed
 
-    @pytest.mark.parametrize("value", ["active", "never", "null", [1]])
+    @pytest.mark.parametrize("value", ["active", "never", "null", [1], 2, -1, 0.5, float("inf"), 10**400])
     def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: Any) -> None:
         with pytest.raises(RecordRejected) as fault:
             Mapped(deletes="archive", deleted_field="gone")(gone=value)

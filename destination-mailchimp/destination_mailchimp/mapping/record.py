@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from destination_mailchimp.catalog import ConfiguredStream
@@ -22,6 +23,8 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 
 STATUSES = frozenset({"subscribed", "unsubscribed", "pending", "cleaned", "transactional"})
 CDC_DELETED = "_ab_cdc_deleted_at"
+# A number is a moment if it may be one since 1973, in seconds or in any part of them down to the nanosecond.
+_EARLIEST_EPOCH, _LATEST_EPOCH = 10**8, 10**19
 
 Json = dict[str, Any]
 
@@ -82,8 +85,6 @@ class RecordMapper:
         self._finish(contact, draft)
         contact.removed = removed
         contact.status = self._status(data)
-        if contact.status is None and self._config.status_field and data.get(self._config.status_field) == "archived":
-            raise RecordSkipped("its status column says archived")
         if draft.lost:
             ledger.fields_lost.update(draft.lost)
         contact.primary_key = self.primary_key(data)
@@ -171,7 +172,11 @@ class RecordMapper:
         contact.permissions = draft.permissions
 
     def _status(self, data: Json) -> str | None:
-        """The mapped status. One that can't be read rejects the record: guessing would risk somebody's consent."""
+        """The mapped status; None if the record holds none.
+
+        One that can't be read rejects the record: guessing would risk somebody's consent. ``archived`` is none that
+        could be given to anybody, so such a record asks for nothing. Raises RecordRejected, RecordSkipped.
+        """
         if not self._config.status_field:
             return None
         value = data.get(self._config.status_field)
@@ -179,7 +184,7 @@ class RecordMapper:
             return None
         status = value.strip().lower() if isinstance(value, str) else ""
         if status == "archived":
-            return None
+            raise RecordSkipped("its status column says archived")
         if status not in STATUSES:
             raise RecordRejected(
                 "invalid_status",
@@ -190,17 +195,17 @@ class RecordMapper:
 
     def _removed(self, data: Json) -> bool:
         """Whether the record was deleted. A flag that can't be read rejects it: guessing could cost a contact."""
-        if data.get(CDC_DELETED) not in (None, ""):
+        if not _is_nothing(data.get(CDC_DELETED)):
             return True
         value = data.get(self._config.deleted_field) if self._config.deleted_field else None
-        if value is None:
+        if _is_nothing(value):
             return False
         try:
             return as_flag(value)
         except BadValue:
             pass
-        if isinstance(value, int | float):
-            return True  # the seconds of a moment
+        if isinstance(value, int | float) and _EARLIEST_EPOCH <= value < _LATEST_EPOCH:
+            return True
         try:
             as_date(value)
         except BadValue:
@@ -220,6 +225,11 @@ class RecordMapper:
 
     def _cursor(self, data: Json) -> Cursor:
         return read_cursor(_at(data, self._stream.cursor)) if self._stream.cursor else (0, None)
+
+
+def _is_nothing(value: Any) -> bool:
+    """Null, an empty text, or NaN, which some tables hold where nothing is."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _join_address(draft: Draft, tag: str, parts: Json) -> None:
