@@ -11,7 +11,7 @@ import json
 import random
 import selectors
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.reader import sync as sync_module
 from source_mailchimp.reader.fetch import Fetcher
-from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records
+from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records, StreamOutput
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Selected, Sync
 from source_mailchimp.stream import Record, Stream
@@ -283,6 +283,15 @@ class ModelFetcher(Fetcher):
                 return call(*args)
             finally:
                 world.in_flight -= 1
+
+
+def every_state_goes_out() -> AbstractContextManager[object]:
+    """While it is open, a sync hands on every state it could, however few rows lie between two."""
+
+    def output(stream: Stream, queue: asyncio.Queue[Event], **_: int) -> StreamOutput:
+        return StreamOutput(stream, queue, rows_per_state=0)
+
+    return patch.object(sync_module, "StreamOutput", output)
 
 
 def config_of(**options: Any) -> Config:

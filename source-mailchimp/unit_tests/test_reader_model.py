@@ -6,18 +6,16 @@ After every STATE, the model itself is asked whether all that the state promises
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from unittest.mock import patch
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader import output
 from source_mailchimp.reader.output import Checkpoint, Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, World, second_of, seconds
+from unit_tests.mailchimp_model import Reader, World, every_state_goes_out, second_of, seconds
 
 CONTACTS = STREAMS["list_members"]
 
@@ -75,9 +73,8 @@ READINGS = {"incremental": incremental, "full refresh": full_refresh}
 
 
 @pytest.fixture(autouse=True)
-def _a_state_after_every_piece() -> object:
-    """Every state that could go out does."""
-    with patch.object(output, "_ROWS_PER_STATE", 1):
+def _every_state_goes_out() -> Iterator[None]:
+    with every_state_goes_out():
         yield
 
 

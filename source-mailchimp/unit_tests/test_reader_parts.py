@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_mailchimp.reader import output
 from source_mailchimp.reader.gate import Gate, counts_of, last_activity
 from source_mailchimp.reader.keys import KeySet
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
@@ -232,7 +231,7 @@ class TestOutput:
         queue: asyncio.Queue[Event] = asyncio.Queue()
 
         async def fill() -> None:
-            await work(StreamOutput(STREAMS["list_members"], queue))
+            await work(StreamOutput(STREAMS["list_members"], queue, rows_per_state=900))
 
         run(fill)
         return [queue.get_nowait() for _ in range(queue.qsize())]
@@ -240,7 +239,7 @@ class TestOutput:
     def test_a_state_holds_for_what_came_before_it_and_comes_now_and_then(self) -> None:
         async def work(out: StreamOutput) -> None:
             for number in range(3):
-                await out.rows([{"id": str(number)}] * (output._ROWS_PER_STATE // 2), {})
+                await out.rows([{"id": str(number)}] * 450, {})
                 await out.state(partial(dict, version=number))
             await out.state(lambda: {"version": 9}, now=True)
 

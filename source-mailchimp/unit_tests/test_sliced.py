@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest.mock import patch
 
@@ -13,11 +13,11 @@ import orjson
 import pytest
 
 from mailchimp_api.errors import MailchimpError, Problem, ResourceGone, ResourceRefused, ServerFault
-from source_mailchimp.reader import fetch, output, sync
+from source_mailchimp.reader import fetch, sync
 from source_mailchimp.reader.fetch import Page
 from source_mailchimp.stream import Record
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, Site, date
+from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
 
 MEMBERS = "lists/l1/segments/7/members"
 SEGMENT_MEMBERS = STREAMS["segment_members"]
@@ -26,8 +26,8 @@ REPORTS = STREAMS["reports"]
 
 
 @pytest.fixture(autouse=True)
-def _every_state_goes_out() -> object:
-    with patch.object(output, "_ROWS_PER_STATE", 1):
+def _every_state_goes_out() -> Iterator[None]:
+    with every_state_goes_out():
         yield
 
 

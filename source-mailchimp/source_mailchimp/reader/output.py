@@ -11,10 +11,7 @@ from typing import Any
 from source_mailchimp.reader.records import RecordMaker
 from source_mailchimp.stream import Record, Slice, Stream
 
-# A STATE follows after this many rows or seconds, and at the end of the stream: often enough that a killed sync
-# repeats little, seldom enough that ten thousand small slices don't make ten thousand states.
-_ROWS_PER_STATE = 900  # nearly a page: a piece of one page has a few rows less than a page
-_SECONDS_PER_STATE = 2.0
+_SECONDS_PER_STATE = 2.0  # for ten thousand small slices
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,13 @@ Event = Records | Checkpoint | Estimate | Started | Ended
 class StreamOutput:
     """One stream's way into the shared queue, which bounds what waits to be printed.
 
-    ``rows_per_state``: a checkpoint follows after so many rows at most, if there is one.
+    ``rows_per_state``: the next checkpoint after so many rows is handed on; others only when some time has passed,
+    and the last one. So a killed sync repeats little, and ten thousand small slices don't make ten thousand states.
     """
 
     stream: Stream
     queue: asyncio.Queue[Event]
-    rows_per_state: int = _ROWS_PER_STATE
+    rows_per_state: int
     _rows_since_state: int = 0
     _last_state: float = field(default_factory=time.monotonic)
     _expected: int = 0
