@@ -14,7 +14,7 @@ from typing import Any
 
 from destination_mailchimp.buffer import Buffer
 from destination_mailchimp.contact import Contact
-from destination_mailchimp.failures import RecordRejected, Stopped, SyncFailure
+from destination_mailchimp.failures import LimitReached, RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.intake import Intake
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.ledger import release, settle
@@ -299,7 +299,8 @@ class Engine:
         """Keep the first error: what comes after it are calls that were told to stop, or its consequences."""
         if self.failure is None:
             self.failure = Stopped() if self._stopped else error
-        self._stop_calls()
+        if not isinstance(error, LimitReached):
+            self._stop_calls()
 
     def _wind_down(self) -> None:
         """Let calls in flight come back for a while, then count what has not been written."""
@@ -310,6 +311,10 @@ class Engine:
             left = began + grace - time.monotonic()
             if left <= 0 or not self._came_back(left):
                 break
+            if isinstance(self.failure, LimitReached) and not self._stopped:
+                # Single calls follow from what comes back: they may go on for as long as they get on.
+                began = time.monotonic()
+        self._stop_calls()
         for contact in (*self._on_the_way.values(), *self._buffer.left()):
             settle(contact, "not_written")
 

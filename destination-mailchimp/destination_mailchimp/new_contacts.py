@@ -1,10 +1,10 @@
-"""Counts the contacts that a sync may still make, so that ``max_new_contacts`` is never exceeded."""
+"""Counts the contacts that a sync has made or may have made, so that it stops in time (``max_new_contacts``)."""
 
 from __future__ import annotations
 
 import threading
 
-from destination_mailchimp.failures import SyncFailure
+from destination_mailchimp.failures import LimitReached
 
 
 class NewContacts:
@@ -34,9 +34,13 @@ class NewContacts:
             self._made += made
             self._changed.notify_all()
 
-    def exceeded(self) -> SyncFailure:
+    def give_back(self) -> None:
+        """A contact that was counted as made was there before, or was refused."""
+        self.settle(0, -1)
+
+    def exceeded(self) -> LimitReached:
         """The failure that stops a sync which wants to make more."""
-        return SyncFailure(
+        return LimitReached(
             f"The sync was stopped before it added more than {self._limit} contacts, as max_new_contacts says. "
             "Raise that number if they are all wanted."
         )

@@ -51,6 +51,8 @@ class Singles:
         """Carry out one step; a refusal of this contact goes into ``result``, anything else is raised."""
         try:
             self._steps[step](contact, result)
+        except RecordRejected as fault:
+            result.rejected.append((contact, fault))
         except RequestRefused as error:
             if concerns_everybody(error.problem):
                 raise
@@ -59,31 +61,39 @@ class Singles:
     def _update(self, contact: Contact, result: Result) -> None:
         """Write the fields of a contact that exists; its status only if the policy sends one."""
         status = self._policy.existing(contact)
+        create = not self._config.update_only
         try:
-            create = not self._config.update_only
-            outcome = self._write(contact, {"status": status} if status else {}, result, create=create)
+            self._write(contact, {"status": status} if status else {}, result, create=create)
         except ResourceGone:
+            if create:
+                # A contact that is not there would have been made: the audience itself is gone.
+                raise
             result.skipped.append((contact, "not in the audience"))
             return
-        result.written.append((contact, outcome))
+        result.written.append((contact, "updated"))
         if self._policy.looks_first(contact):
             result.later.append((contact, Step.MOVE))
 
     def _settle(self, contact: Contact, result: Result) -> None:
-        """No batch answer mentioned it: look whether it is there, write it, and believe this answer."""
+        """No batch answer mentioned it: look whether it is there, write it, and believe this answer.
+
+        It counts as made already (see ``Writer``). Given back is what it did not need after all.
+        """
         present = self._present(contact)
         made = present is None
-        if made and not self._budget.reserve(1, wait=True):
-            raise self._budget.exceeded()
         if present is not None and contact.doubtful_since and not contact.known:
             changed = read_cursor(present.get("last_changed") or "")[1]
             since = read_cursor((contact.doubtful_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
         status = self._policy.existing(contact) if present is not None else None
+        if not made:
+            self._budget.give_back()
         try:
             self._write(contact, {"status": status} if status else {}, result, create=True)
-        finally:
-            self._budget.settle(int(present is None), int(made))
+        except (RecordRejected, RequestRefused):
+            if present is None:
+                self._budget.give_back()
+            raise
         result.written.append((contact, "created" if made else "updated"))
         if present is not None and self._policy.looks_first(contact):
             result.later.append((contact, Step.MOVE))
@@ -110,6 +120,8 @@ class Singles:
             try:
                 self._calls.send(method, f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
             except ResourceGone:
+                if method == "PUT":
+                    raise
                 result.rejected.append((contact, _vanished()))
                 return
         result.written.append((contact, "updated"))
@@ -123,8 +135,8 @@ class Singles:
         if present is not None and present.get("status") != "archived":
             self._update(contact, result)
             return
-        status = self._policy.new(contact)
-        result.written.append((contact, self._write(contact, {"status": status}, result, create=True)))
+        self._write(contact, {"status": self._policy.new(contact)}, result, create=True)
+        result.written.append((contact, "updated"))
 
     def _remove(self, contact: Contact, result: Result) -> None:
         """Unsubscribe or archive; who is not there any more needs neither."""
@@ -161,8 +173,12 @@ class Singles:
             return None
         return found
 
-    def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> str:
-        """Write fields and permissions; without ``create`` a contact that is not there is never made."""
+    def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> None:
+        """Write fields and permissions; without ``create`` a contact that is not there is never made.
+
+        Raises RequestRefused or RecordRejected where Mailchimp does not take the contact, and ResourceGone:
+        with ``create`` that means the audience.
+        """
         for _ in range(_FIELDS_DROPPED_AT_MOST):
             body: dict[str, Any] = {**contact.body, **more}
             if contact.permissions:
@@ -179,10 +195,8 @@ class Singles:
                     raise
                 result.lost_fields.append((contact, f"{fault.field} was refused by Mailchimp: {fault.text}"))
             else:
-                return "updated"
-        fault = RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
-        result.rejected.append((contact, fault))
-        return "rejected"
+                return
+        raise RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
 
 
 def _vanished() -> RecordRejected:

@@ -122,12 +122,14 @@ class Writer:
 
     def _create_batch(self, contacts: list[Contact], reserved: int, result: Result) -> list[Contact]:
         said = _Pass()
-        made_earlier: list[Contact] = []
+        # Nobody knows how many a call has made that ends with an error, or for the contacts it does not mention.
+        made = reserved
         try:
             self._send(contacts, said, create=True)
             made_earlier = self._made_earlier(said)
+            made = len(said.created) + len(made_earlier) + len(said.left_out)
         finally:
-            self._budget.settle(reserved, len(said.created) + len(made_earlier))
+            self._budget.settle(reserved, made)
         self._present.add(contact.hash for contact in (*said.created, *said.exists))
         for contact in said.created:
             result.written.append((contact, "created"))
@@ -183,6 +185,7 @@ class Writer:
         # Whom this sync has moved itself, the rosters may not know yet; the status is looked at again anyway.
         result.later += [(c, Step.MOVE) for c in wanted if c.known or c.hash in movable]
         # It had vanished since the first pass and was made anew.
+        self._budget.settle(0, len(said.created))
         result.written += [(contact, "created") for contact in said.created]
         self._refuse(contacts, said, result)
         result.later += [(contact, Step.UPDATE) for contact in (*said.left_out, *said.exists)]

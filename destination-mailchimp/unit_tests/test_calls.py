@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +32,7 @@ from destination_mailchimp.workers import Job
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.errors import RequestRefused, ResourceRefused, ServerFault
+from mailchimp_api.errors import RequestRefused, ResourceGone, ResourceRefused, ServerFault
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "http://127.0.0.1:9/3.0"
@@ -256,6 +257,76 @@ class TestWriting:
         singles.run(contact, Step.REVIVE, Result())
 
         assert [request.json().get("status") for request in put.request_history] == [sent]
+
+
+class TestSingleCalls:
+    """A refusal is this contact's; an audience that is gone is everybody's."""
+
+    def one(self, calls: Calls, **options: Any) -> tuple[Singles, Contact, NewContacts]:
+        config = read_config({**CONFIG, "status_field": "state", "update_status": True, **options})
+        (contact,) = people(1)
+        contact.status = "subscribed"
+        budget = NewContacts(config.max_new_contacts)
+        policy = StatusPolicy("subscribed", update=True)
+        return Singles(calls, config, policy, budget, Roster(calls, "archived")), contact, budget
+
+    def test_who_is_rejected_for_too_many_fields_is_not_moved(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        singles, contact, _ = self.one(calls)
+        contact.body["merge_fields"] = {f"F{number}": "x" for number in range(9)}
+
+        def refused(request: Any, _: Any) -> dict[str, Any]:
+            tag = next(iter(request.json()["merge_fields"]))
+            return {"title": "Invalid Resource", "status": 400, "errors": [{"field": tag, "message": "No."}]}
+
+        mock.put(f"{LIST}/members/{contact.hash}", status_code=400, json=refused)
+        result = Result()
+        singles.run(contact, Step.UPDATE, result)
+
+        assert [(who, fault.reason) for who, fault in result.rejected] == [(contact, "field_refused")]
+        assert (result.written, result.later) == ([], [])
+
+    @pytest.mark.parametrize("update_only", [False, True])
+    def test_an_update_that_would_make_the_contact_finds_out_that_the_audience_is_gone(
+        self,
+        calls: Calls,
+        mock: requests_mock.Mocker,
+        update_only: bool,  # noqa: FBT001
+    ) -> None:
+        singles, contact, _ = self.one(calls, update_only=update_only)
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404, "detail": "Gone."}
+        headers = {"Content-Type": "application/problem+json"}
+        mock.register_uri("PUT", f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=headers)
+        mock.register_uri("PATCH", f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=headers)
+        result = Result()
+
+        if update_only:
+            singles.run(contact, Step.UPDATE, result)
+            assert result.skipped == [(contact, "not in the audience")]
+        else:
+            with pytest.raises(ResourceGone):
+                singles.run(contact, Step.UPDATE, result)
+
+    @pytest.mark.parametrize(
+        "there,answer,left",
+        [(None, 200, 0), (None, 400, 1), ("2020-01-01T00:00:00+00:00", 200, 1), ("2030-01-01T00:00:00+00:00", 200, 0)],
+        ids=["made now", "refused", "existed before", "made by the call that did not mention it"],
+    )
+    def test_who_was_left_out_counts_as_made_unless_it_turns_out_otherwise(
+        self, calls: Calls, mock: requests_mock.Mocker, there: str | None, answer: int, left: int
+    ) -> None:
+        singles, contact, budget = self.one(calls, max_new_contacts=1)
+        budget.settle(budget.reserve(1), 1)
+        contact.doubtful_since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        mock.get(
+            f"{LIST}/members/{contact.hash}",
+            status_code=200 if there else 404,
+            json={"status": "subscribed", "last_changed": there} if there else {"title": "Resource Not Found"},
+            headers={"Content-Type": "application/json" if there else "application/problem+json"},
+        )
+        mock.put(f"{LIST}/members/{contact.hash}", status_code=answer, json={"title": "Invalid Resource"})
+        singles.run(contact, Step.SETTLE, Result())
+
+        assert budget.reserve(5) == left
 
 
 class TestNewFields:

@@ -282,6 +282,28 @@ class TestCosts:
             bench.control.reset()
 
 
+class TestLimit:
+    """A sync that may add no more contacts still updates those that exist and were sent along."""
+
+    def test_contacts_that_need_calls_of_their_own_are_updated_too(self, bench: Any) -> None:
+        there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:30]
+        permission = [{"marketing_permission_id": "p1", "enabled": True}]
+        lines = [
+            *new_people(bench, 5),
+            *(
+                bench.record({"id": a, "email": a, "first_name": "Z", "marketing_permissions": permission})
+                for a in there
+            ),
+        ]
+        run = bench.write([*lines, bench.state(1)], bench.config(max_new_contacts=2))
+
+        assert run.code == 1
+        assert "max_new_contacts" in run.traces[0]["message"]
+        assert run.accounting() == {"received": 35, "created": 2, "updated": 30, "not_written": 3}
+        assert {bench.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
+        assert run.states == []
+
+
 class TestInput:
     """Whatever comes on standard input, the records among it are written."""
 

@@ -179,10 +179,12 @@ class TestEveryFault:
                 if final[address] not in (before(start), expected(start, value, options, facts))
             }
             accounting = run.accounting()
+            made = sum(final[address] is not None for address, (start, _) in who.items() if start == "new")
             if not fault["applied"]:
                 untouched.add(configuration)
 
             assert wrong == {}, configuration
+            assert made <= options.get("max_new_contacts", made), configuration
             assert accounting["received"] == sum(accounting.values()) - accounting["received"] - accounting.get(
                 "tags_failed", 0
             ), configuration
