@@ -15,7 +15,7 @@ from typing import Any
 
 from destination_mailchimp.failures import Stopped
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
-from mailchimp_api.errors import AnswerTimeout, RateLimited, TransientError
+from mailchimp_api.errors import AnswerTimeout, RateLimited, ResourceGone, TransientError
 from mailchimp_api.masking import mask
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -59,8 +59,16 @@ class Calls:
         self._retry = retry
 
     def get(self, path: str, params: Params | None = None, *, items: str | None = None) -> Any:
-        """GET below the audience."""
+        """GET below the audience: the decoded answer. ``items`` and errors as in ``send``."""
         return self.send("GET", path, params, items=items).body
+
+    def member(self, digest: str) -> dict[str, Any] | None:
+        """The ``status`` and ``last_changed`` of a contact at this moment, by its hash; None if there is none."""
+        try:
+            found: dict[str, Any] = self.get(f"members/{digest}", {"fields": "status,last_changed"})
+        except ResourceGone:
+            return None
+        return found
 
     def send(
         self,
@@ -74,6 +82,7 @@ class Calls:
     ) -> Answered:
         """One call, repeated while its errors are transient. ``path`` is relative to the audience.
 
+        ``items``: the key under which the answer must have its list of rows.
         Raises Stopped, TransientError when the attempts are used up, TooMuchAtOnce with ``may_shrink``,
         and whatever Mailchimp's refusals are in ``mailchimp_api.errors``.
         """
@@ -118,7 +127,8 @@ class Calls:
             yield pool
 
     def _wait(self, error: TransientError, attempt: int) -> None:
-        longest = min(self._retry.longest_wait, self._retry.first_wait * 2 ** (attempt - 1))
+        doubled = min(attempt - 1, 30)  # no wait is longer, and no float holds 2**1024
+        longest = min(self._retry.longest_wait, self._retry.first_wait * 2**doubled)
         wait = max(random.uniform(0, longest), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
         logger.info("%s; attempt %d, again in %.1f s", mask(error.message), attempt, wait)
         until = time.monotonic() + wait

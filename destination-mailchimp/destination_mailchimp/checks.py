@@ -9,7 +9,7 @@ from destination_mailchimp.audience import Audience, MergeField, read_audience
 from destination_mailchimp.calls import Calls
 from destination_mailchimp.config import Config
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.record import STATUSES
+from destination_mailchimp.policy import STATUSES
 from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.tags import TagBook
 from destination_mailchimp.write import open_calls

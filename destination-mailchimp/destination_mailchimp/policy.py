@@ -47,6 +47,9 @@ class StatusPolicy:
         return self.update and contact.status in HAS_NOT_LEFT and not self.allow_resubscribe
 
 
+STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
+"""What a contact can be made. Beside these Mailchimp shows ``archived``."""
+
 HAS_NOT_LEFT = ("subscribed", "pending", "transactional")
 """The statuses between which a contact may be moved: whoever has left is in none of them."""
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from destination_mailchimp.calls import Calls
-from mailchimp_api.errors import ResourceGone
+from destination_mailchimp.policy import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -44,8 +44,10 @@ class HashSet:
             self._new.clear()
 
     def _in_sorted(self, number: int) -> bool:
-        place = bisect_left(self._sorted, number)
-        return place < len(self._sorted) and self._sorted[place] == number
+        # Taken once: another thread may put a longer one in its place.
+        numbers = self._sorted
+        place = bisect_left(numbers, number)
+        return place < len(numbers) and numbers[place] == number
 
 
 class Roster:
@@ -53,7 +55,8 @@ class Roster:
 
     The listing costs a call per thousand contacts, looking up costs a call per address. So addresses are looked
     up until that has cost as much as the listing would; then the listing is read, once, and kept up to date by
-    asking every minute what has changed since.
+    asking every minute what has changed since. A listing that can't be read whole, because it keeps changing,
+    is not used: addresses are looked up until it is worth another try.
     """
 
     def __init__(self, calls: Calls, *statuses: str) -> None:
@@ -67,7 +70,10 @@ class Roster:
         self._read_at = 0.0
 
     def among(self, hashes: list[str]) -> set[str]:
-        """Those of ``hashes`` that are on the roster. Never guesses: raises if Mailchimp can't be asked."""
+        """Those of the subscriber hashes that are on the roster, as of a minute ago at most. Thread-safe.
+
+        Never guesses: raises Stopped and what ``mailchimp_api.errors`` draws if Mailchimp can't be asked.
+        """
         with self._lock:
             if self._known is None:
                 if self._total is None:
@@ -92,18 +98,11 @@ class Roster:
             if self._known is not None:
                 self._known.add(hashes)
 
-    def status_of(self, digest: str) -> str | None:
-        """What a contact's status is right now; None if there is no such contact."""
-        try:
-            return str(self._calls.get(f"members/{digest}", {"fields": "status"}).get("status") or "")
-        except ResourceGone:
-            return None
-
     def _look_up(self, hashes: list[str]) -> set[str]:
         with self._calls.pool() as pool:
-            found = list(pool.map(self.status_of, hashes))
-        wanted = self._statuses or ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
-        return {digest for digest, status in zip(hashes, found, strict=True) if status in wanted}
+            found = list(pool.map(self._calls.member, hashes))
+        wanted = self._statuses or STATUSES
+        return {digest for digest, row in zip(hashes, found, strict=True) if row and row.get("status") in wanted}
 
     def _start_over(self) -> HashSet:
         self._since = self._calls.client.server_time()
@@ -116,13 +115,16 @@ class Roster:
         try:
             for status in self._statuses or ("",):
                 logger.info("Reading which contacts of the audience are %s", status or "in it")
-                self._read(known, status)
+                if not self._read(known, status):
+                    self._known = None
+                    self._looked_up = 0
+                    return
         except BaseException:
             self._known = None
             raise
 
-    def _read(self, known: HashSet, status: str) -> None:
-        """All pages, side by side; again if rows have moved between pages meanwhile."""
+    def _read(self, known: HashSet, status: str) -> bool:
+        """All pages, side by side; again if rows have moved between pages meanwhile. False if some stay missing."""
         before = len(known)
         for _ in range(_ROUNDS):
             total = self._count(status)
@@ -130,8 +132,13 @@ class Roster:
                 for ids in pool.map(lambda offset: self._page(status, offset), range(0, total, _PAGE)):
                     known.add(ids)
             if len(known) - before >= total:
-                return
-        logger.warning("The listing of contacts changed while it was read; it was read %d times", _ROUNDS)
+                return True
+        logger.warning(
+            "The listing of contacts was read %d times and is incomplete, for they keep changing: "
+            "contacts are looked up one by one",
+            _ROUNDS,
+        )
+        return False
 
     def _read_news(self) -> None:
         assert self._since is not None

@@ -79,7 +79,7 @@ class Singles:
 
         It counts as made already (see ``Writer``). Given back is what it did not need after all.
         """
-        present = self._present(contact)
+        present = self._calls.member(contact.hash)
         made = present is None
         if present is not None and contact.doubtful_since and not contact.known:
             changed = read_cursor(present.get("last_changed") or "")[1]
@@ -109,7 +109,7 @@ class Singles:
 
     def _move(self, contact: Contact, result: Result) -> None:
         """Looks at the present status first: nobody who has left is ever brought back by this."""
-        present = self._present(contact)
+        present = self._calls.member(contact.hash)
         if contact.status and present is not None and present.get("status") in movable_from(contact.status):
             body = {"status": contact.status}
             method = "PATCH"
@@ -131,7 +131,7 @@ class Singles:
 
         An earlier version of the record may have brought it back, and the person may have left since.
         """
-        present = self._present(contact)
+        present = self._calls.member(contact.hash)
         if present is not None and present.get("status") != "archived":
             self._update(contact, result)
             return
@@ -165,13 +165,6 @@ class Singles:
         except ResourceGone:
             rows = []
         result.untag += [(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
-
-    def _present(self, contact: Contact) -> Json | None:
-        try:
-            found: Json = self._calls.get(f"members/{contact.hash}", {"fields": "status,last_changed"})
-        except ResourceGone:
-            return None
-        return found
 
     def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> None:
         """Write fields and permissions; without ``create`` a contact that is not there is never made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,8 +38,12 @@ STOPPED = 143
 
 
 def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
-    """The way to the configured audience. Raises the ConfigErrors of ``mailchimp_api``."""
-    retry = retry or RetryPolicy(seconds=config.retry_seconds)
+    """The way to the configured audience; asks Mailchimp for nothing but, with OAuth, the host.
+
+    Without ``retry`` a call is repeated for as long as ``retry_seconds`` says, however often that is.
+    Raises the ConfigErrors of ``mailchimp_api.errors``, and TransientErrors where OAuth's host has a problem.
+    """
+    retry = retry or RetryPolicy(attempts=sys.maxsize, seconds=config.retry_seconds)
     access = open_access(config.access, data_center=config.data_center, api_url=config.api_url)
     patient = MailchimpClient(access, max_connections=1, user_agent=USER_AGENT, retry=retry)
     client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)

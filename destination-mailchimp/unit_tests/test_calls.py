@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from queue import SimpleQueue
@@ -29,6 +31,7 @@ from destination_mailchimp.roster import Roster
 from destination_mailchimp.singles import Singles
 from destination_mailchimp.tags import TagBook, TagBuffer, Tagger
 from destination_mailchimp.workers import Job
+from destination_mailchimp.write import open_calls
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
@@ -67,6 +70,24 @@ class TestCalls:
 
         assert not calls.send("POST", "", json={}).replayed
 
+    def test_a_sync_retries_for_as_long_as_it_is_told_to(
+        self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [0.0]
+        calls = open_calls(read_config({**CONFIG, "api_url": "http://127.0.0.1:9", "retry_seconds": 600}))
+
+        def wait(seconds: float) -> bool:
+            now[0] += seconds
+            return False
+
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(calls.stopping, "wait", wait)
+        mock.post(LIST, status_code=502, text="<html>")
+
+        with pytest.raises(ServerFault):
+            calls.send("POST", "", json={})
+        assert now[0] > 600
+
     def test_it_gives_up_after_so_many_attempts(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         failing = mock.post(LIST, status_code=502, text="<html>")
 
@@ -95,6 +116,8 @@ class Archive:
 
     def __init__(self, mock: requests_mock.Mocker, archived: list[str]) -> None:
         self.archived = archived
+        self.hidden: list[str] = []
+        """Those that the pages never show, though the total counts them."""
         self.listing = mock.get(f"{LIST}/members", json=self._page)
         for digest in HASHES[:10]:
             mock.get(f"{LIST}/members/{digest}", json=self._one)
@@ -105,7 +128,8 @@ class Archive:
         if "since_last_changed" in query:
             rows = rows[-1:]
         start, count = int(query.get("offset", 0)), int(query["count"])
-        return {"members": [{"id": digest} for digest in rows[start : start + count]], "total_items": len(rows)}
+        members = [{"id": digest} for digest in rows[start : start + count] if digest not in self.hidden]
+        return {"members": members, "total_items": len(rows)}
 
     def _one(self, request: Any, _: Any) -> dict[str, Any]:
         return {"status": "archived" if request.path.rpartition("/")[2] in self.archived else "subscribed"}
@@ -134,6 +158,27 @@ class TestRoster:
         # Six pages would cost less than these and those before together.
         assert roster.among(HASHES[:10]) == set(HASHES[3:10])
         assert archive.listing.call_count > 6
+
+    def test_a_listing_that_stays_incomplete_is_not_used(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        archive = Archive(mock, HASHES[:1500])
+        archive.hidden = HASHES[3:5]
+
+        assert Roster(calls, "archived").among(HASHES[:10]) == set(HASHES[:10])
+
+    def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        known = roster_module.HashSet()
+        known.add(HASHES[:1])
+
+        def meanwhile(numbers: Any, number: int) -> int:
+            place = bisect_left(numbers, number)
+            monkeypatch.setattr(roster_module, "bisect_left", bisect_left)
+            known.add(f"{more:032x}" for more in range(1 << 64, 60_000 << 64, 1 << 64))
+            return place
+
+        known._sorted, known._new = array("Q", [int(HASHES[0][:16], 16)]), set()
+        monkeypatch.setattr(roster_module, "bisect_left", meanwhile)
+
+        assert HASHES[0] in known
 
     def test_who_is_archived_later_is_learnt_later(
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch

@@ -17,11 +17,11 @@ from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
 from destination_mailchimp.mapping.draft import Draft
 from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.mapping.values import BadValue, as_address, as_date, as_flag
+from destination_mailchimp.policy import STATUSES
 from destination_mailchimp.versions import Cursor, read_cursor
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-STATUSES = frozenset({"subscribed", "unsubscribed", "pending", "cleaned", "transactional"})
 CDC_DELETED = "_ab_cdc_deleted_at"
 # A number is a moment if it may be one since 1973, in seconds or in any part of them down to the nanosecond.
 _EARLIEST_EPOCH, _LATEST_EPOCH = 10**8, 10**19
