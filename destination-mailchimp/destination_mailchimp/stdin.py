@@ -25,14 +25,15 @@ _HALVES = re.compile(
 def decode(line: bytes) -> Any:
     """Decode one line; raises ValueError if it is not JSON.
 
-    orjson alone is quick and strict. Some sources write NaN, which Python's own decoder takes, or cut a text in the
-    middle of a character: better to lose one value than a whole record.
+    orjson alone is quick and strict. Some sources write NaN, which Python's own decoder takes, cut a text in the
+    middle of a character, or encode it otherwise: better to lose one value than a whole record. Every text that
+    comes out can be encoded again.
     """
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(_HALVES.sub(_whole, line))
+            return json.loads(_HALVES.sub(_whole, line).decode("utf-8-sig", "replace"))
         except RecursionError:
             raise ValueError("nested too deeply") from None
 

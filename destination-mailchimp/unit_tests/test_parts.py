@@ -255,9 +255,24 @@ class TestInput:
     @given(st.binary(max_size=200))
     def test_no_line_whatever_breaks_it(self, line: bytes) -> None:
         try:
-            decode(line)
+            message = decode(line)
         except ValueError:
             return
+        assert_can_be_written(message)
+
+    @pytest.mark.parametrize(
+        "text,read",
+        [
+            (b"\\ud800", "\ufffd"),
+            (b"\\ud83d\\ude00", "😀"),
+            (b"\\\\ud800", "\\ud800"),
+            (b"\xed\xa0\xbd\xed\xb8\x80", "\ufffd" * 6),
+            (b"Jos\xe9", "Jos\ufffd"),
+        ],
+        ids=["half a pair", "a pair", "no escape at all", "a pair encoded as two", "Latin 1"],
+    )
+    def test_a_broken_character_costs_that_character_only(self, text: bytes, read: str) -> None:
+        assert decode(b'{"name":"%s","age":5}' % text) == {"name": read, "age": 5}
 
     def test_random_damage_to_a_message_is_survived(self) -> None:
         message = orjson.dumps({"type": "RECORD", "record": {"stream": "s", "data": {"a": [1, "é", None]}}})
@@ -267,6 +282,12 @@ class TestInput:
             for _ in range(chance.randrange(1, 4)):
                 damaged[chance.randrange(len(damaged))] = chance.randrange(256)
             try:
-                decode(bytes(damaged))
+                read = decode(bytes(damaged))
             except ValueError:
                 continue
+            assert_can_be_written(read)
+
+
+def assert_can_be_written(message: Any) -> None:
+    """Its texts are such as any encoder takes, so that it can't break the call of five hundred others."""
+    json.dumps(message, ensure_ascii=False).encode()

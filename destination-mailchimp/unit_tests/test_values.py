@@ -155,7 +155,7 @@ class TestAddress:
         "value",
         ["a", "a@b", "@example.com", "a@@example.com", "a b@example.com", ".a@example.com", "a..b@example.com",
          "a@-example.com", "a@example..com", "a@example.com, b@example.com", "A <a@example.com>", 5, ["a@example.com"],
-         "x" * 65 + "@example.com", "a@" + "x." * 130 + "com", "a\n@example.com"],
+         "x" * 65 + "@example.com", "a@" + "x." * 130 + "com", "a\n@example.com", "jos\ufffd@example.com"],
     )  # fmt: skip
     def test_a_bad_one_is_rejected(self, value: Any) -> None:
         with pytest.raises(RecordRejected) as rejected:

@@ -20,6 +20,8 @@ _NAMES = (
     "workemail",
     "subscriberemail",
 )
+_BROKEN = "\ufffd"
+"""What stands where a character could not be read: whoever that address is, it is not the one that was meant."""
 _LONGEST = 254
 _LONGEST_LOCAL = 64
 # Looser than any standard: what passes here and is wrong, Mailchimp itself refuses. This spares it the hopeless.
@@ -56,6 +58,7 @@ def read_address(value: object) -> str:
         or len(address) > _LONGEST
         or address.index("@") > _LONGEST_LOCAL
         or not address.isprintable()
+        or _BROKEN in address
     ):
         raise RecordRejected("invalid_address", "The e-mail address is not a valid one.")
     return address
