@@ -11,7 +11,10 @@ from mailchimp_simulator.reports import LINKS, url
 from mailchimp_simulator.sources import Generic, Json, Parents, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailchimp_simulator.campaigns import Campaign
+    from mailchimp_simulator.world import World
 
 
 class CampaignRows(Source):
@@ -103,29 +106,42 @@ class Recipients(OfCampaign):
     key = "email_id"
     kind = ""
 
+    def __init__(self, world: World, template: str) -> None:
+        """`template`: the collection's path in the contract."""
+        super().__init__(world, template)
+        self._left: dict[Parents, tuple[tuple[int, int], list[int]]] = {}
+
     def size(self, parents: Parents) -> int:
-        """All recipients, or those of the kind."""
-        campaign = self.campaign(parents)
+        """How many are shown."""
+        return len(self.shown(self.campaign(parents), parents))
+
+    def shown(self, campaign: Campaign, parents: Parents) -> Sequence[int]:
+        """The recipients of the kind, or all; without those who were deleted, if their activity was as well."""
         forced = self.world.rows_of(self.template)
+        chosen: Sequence[int]
         if forced is not None and campaign.is_sent:
-            return forced
-        return len(self.chosen(campaign, parents)) if self.kind else campaign.recipients
+            chosen = range(forced)
+        else:
+            chosen = self.chosen(campaign, parents) if self.kind else range(campaign.recipients)
+        reports = self.world.reports
+        gone = reports.gone(campaign)
+        if not gone:
+            return chosen
+        stamp = (len(chosen), len(gone))
+        known = self._left.get(parents)
+        if known is None or known[0] != stamp:
+            known = self._left[parents] = (stamp, [r for r in chosen if reports.index(campaign, r) not in gone])
+        return known[1]
 
     def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
         """The recipients of the kind."""
         del parents
         return self.world.reports.chosen(campaign, self.kind)
 
-    def recipient(self, parents: Parents, index: int) -> int:
-        """Which recipient stands at a position."""
-        if not self.kind or self.world.rows_of(self.template) is not None:
-            return index
-        return self.chosen(self.campaign(parents), parents)[index]
-
     def row(self, parents: Parents, index: int) -> Json:
         """The recipient and what the listing says about them."""
         campaign = self.campaign(parents)
-        recipient = self.recipient(parents, index)
+        recipient = self.shown(campaign, parents)[index]
         return {**self.world.reports.base(campaign, recipient), **self.about(campaign, recipient, parents)}
 
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
@@ -139,11 +155,9 @@ class Recipients(OfCampaign):
         contact = audience.contacts.find(value)
         if contact is None:
             return None
-        recipient = contact - campaign.index % 5
-        if self.kind:
-            chosen = self.chosen(campaign, parents)
-            return chosen.index(recipient) if recipient in chosen else None
-        return recipient if 0 <= recipient < self.size(parents) else None
+        shown = self.shown(campaign, parents)
+        recipient = contact - self.world.reports.index(campaign, 0)
+        return shown.index(recipient) if recipient in shown else None
 
 
 class EmailActivity(Recipients):
@@ -200,8 +214,8 @@ class Unsubscribed(Recipients):
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """When and why."""
         del parents
-        late = recipient in campaign.extra_unsubscribes
-        moment = self.world.clock.now() if late else campaign.sent + recipient % max(1, campaign.span)
+        seeded = campaign.sent + recipient % max(1, campaign.span)
+        moment = campaign.extra_unsubscribes.get(recipient, seeded)
         return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": False,
                 "timestamp": iso(moment), "reason": "Did not signup for list" if recipient & 1 else ""}  # fmt: skip
 

@@ -41,7 +41,8 @@ class Campaign:
     parent: str = ""
     extra: dict[int, list[Json]] = field(default_factory=dict)
     """Events added by a test after the account was seeded, by recipient."""
-    extra_unsubscribes: list[int] = field(default_factory=list)
+    extra_unsubscribes: dict[int, int] = field(default_factory=dict)
+    """When recipients left, likewise added."""
 
     @property
     def is_sent(self) -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
 SUBSCRIBED, UNSUBSCRIBED, CLEANED, PENDING, TRANSACTIONAL, ARCHIVED, GONE = range(7)
-SORTS = ("", "last_changed", "timestamp_opt", "timestamp_signup")
 
 # The statuses of sixty-four neighbouring contacts: all kinds in a realistic mixture.
 _PATTERN = bytes(
@@ -109,6 +108,7 @@ class Contacts:
         self.toggled: dict[int, int] = {}
         self.before_archive: dict[int, int] = {}
         self.forgotten: set[str] = set()
+        self.gone: set[int] = set()
         self.version = 0
         self._views: dict[tuple[str, str], array[int]] = {}
         self._index: HashIndex | None = None
@@ -239,6 +239,7 @@ class Contacts:
     def delete(self, index: int) -> None:
         """Forget a contact for good."""
         self.forgotten.add(self.hash(index))
+        self.gone.add(index)
         self.set(index, status=GONE)
 
     def count(self, status: str = "") -> int:

@@ -196,7 +196,8 @@ class Control:
             chosen = [world.campaigns.at(n) for n in world.campaigns.sent()[:wanted]]
         else:
             chosen = [found for found in map(world.campaigns.find, wanted) if found is not None]
-        now = iso(world.clock.now())
+        moment = world.clock.now()
+        now = iso(moment)
         for campaign in chosen:
             for number in range(min(int(body.get("opens", 0)), campaign.recipients)):
                 campaign.extra.setdefault(number, []).append({"action": "open", "timestamp": now, "ip": "203.0.113.1"})
@@ -206,7 +207,8 @@ class Control:
                 )
             for number in range(min(int(body.get("bounces", 0)), campaign.recipients)):
                 campaign.extra.setdefault(number, []).append({"action": "bounce", "type": "soft", "timestamp": now})
-            campaign.extra_unsubscribes += range(min(int(body.get("unsubscribes", 0)), campaign.recipients))
+            for number in range(min(int(body.get("unsubscribes", 0)), campaign.recipients)):
+                campaign.extra_unsubscribes.setdefault(number, moment)
         return {"campaigns": [campaign.id for campaign in chosen], "at": now}
 
     def delete(self, body: Json) -> Json:

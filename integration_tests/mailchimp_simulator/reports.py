@@ -30,12 +30,15 @@ class Reports:
 
     # -- one recipient -----------------------------------------------------------------------------------
 
-    def contact(self, campaign: Campaign, recipient: int) -> tuple[str, str, int]:
-        """Address, hash and contact index of a recipient. Beyond the audience's size: since deleted."""
-        audience = self.world.audiences(campaign.list_index)
-        index = recipient + campaign.index % 5
-        email = audience.contacts.email(index)
-        return email, audience.contacts.hash(index), index
+    def index(self, campaign: Campaign, recipient: int) -> int:
+        """The contact index of a recipient. Beyond the audience's size: somebody who is no contact of it."""
+        return recipient + campaign.index % 5
+
+    def gone(self, campaign: Campaign) -> set[int]:
+        """Indexes of the contacts whose deletion has deleted what they did as recipients, too (open)."""
+        if not self.world.settings.facts.deletion_deletes_activity:
+            return set()
+        return self.world.audiences(campaign.list_index).contacts.gone
 
     def bits(self, campaign: Campaign, recipient: int) -> int:
         """The randomness of a recipient."""
@@ -79,13 +82,16 @@ class Reports:
 
     def base(self, campaign: Campaign, recipient: int) -> Json:
         """What every row about a recipient has."""
-        email, digest, _ = self.contact(campaign, recipient)
-        return {"campaign_id": campaign.id, "list_id": campaign.list_id, "list_is_active": True, "email_id": digest,
-                "email_address": email}  # fmt: skip
+        contacts = self.world.audiences(campaign.list_index).contacts
+        index = self.index(campaign, recipient)
+        return {"campaign_id": campaign.id, "list_id": campaign.list_id, "list_is_active": True,
+                "email_id": contacts.hash(index), "email_address": contacts.email(index)}  # fmt: skip
 
     def merge_fields(self, campaign: Campaign, recipient: int) -> Json | None:
-        """The merge fields of a recipient, in short."""
-        return None if self.bits(campaign, recipient) & 31 == 31 else {"FNAME": "Zoë", "LNAME": "", "ADDRESS": ""}
+        """The merge fields of a recipient: those of the contact."""
+        audience = self.world.audiences(campaign.list_index)
+        index = self.index(campaign, recipient)
+        return audience.rows.merge_fields(index) if index < len(audience.contacts) else None
 
     # -- choices of recipients ---------------------------------------------------------------------------
 

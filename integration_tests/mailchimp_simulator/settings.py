@@ -11,7 +11,7 @@ DEFAULT_OAUTH_TOKEN = "simulated-oauth-token"  # noqa: S105 -- the stand-in's ow
 
 @dataclass
 class OpenFacts:
-    """One reading of each fact that `facts.md` marks *open*."""
+    """One reading of each fact that `facts.md` marks *open*, by the name that it gives there."""
 
     batch_takes_tags: bool = False
     """A batch member's `tags` are applied, also for existing contacts."""
@@ -29,6 +29,8 @@ class OpenFacts:
     """Whether two keys of one user share the ten connections."""
     incomplete_address: Literal["error", "ignored"] = "error"
     """An address merge field without addr1, city, state or zip: an error, or 200 and no change."""
+    deletion_deletes_activity: bool = True
+    """Who was deleted for good vanishes from the listings of a campaign's recipients; the report's sums stay."""
 
 
 @dataclass

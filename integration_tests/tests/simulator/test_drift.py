@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 MEMBERS = "/lists/{list_id}/members"
 
 
@@ -95,7 +97,44 @@ def test_news_moves_last_open_and_shows_in_the_activity(api: Any, simulator: Any
     assert report["opens"]["last_open"] == report["clicks"]["last_click"] == told["at"]
     rows = api.get(f"/reports/{quiet['id']}/email-activity", count=1000)["emails"]
     assert sum(len(row["activity"]) for row in rows) == 3
-    assert len(api.get(f"/reports/{quiet['id']}/unsubscribed")["unsubscribes"]) == 1
+    [left] = api.get(f"/reports/{quiet['id']}/unsubscribed")["unsubscribes"]
+    assert left["timestamp"] == told["at"]
+    simulator.control.clock(advance=3600)
+    assert api.get(f"/reports/{quiet['id']}/unsubscribed")["unsubscribes"] == [left]
+
+
+@pytest.mark.parametrize("vanishes", [True, False])
+def test_the_activity_of_who_was_deleted_for_good_vanishes_or_stays_and_the_sums_stay(
+    api: Any,
+    simulator: Any,
+    vanishes: bool,  # noqa: FBT001
+) -> None:
+    simulator.control.facts(deletion_deletes_activity=vanishes)
+    campaign = api.get("/reports")["reports"][0]
+    simulator.control.news([campaign["id"]], opens=3, clicks=3, unsubscribes=3)
+    report = f"/reports/{campaign['id']}"
+    links = api.get(f"{report}/click-details")["urls_clicked"]
+    listings = {"email-activity": "emails", "sent-to": "sent_to", "open-details": "members",
+                "unsubscribed": "unsubscribes", f"click-details/{links[0]['id']}/members": "members"}  # fmt: skip
+
+    def shown() -> dict[str, list[str]]:
+        return {path: [row["email_id"] for row in api.get(f"{report}/{path}", count=1000)[items]]
+                for path, items in listings.items()}  # fmt: skip
+
+    before = shown()
+    sums = api.get(report), api.get(f"{report}/click-details")
+    second = api.get(f"{report}/email-activity")["emails"][1]
+
+    simulator.control.change("delete_permanent", emails=[second["email_address"]], list_id=campaign["list_id"])
+
+    assert all(second["email_id"] in ids for ids in before.values())
+    left = {path: [id_ for id_ in ids if id_ != second["email_id"]] for path, ids in before.items()}
+    assert shown() == (left if vanishes else before)
+    counts = {path: api.get(f"{report}/{path}")["total_items"] for path in listings}
+    assert counts == {path: len(ids) for path, ids in shown().items()}
+    assert (api.get(report), api.get(f"{report}/click-details")) == sums
+    last = left["email-activity"][-1]
+    assert api.get(f"{report}/email-activity/{last}")["email_id"] == last
 
 
 def test_a_parent_can_vanish(api: Any, simulator: Any, list_id: str) -> None:
