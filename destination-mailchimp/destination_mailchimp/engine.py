@@ -248,8 +248,6 @@ class Engine:
             self._dispatch_tags(everything=False)
 
     def _book(self, result: Result) -> None:
-        for contact, fault in result.rejected:
-            self._reject(contact, fault)
         for contact, reason in result.skipped:
             settle(contact, "skipped", reason)
         for contact, lost in result.lost_fields:
@@ -261,6 +259,9 @@ class Engine:
             if contact.outcome is None and outcome != "removed":
                 self._tag(contact, outcome)
             settle(contact, outcome)
+        # Last of what has been decided: if the rejects file can't be written, all else is accounted for.
+        for contact, fault in result.rejected:
+            self._reject(contact, fault)
         for contact, name in result.untag:
             contact.unsettled += 1
             self._tag_buffer.put(name, contact, remove=True)

@@ -20,6 +20,29 @@ from mailchimp_api.errors import (
     TransientError,
 )
 
+Reason = Literal[
+    # Found out here, before Mailchimp is asked:
+    "no_data",
+    "unknown_stream",
+    "unreadable",
+    "no_address",
+    "invalid_address",  # or Mailchimp says so
+    "invalid_status",
+    "invalid_deletion",
+    "archived",  # or Mailchimp says so
+    # What Mailchimp's texts are sorted into:
+    "looks_fake",
+    "too_many_signups",
+    "compliance_state",
+    "forgotten",
+    "status_refused",
+    "field_refused",
+    "refused",
+    # Beside an outcome, for a contact that was written:
+    "vanished",
+]
+"""Why a record was rejected, or something about a contact was. The destination's page says what each means."""
+
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
 
@@ -41,14 +64,14 @@ class Stopped(Exception):
 
 
 class RecordRejected(Exception):
-    """Why a record was refused: ``reason`` is a short fixed word, ``text`` a sentence, ``field`` where it lies.
+    """Why a record was refused: ``text`` is a sentence, ``field`` where it lies (empty: nowhere in particular).
 
     ``by_call``: the call as a whole was refused, rather than one row of it.
     """
 
-    def __init__(self, reason: str, text: str, field: str = "", *, by_call: bool = False) -> None:
+    def __init__(self, reason: Reason, text: str, field: str = "", *, by_call: bool = False) -> None:
         super().__init__(text)
-        self.reason = reason
+        self.reason: Reason = reason
         self.text = text
         self.field = field
         self.by_call = by_call

@@ -83,24 +83,35 @@ class Intake:
         ledger = known[1] if known else self._stranger(key)
         segment = ledger.receive()
         data = record.get("data")
+        mapper = known[0] if known else None
         try:
-            return self._mapped(known[0] if known else None, data, ledger, segment)
-        except _UNEXPECTED as error:
-            # One odd record must not keep all others from being written, this time and every time after.
-            fault = RecordRejected("unreadable", f"The record can't be made sense of ({type(error).__name__}).")
-            self._rejects.add(ledger.label, fault, record=data)
-            ledger.finish(segment, "rejected", fault.reason)
+            try:
+                return self._mapped(mapper, data, ledger, segment)
+            except _UNEXPECTED as error:
+                # One odd record must not keep all others from being written, this time and every time after.
+                fault = RecordRejected("unreadable", f"The record can't be made sense of ({type(error).__name__}).")
+            except RecordRejected as rejected:
+                fault = rejected
+            self._reject(mapper, data, ledger, segment, fault)
         except RecordSkipped as skipped:
             ledger.finish(segment, "skipped", str(skipped))
-        except RecordRejected as fault:
-            primary_key = known[0].primary_key(data) if known else None
-            self._rejects.add(ledger.label, fault, primary_key=primary_key, record=data)
-            ledger.finish(segment, "rejected", fault.reason)
         except Exception:
             # It ends the sync; its segment stays open, so that no STATE passes the record.
             ledger.outcomes["not_written"] += 1
             raise
         return None
+
+    def _reject(
+        self, mapper: RecordMapper | None, data: Any, ledger: StreamLedger, segment: Segment, fault: RecordRejected
+    ) -> None:
+        self._rejects.add(
+            ledger.label,
+            fault,
+            address=mapper.address(data) if mapper else "",
+            primary_key=mapper.primary_key(data) if mapper else None,
+            record=data,
+        )
+        ledger.finish(segment, "rejected", fault.reason)
 
     @staticmethod
     def _mapped(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.failures import Reason, RecordRejected
 from mailchimp_api.errors import Problem
 from mailchimp_api.masking import mask
 
 CONTACT_EXISTS = "ERROR_CONTACT_EXISTS"
 
 _ABOUT_THE_ACCOUNT = frozenset({"account export in progress", "user action not permitted", "forbidden"})
-_TEXTS = (
+_TEXTS: tuple[tuple[str, Reason], ...] = (
     ("compliance state", "compliance_state"),
     ("permanently deleted", "forgotten"),
     ("forgotten email", "forgotten"),
@@ -33,7 +33,7 @@ def cause_of(text: str) -> str:
     return _QUOTED.sub("…", mask(text))
 
 
-def reason_of(text: str, field: str = "") -> str:
+def reason_of(text: str, field: str = "") -> Reason:
     """The kind of a refusal."""
     lower = text.lower()
     for part, reason in _TEXTS:

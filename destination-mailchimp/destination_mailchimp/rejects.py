@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,7 +45,7 @@ class Rejects:
         primary_key: Any = None,
         record: Any = None,
     ) -> None:
-        """Note one rejected record."""
+        """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more."""
         self.causes[f"{fault.reason}: {cause_of(fault.text)}"] += 1
         if self._file is not None:
             line = {
@@ -55,9 +56,7 @@ class Rejects:
                 "primary_key": primary_key,
                 "record": record,
             }
-            self._file.write(_dump(line) + b"\n")
-            if self._local:
-                self._file.flush()
+            self._write(_dump(line) + b"\n")
             return
         self._logged[fault.reason] += 1
         if self._logged[fault.reason] <= _LOGGED_PER_REASON:
@@ -66,6 +65,16 @@ class Rejects:
             logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(fault.text))
         if self._logged[fault.reason] == _LOGGED_PER_REASON:
             logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
+
+    def _write(self, line: bytes) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(line)
+            if self._local:
+                self._file.flush()
+        except Exception as error:
+            # Each kind of bucket raises errors of its own.
+            raise SyncFailure(f"rejects_file can't be written ({_cause(error)}).", "transient_error") from error
 
     @staticmethod
     def check(target: str) -> None:
@@ -90,12 +99,28 @@ class Rejects:
             ) from error
 
 
-def _dump(value: Any) -> bytes:
+def _dump(line: dict[str, Any]) -> bytes:
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(line)
     except (TypeError, ValueError):
-        # Numbers or texts that JSON can't hold: better inexact than lost.
-        return orjson.dumps({**value, "record": repr(value["record"])})
+        return orjson.dumps({name: _plain(value) for name, value in line.items()})
+
+
+def _plain(value: Any) -> Any:
+    """The value, or where JSON can't hold it (too large, too deep) its text: better inexact than lost."""
+    try:
+        orjson.dumps(value)
+    except (TypeError, ValueError):
+        try:
+            return repr(value)
+        except (RecursionError, ValueError):
+            return "can't be shown"
+    return value
+
+
+def _cause(error: Exception) -> str:
+    """What was the matter, without the path or address that an error's own text may hold."""
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 def _module_for_buckets() -> Any:
@@ -113,9 +138,10 @@ def _open(target: str) -> BinaryIO:
         path = Path(target)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("ab")
+            # Made for its owner alone: it holds personal data. One that is there keeps its mode.
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
         except OSError as error:
-            raise SyncFailure(f"rejects_file can't be written ({error.strerror or type(error).__name__}).") from None
+            raise SyncFailure(f"rejects_file can't be written ({_cause(error)}).") from None
     fsspec = _module_for_buckets()
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     head, dot, ending = target.rpartition(".")

@@ -6,8 +6,9 @@ import json
 import logging
 import os
 import random
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from destination_mailchimp.buffer import Buffer
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.contact import Contact
-from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
 from destination_mailchimp.ledger import StreamLedger, report, settle
 from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.states import States, with_stats
@@ -160,6 +161,14 @@ class TestLedger:
         report([ledger])
 
 
+def nested(depth: int) -> Any:
+    """An object within an object within …."""
+    value: Any = 1
+    for _ in range(depth):
+        value = {"x": value}
+    return value
+
+
 class TestRejects:
     """Each rejected record is one line in the file, or one in the log with its address masked."""
 
@@ -184,6 +193,42 @@ class TestRejects:
         (name,) = fsspec.filesystem("memory").glob("/bucket/rejects-*.jsonl")
 
         assert orjson.loads(fsspec.filesystem("memory").cat(name))["record"] == {"id": 1}
+
+    @pytest.mark.parametrize(
+        "primary_key,record",
+        [(2**64, {"id": 1}), (1, {"id": 2**64}), (1, nested(900)), (nested(5000), nested(5000)), (1, {1: {2}})],
+        ids=["huge key", "huge number", "nested", "nested beyond words", "no JSON"],
+    )
+    def test_whatever_was_rejected_becomes_a_line(self, tmp_path: Path, primary_key: Any, record: Any) -> None:
+        target = tmp_path / "rejects.jsonl"
+        rejects = Rejects(str(target))
+        rejects.add("s", RecordRejected("no_address", "None."), primary_key=primary_key, record=record)
+        rejects.close()
+        line = orjson.loads(target.read_bytes())
+
+        assert (line["reason"], line["primary_key"] is None, line["record"] is None) == ("no_address", False, False)
+
+    def test_the_file_is_for_nobody_elses_eyes(self, tmp_path: Path) -> None:
+        target = tmp_path / "rejects.jsonl"
+        Rejects(str(target)).close()
+
+        assert target.stat().st_mode & 0o077 == 0
+
+    def test_a_disk_that_is_full_is_named(self) -> None:
+        rejects = Rejects("/dev/full")
+
+        with pytest.raises(SyncFailure, match="rejects_file can't be written"):
+            rejects.add("s", RecordRejected("no_address", "None."))
+        with pytest.raises(SyncFailure, match="rejects_file can't be finished"):
+            rejects.close()
+
+    def test_the_page_says_what_each_reason_means(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "destinations" / "mailchimp.md").read_text(encoding="utf-8")
+        table = page.partition("| reason | means |")[2].partition("\n\n")[0]
+        cells = re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE)
+        named = [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
+
+        assert sorted(named) == sorted(get_args(Reason))
 
     def test_a_file_that_can_not_be_written_ends_the_sync_before_it_begins(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

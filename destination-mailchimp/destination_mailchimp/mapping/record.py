@@ -97,6 +97,13 @@ class RecordMapper:
         values = [_at(data, path) for path in self._stream.primary_key]
         return values[0] if len(values) == 1 else values
 
+    def address(self, data: Any) -> str:
+        """The address of a record that could not be mapped, by which it is found again; empty if it has none."""
+        try:
+            return read_address(data.get(self._email) if self._email and isinstance(data, dict) else None)
+        except RecordRejected:
+            return ""
+
     @property
     def email(self) -> str | None:
         """The column of the address; None until a record shows it."""

@@ -124,6 +124,16 @@ class TestRefusals:
         # None of them is tried again.
         assert bench.calls("POST /lists/{list_id}") == 2
 
+    def test_who_was_rejected_can_be_told_from_the_log(self, bench: Any) -> None:
+        lines = [
+            bench.record({"email": "jane@example.com", "state": "perhaps"}),
+            bench.record({"email": "john@example.com", "gone": 7}),
+        ]
+        run = bench.write(lines, bench.config(status_field="state", deleted_field="gone", deletes="archive"))
+
+        assert run.accounting() == {"received": 2, "rejected": 2}
+        assert run.logs.count("a record of j***@e*** was rejected") == 2
+
     def test_a_rejects_file_that_can_not_be_finished_fails_the_sync_once(
         self, bench: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -138,6 +148,19 @@ class TestRefusals:
         assert run.accounting() == {"received": 4, "created": 3, "rejected": 1}
         (trace,) = run.traces
         assert "rejects_file" in trace["message"]
+
+    def test_a_rejects_file_that_can_not_be_written_fails_the_sync_and_the_accounting_adds_up(self, bench: Any) -> None:
+        lines = [*new_people(bench, 3), bench.record({"email": "fake@example.com"}), bench.state(4)]
+        late = bench.write(lines, bench.config(rejects_file="/dev/full"))
+        early = bench.write([bench.record({"email": None}), *lines], bench.config(rejects_file="/dev/full"))
+
+        for run in (late, early):
+            (trace,) = run.traces
+            assert run.code == 1
+            assert "rejects_file can't be written" in trace["message"]
+            assert run.states == []
+        assert late.accounting() == {"received": 4, "created": 3, "not_written": 1}
+        assert early.accounting() == {"received": 1, "not_written": 1}
 
     def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:
         data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
