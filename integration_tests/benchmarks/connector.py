@@ -37,12 +37,19 @@ class Source:
         stop_after: float | None = None,
     ) -> Cost:
         """Read ``streams`` (default: all) in ``mode``, those that can; the simulator counts from zero."""
+        command = self.command(streams, mode=mode, state=state)
         self.simulator.control.reset_stats()
+        return run(command, on_record=on_record, keep_states=True, stop_after=stop_after)
+
+    def command(
+        self, streams: Iterable[str] | None, *, mode: str = "full_refresh", state: list[Json] | None = None
+    ) -> list[str | Path]:
+        """The command that reads so, its files in place."""
         command: list[str | Path] = [SOURCE, "read", "--config", self._file("config", self._config)]
         command += ["--catalog", self._file("catalog", {"streams": configured(streams, mode)})]
         if state is not None:
             command += ["--state", self._file("state", state)]
-        return run(command, on_record=on_record, keep_states=True, stop_after=stop_after)
+        return command
 
     def _file(self, name: str, content: object) -> Path:
         path = self.folder / f"{name}.json"

@@ -52,10 +52,15 @@ class Task:
 
 
 class Peer(ABC):
-    """A connector under comparison. ``label``: for tables; ``streams``: those it has of the official twelve."""
+    """A connector under comparison. ``label``: for tables; ``streams``: those it has of the official twelve.
+
+    ``about``: a sentence that says what it is, with versions. ``home``: its environment, None for this one.
+    """
 
     label: str
+    about: str
     streams: tuple[str, ...] = ()
+    home: Path | None = None
 
     @abstractmethod
     def read(self, simulator: Simulator, folder: Path, task: Task) -> Cost:
@@ -73,6 +78,13 @@ class Peer(ABC):
     def incremental(self) -> bool:
         """Whether it can go on from a state."""
         return True
+
+    def installed(self) -> list[str]:
+        """The packages of its environment, with versions."""
+        python = self.home / "bin" / "python" if self.home else sys.executable
+        command = [str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format", "freeze"]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return sorted(line for line in output.splitlines() if not line.startswith("#"))
 
 
 OFFICIAL_STREAMS = (
@@ -95,6 +107,7 @@ class Ours(Peer):
     """This repository's connector."""
 
     label = "this connector"
+    about = "This repository's source-mailchimp with ten workers."
     streams = OFFICIAL_STREAMS
 
     def read(self, simulator: Simulator, folder: Path, task: Task) -> Cost:
@@ -115,8 +128,12 @@ class Official(Peer):
 
     def __init__(self, workers: int) -> None:
         self.label = f"Airbyte's, {workers} workers"
+        self.about = (
+            f"Airbyte's official connector: the manifest of `{OFFICIAL}`, "
+            f"run by `source-declarative-manifest` of `{OFFICIAL_CDK}` with {workers} workers."
+        )
         self._workers = workers
-        self._home = environment("airbyte", OFFICIAL, OFFICIAL_CDK)
+        self.home = self._home = environment("airbyte", OFFICIAL, OFFICIAL_CDK)
         package = next(self._home.glob("lib/python*/site-packages/source_mailchimp"))
         self._manifest: Json = yaml.safe_load((package / "manifest.yaml").read_text(encoding="utf-8"))
         self._catalog: dict[str, Json] = {}
@@ -183,11 +200,14 @@ class Singer(Peer):
     """Singer's tap. It gets email activity from `/batches`, which the simulator doesn't play."""
 
     label = "Singer's tap-mailchimp"
+    about = (
+        f"Singer's `{SINGER}`. It gets email activity from Mailchimp's batch queue, which the simulator does not play."
+    )
     streams = ("automations", "campaigns", "lists", "list_members", "segments", "segment_members", "unsubscribes")
     _names: Mapping[str, str] = {"segments": "list_segments", "segment_members": "list_segment_members"}
 
     def __init__(self) -> None:
-        self._home = environment("singer", SINGER)
+        self.home = self._home = environment("singer", SINGER)
 
     def read(self, simulator: Simulator, folder: Path, task: Task) -> Cost:
         """See ``Peer``."""
@@ -225,6 +245,7 @@ class Floor(Peer):
     """The bare loop: contacts only, full refresh only."""
 
     label = "bare loop"
+    about = "Requests and orjson, one page after the other, without state, checks or retries: a floor, not a connector."
     streams = ("list_members",)
 
     def read(self, simulator: Simulator, folder: Path, task: Task) -> Cost:  # noqa: ARG002 - it needs no files
@@ -246,7 +267,7 @@ class Floor(Peer):
 def environment(name: str, *requirements: str) -> Path:
     """A virtual environment with ``requirements``, made the first time. Raises NotInstalled without a package index."""
     home = CACHE / name
-    wanted = "\n".join(requirements)
+    wanted = "\n".join([*requirements, sys.version])
     stamp = home / "installed"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return home
@@ -262,10 +283,15 @@ def environment(name: str, *requirements: str) -> Path:
     return home
 
 
-def all_peers() -> tuple[list[Peer], list[str]]:
-    """Everybody that can be had here, ourselves first, and what to say about the others."""
+def all_peers(*, others: bool = True) -> tuple[list[Peer], list[str]]:
+    """Everybody that can be had here, ourselves first, and what to say about those who can't.
+
+    Without ``others`` nothing is installed: ourselves and the bare loop.
+    """
     peers: list[Peer] = [Ours()]
     missing: list[str] = []
+    if not others:
+        return [*peers, Floor()], missing
 
     def add(make: Callable[[], Peer]) -> None:
         try:

@@ -1,6 +1,6 @@
 """Makes `docs/benchmarks.md` and its plots of `docs/benchmarks/results.json`; nothing in them is typed by hand.
 
-`python -m benchmarks.report` makes them anew from the results that are there; a run of the benchmarks does so too.
+`python -m benchmarks.report [RESULTS]` takes over a run's results, if there are any, and makes the page anew.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import json
 import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -17,8 +19,10 @@ from typing import Any
 
 Json = dict[str, Any]
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 RESULTS = DOCS / "benchmarks" / "results.json"
+SIDE_BY_SIDE = "side by side"
 _MARKS = {True: "kept", False: "**missed**", None: ""}
 
 _HEAD = """\
@@ -28,24 +32,51 @@ This page is made by `make bench`, from the figures that it measured. Do not edi
 
 The simulator (`integration_tests/mailchimp_simulator`) runs in a process of its own on the same machine:
 figures without latency are the machine's, shared with it, rather than Mailchimp's.
-A page is 1000 rows. Seconds and microseconds are without start-up unless they are called so.
+A page is 1000 rows; a megabyte is a million bytes. Seconds and microseconds are without start-up unless it says so.
+Connections in use are counted from the first page's answer to the last request's start.
 A missed limit stays in the table.
 
-{machine}
+Measured on {machine}, at commit {commit}.
 """
 
 
 def load(path: Path = RESULTS) -> Json:
-    """The results so far, by section and part."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """The results that ``path`` holds; none if it isn't there."""
+    found: Json = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def save(results: Json, path: Path = RESULTS) -> None:
+    """Keep the results."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def begin(earlier: Json) -> Json:
+    """Results to add to: ``earlier`` ones if they are of this commit and machine, else none."""
+    here = {"commit": commit(), "machine": machine()}
+    same = all(earlier.get(name) == value for name, value in here.items())
+    return earlier if same else {**here, "peers": {}, "parts": {}}
 
 
 def note(results: Json, section: str, part: str, content: Json) -> None:
     """Put what a part has measured in the place of what it measured before."""
     taken = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    entry = {"taken": taken, "load": round(os.getloadavg()[0], 1), **content}
-    results.setdefault(section, {})[part] = entry
-    results["machine"] = machine()
+    results["parts"].setdefault(section, {})[part] = {"taken": taken, **content}
+
+
+def commit() -> str:
+    """The commit that is checked out, with a `+` where files differ from it; `unknown` without git."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        return "unknown"
+    head = _output(git, "rev-parse", "--short=10", "HEAD")
+    changed = _output(git, "status", "--porcelain", "--", ".", ":!docs")
+    return head + ("+" if changed else "")
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
 def machine() -> str:
@@ -59,75 +90,69 @@ def machine() -> str:
 
 def write(results: Json, folder: Path = DOCS) -> None:
     """Write the page, its plots and the results themselves below ``folder``."""
-    target = folder / "benchmarks"
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    save(results, folder / "benchmarks" / "results.json")
     (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
     from benchmarks import plots  # noqa: PLC0415 - takes a second to import
 
-    plots.write(series(results), target)
+    plots.write(series(results), folder / "benchmarks")
 
 
 def series(results: Json) -> dict[str, dict[str, list[tuple[float, float]]]]:
     """The plots' points, by plot and peer."""
-    return {
-        name: points for part in results.get("side by side", {}).values() for name, points in part["series"].items()
-    }
+    parts = results["parts"].get(SIDE_BY_SIDE, {})
+    return {name: points for part in parts.values() for name, points in part["series"].items()}
 
 
 def page(results: Json) -> str:
     """The whole page."""
-    blocks = [_HEAD.format(machine=f"Measured on {results.get('machine', 'nothing yet')}.")]
-    blocks += _limits("The source against its limits", "make bench", results.get("source", {}))
+    parts = results["parts"]
+    blocks = [_HEAD.format_map(results)]
+    blocks += _limits("The source against its limits", parts.get("source", {}))
     blocks += _side_by_side(results)
-    blocks += _limits("The destination against its limits", "make bench", results.get("destination", {}))
-    blocks += _taken(results)
+    blocks += _limits("The destination against its limits", parts.get("destination", {}))
+    blocks += _profiles(parts.get("profile", {}))
+    blocks += _taken(parts)
     return "\n".join(blocks)
 
 
-def _limits(title: str, command: str, parts: Mapping[str, Json]) -> Iterator[str]:
+def _limits(title: str, parts: Mapping[str, Json]) -> Iterator[str]:
     rows = [row for part in parts.values() for row in part["rows"]]
     if not rows:
         return
-    yield f"## {title}\n\n`{command}`\n"
+    yield f"## {title}\n"
     cells = [(row["what"].strip(), row["figure"], row["limit"], _MARKS[row["ok"]], row["note"]) for row in rows]
     yield markdown(("what", "figure", "limit", "", "remark"), cells)
 
 
 def _side_by_side(results: Json) -> Iterator[str]:
-    parts = results.get("side by side", {})
+    parts, peers = results["parts"].get(SIDE_BY_SIDE, {}), results["peers"]
     lines = [line for part in parts.values() for line in part["lines"]]
     if not lines:
         return
     yield _PEERS
-    yield _by_peer("", lines)
+    yield markdown(("column", "what it is"), [(label, peer["about"]) for label, peer in peers.items()])
+    yield _by_peer("", lines, peers)
     for name, caption in PLOTS.items():
         if name in series(results):
             yield f"![{caption}](benchmarks/{name}.svg)\n"
     faults = [line for part in parts.values() for line in part["faults"]]
     if faults:
         yield _FAULTS
-        yield _by_peer("fault", faults)
+        # The bare loop, which takes no part in this, has no column.
+        yield _by_peer("fault", faults, [label for label in peers if any(label in x["cells"] for x in faults)])
 
 
-def _by_peer(title: str, lines: list[Json]) -> str:
-    labels = list(lines[0]["cells"])
+def _by_peer(title: str, lines: list[Json], labels: Iterable[str]) -> str:
+    labels = list(labels)
     return markdown((title, *labels), [(line["what"], *(line["cells"].get(x, "—") for x in labels)) for line in lines])
 
 
 _PEERS = """\
 ## Side by side
 
-`make bench`
-
-Airbyte's is its official connector: the manifest of `airbyte-source-mailchimp` 2.0.37,
-run by `source-declarative-manifest` of airbyte-cdk 7.39.1 with 6 workers, as its newer versions have, and with 10.
-Singer's is `tap-mailchimp` 1.3.3;
-it gets email activity from Mailchimp's batch queue, which the simulator does not play.
-The bare loop is requests and orjson, one page after the other, without state, checks or retries:
-a floor, not a connector.
-Each runs in an environment of its own.
-A reader that takes long over the 50,000 contacts is stopped after some seconds, and judged by what it has read.
+The same simulated account for all, in one run. Figures are medians of three rounds, in which they take turns;
+memory, faults, and the points between the plot's ends are measured once. Lost contacts are added up over the rounds.
+A reader that takes long over the contacts is stopped after ten seconds, and judged until its last record.
 “—”: it has no such thing.
 """
 
@@ -145,14 +170,34 @@ PLOTS = {
 }
 
 
-def _taken(results: Json) -> Iterator[str]:
+_PROFILES = """\
+## Where the time goes
+
+Samples of the connectors' stacks while they work as fast as they can (py-spy; the simulator answers at once).
+A sample counts for the innermost Python function, what it calls in C (JSON, gzip) included;
+threads that wait are left out.
+"""
+
+
+def _profiles(parts: Mapping[str, Json]) -> Iterator[str]:
+    profiles = [profile for part in parts.values() for profile in part["profiles"]]
+    if profiles:
+        yield _PROFILES
+    for profile in profiles:
+        yield f"### {profile['what'].capitalize()}: {profile['samples']:,} samples\n"
+        yield markdown(("part", "share"), [(area, f"{share:.1%}") for area, share in profile["areas"]])
+        functions = [(f"`{name}`", f"`{module}`", f"{share:.1%}") for name, module, share in profile["functions"]]
+        yield markdown(("function", "in", "share"), functions)
+
+
+def _taken(parts: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
     rows = [
         (f"{section}: {part}", entry["taken"], str(entry["load"]))
-        for section, parts in results.items()
-        if isinstance(parts, dict)
-        for part, entry in parts.items()
+        for section, entries in parts.items()
+        for part, entry in entries.items()
     ]
-    yield "## When\n\nThe load is the machine's over the last minute of the part, two processes of its own included.\n"
+    yield "## When\n"
+    yield "The load is the machine's over the minute before a part began, with what the last one left of it.\n"
     yield markdown(("part", "measured", "load"), rows)
 
 
@@ -169,5 +214,5 @@ def _first(pattern: str, path: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    write(load())
+    write(load(Path(sys.argv[1])) if sys.argv[1:] else load())
     sys.stdout.write(f"{DOCS / 'benchmarks.md'}\n")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Cost, cpu_per_record
+from benchmarks.measure import Cost, Distinct, cpu_per_record
 from benchmarks.peers import Floor, Peer, Task
 from benchmarks.table import number
 from mailchimp_simulator.client import Simulator, SimulatorProcess, busy_window, mean_in_flight
@@ -54,10 +54,14 @@ HEADLINES = (Latency(), Latency(0.5, 0.001))
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is read. A peer that is slower than ``seconds`` is stopped then, and judged by what it got."""
+    """How much is read, and how often: ``rounds``, in which the peers take turns, so that all see the same machine.
+
+    A peer that takes longer than ``seconds`` over the contacts is stopped then, and judged by what it got until its
+    last record; one that took longer than ``patience`` is spared larger audiences, and ``despair`` ends a fault.
+    """
 
     contacts: int = 50_000
-    seconds: float = 12.0
+    seconds: float = 10.0
     rounds: int = 3
     latencies: tuple[Latency, ...] = (Latency(), Latency(0.2), Latency(0.5, 0.001), Latency(1.0, 0.002))
     small_campaigns: int = 100
@@ -68,6 +72,7 @@ class Sizes:
     faulty: int = 4000
     memory: tuple[int, ...] = (2_000, 10_000, 50_000, 200_000)
     patience: float = 40.0
+    despair: float = 60.0
 
 
 FULL = Sizes()
@@ -151,11 +156,15 @@ class SideBySide:
         """One audience under several latencies."""
         speed: Series = {}
         with SimulatorProcess(contacts=self._sizes.contacts, audiences=1, campaigns=2) as simulator:
+            statuses = simulator.control.truth(_MEMBERS)["by_status"]
+            # Archived ones are not read by everybody.
+            wanted = sum(count for status, count in statuses.items() if status != "archived")
             for latency in self._sizes.latencies:
                 simulator.control.clear_faults()
                 if latency.page:
                     simulator.control.latency(seconds=latency.fixed, seconds_per_row=latency.per_row)
-                measured = {peer.label: self._contacts(simulator, peer, latency) for peer in self.peers}
+                rounds = self._sizes.rounds if latency in HEADLINES else 1
+                measured = self._in_turn(partial(self._contacts, simulator, wanted), rounds=rounds)
                 for label, figures in measured.items():
                     speed.setdefault(label, []).append((latency.page, figures["speed"]))
                 if latency in HEADLINES:
@@ -172,66 +181,79 @@ class SideBySide:
         sizes = self._sizes
         with SimulatorProcess(contacts=500, audiences=5, campaigns=sizes.small_campaigns, recipients=20) as simulator:
             simulator.control.latency(seconds=sizes.small_latency)
-            seconds, work = {}, {}
-            for peer in self.peers:
-                if isinstance(peer, Floor):
-                    continue
-                took, cost = self._repeat(simulator, peer, Task(streams=peer.streams))
+
+            def read(peer: Peer) -> dict[str, float]:
+                cost = peer.read(simulator, self._folder, Task(streams=peer.streams))
                 stats = simulator.control.stats()
-                seconds[peer.label] = number(took) + _failure(cost)
-                work[peer.label] = (
-                    f"{len(peer.streams)} streams, {cost.records:,} records, {stats['requests']:,} requests, "
-                    f"{stats['mean_in_flight']:.1f} in flight"
-                )
-        what = f"an account of small resources, {sizes.small_latency * 1000:.0f} ms a request"
-        self._line(f"{what}: seconds", seconds)
-        self._line("what was read in them", work)
+                return {
+                    **self._figures(peer, cost, stats["requests"]),
+                    "streams": len(peer.streams),
+                    "busy": stats["mean_in_flight"],
+                }
+
+            measured = self._in_turn(read, without=Floor)
+        self._add(
+            f"an account of small resources, {sizes.small_latency * 1000:.0f} ms a request: s", measured, "seconds"
+        )
+        work = "{streams:,.0f} streams, {records:,.0f} records, {requests:,.0f} requests, {busy:.1f} in flight"
+        self._line("what was read in them", {label: work.format_map(figures) for label, figures in measured.items()})
 
     def email_activity(self) -> None:
         """Everything, and then what is new in five campaigns."""
         sizes = self._sizes
-        full: dict[str, tuple[str, str]] = {}
-        news: dict[str, tuple[str, str]] = {}
-        for peer in self.peers:
-            if "email_activity" not in peer.streams:
-                continue
+
+        def both(peer: Peer) -> dict[str, float]:
             with SimulatorProcess(
                 contacts=5000, audiences=1, campaigns=sizes.sent_campaigns, recipients=sizes.recipients, all_sent=True
             ) as simulator:
                 simulator.control.latency(seconds=sizes.small_latency)
                 task = Task(streams=("email_activity",), mode="incremental")
                 first = peer.read(simulator, self._folder, task)
-                full[peer.label] = self._activity(simulator, peer, first)
+                figures = self._figures(peer, first, simulator.control.stats()["requests"])
                 simulator.control.clock(advance=10 * _DAY)
                 simulator.control.news(campaigns=min(5, sizes.sent_campaigns), opens=2, clicks=1)
                 simulator.control.clock(advance=60)
                 second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
-                news[peer.label] = self._activity(simulator, peer, second)
+                again = self._figures(peer, second, simulator.control.stats()["requests"])
+            return {**figures, **{f"again_{name}": value for name, value in again.items()}}
+
+        measured = self._in_turn(both, only=lambda peer: "email_activity" in peer.streams)
         what = f"email activity of {sizes.sent_campaigns} campaigns, {sizes.small_latency * 1000:.0f} ms a request"
-        for title, cells in ((what, full), ("the same again, five have news", news)):
-            self._line(f"{title}: seconds", {label: cell[0] for label, cell in cells.items()})
-            self._line("what was read in them", {label: cell[1] for label, cell in cells.items()})
+        for title, prefix in ((what, ""), ("the same again, five have news", "again_")):
+            self._add(f"{title}: s", measured, f"{prefix}seconds")
+            work = f"{{{prefix}requests:,.0f}} requests, {{{prefix}records:,.0f}} records"
+            cells = {label: work.format_map(figures) for label, figures in measured.items()}
+            self._line("what was read in them", cells)
 
     def drift(self) -> None:
         """Contacts change while they are read; two syncs later, whose latest version was never emitted?"""
-        cells = {}
-        for peer in self.peers:
-            if not peer.incremental:
-                continue
-            with SimulatorProcess(contacts=self._sizes.drifting, audiences=2, campaigns=2) as simulator:
-                simulator.control.drift(20, kinds=["update", "unsubscribe", "join"], seed=7)
-                seen: set[tuple[str, str]] = set()
-                task = Task(mode="incremental", on_record=_collect(seen))
-                first = peer.read(simulator, self._folder, task)
-                simulator.control.drift(0)
-                simulator.control.clock(advance=60)
-                second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
-                keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
-            # Archived ones are not read by everybody, and no fault of paging.
-            wanted = {(str(key[1]), _moment(key[3])) for key in keys if key[2] != "archived"}
-            lost = len(wanted - seen)
-            cells[peer.label] = f"{lost:,} of {len(wanted):,}" + _failure(first, second)
+        lost: dict[str, list[int]] = {}
+        wanted: dict[str, int] = {}
+        failed: dict[str, str] = {}
+        for seed in range(self._sizes.rounds):
+            for peer in self.peers:
+                if peer.incremental:
+                    missing, there, failure = self._drifting(peer, seed)
+                    lost.setdefault(peer.label, []).append(missing)
+                    wanted[peer.label] = wanted.get(peer.label, 0) + there
+                    failed[peer.label] = failed.get(peer.label) or failure
+        cells = {label: f"{sum(rounds):,} of {wanted[label]:,}{failed[label]}" for label, rounds in lost.items()}
         self._line("contacts lost while others change (two syncs)", cells)
+
+    def _drifting(self, peer: Peer, seed: int) -> tuple[int, int, str]:
+        """How many contacts' latest versions never came, of how many, and whether a sync failed."""
+        with SimulatorProcess(contacts=self._sizes.drifting, audiences=2, campaigns=2) as simulator:
+            simulator.control.drift(20, kinds=["update", "unsubscribe", "join"], seed=seed)
+            seen: set[tuple[str, str]] = set()
+            task = Task(mode="incremental", on_record=_collect(seen))
+            first = peer.read(simulator, self._folder, task)
+            simulator.control.drift(0)
+            simulator.control.clock(advance=60)
+            second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
+            keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
+        # Archived ones are not read by everybody, and no fault of paging.
+        wanted = {(str(key[1]), _moment(key[3])) for key in keys if key[2] != "archived"}
+        return len(wanted - seen), len(wanted), _failure(first, second)
 
     def faults(self) -> None:
         """Each fault strikes every second request for contacts."""
@@ -246,11 +268,11 @@ class SideBySide:
                     simulator.control.clear_faults()
                     simulator.control.fault(path=_MEMBERS, every=2, **fault)
                     seen: set[tuple[str, str]] = set()
-                    task = Task(on_record=_collect(seen), stop_after=120)
+                    task = Task(on_record=_collect(seen), stop_after=self._sizes.despair)
                     cost = peer.read(simulator, self._folder, task)
                     missing = len(wanted - {row for row, _ in seen})
                     survived[peer.label] += not missing and not cost.exit_code
-                    cells[peer.label] = _outcome(cost, missing)
+                    cells[peer.label] = self._outcome(cost, missing)
                 self.results.faults.append(Line(name, cells))
         summary = {label: f"{count} of {len(FAULTS)}" for label, count in survived.items()}
         self._line("faults survived without loss", summary)
@@ -272,33 +294,55 @@ class SideBySide:
         cells = {label: f"{number(points[-1][1])} MB at {points[-1][0]:,}" for label, points in peaks.items()}
         self._line("peak memory, at the largest audience read", cells)
 
-    def _contacts(self, simulator: Simulator, peer: Peer, latency: Latency) -> dict[str, float]:
-        start, figures = self.start(peer), []
-        rounds = self._sizes.rounds if latency in HEADLINES else 1
-        for _ in range(rounds):
-            cost = peer.read(simulator, self._folder, Task(stop_after=start.wall + self._sizes.seconds))
-            log = simulator.control.log("/members")
-            figures.append(
-                {
-                    "speed": cost.records / max(cost.wall - start.wall, 0.01),
-                    "cpu": cpu_per_record(cost, start.cpu),
-                    "busy": mean_in_flight(log, *busy_window(log)) if log else 0.0,
-                }
-            )
-        return {name: statistics.median(entry[name] for entry in figures) for name in figures[0]}
+    def _in_turn(
+        self,
+        measure: Callable[[Peer], dict[str, float]],
+        *,
+        rounds: int | None = None,
+        without: type[Peer] | tuple[type[Peer], ...] = (),
+        only: Callable[[Peer], bool] = lambda _: True,
+    ) -> dict[str, dict[str, float]]:
+        """What ``measure`` says of each peer: medians over the rounds, and under ``failed`` how often it failed."""
+        found: dict[str, list[dict[str, float]]] = {}
+        for _ in range(rounds or self._sizes.rounds):
+            for peer in self.peers:
+                if not isinstance(peer, without) and only(peer):
+                    found.setdefault(peer.label, []).append(measure(peer))
+        return {
+            label: {name: statistics.median(entry[name] for entry in entries) for name in entries[0]}
+            | {"failed": sum(entry["failed"] for entry in entries)}
+            for label, entries in found.items()
+        }
 
-    def _repeat(self, simulator: Simulator, peer: Peer, task: Task) -> tuple[float, Cost]:
-        """Median seconds beyond start-up over the rounds, and the last run."""
-        costs = [peer.read(simulator, self._folder, task) for _ in range(self._sizes.rounds)]
-        return statistics.median(cost.wall for cost in costs) - self.start(peer).wall, costs[-1]
+    def _contacts(self, simulator: Simulator, wanted: int, peer: Peer) -> dict[str, float]:
+        start, sizes = self.start(peer), self._sizes
+        seen = Distinct()
+        cost = peer.read(simulator, self._folder, Task(on_record=seen, stop_after=start.wall + sizes.seconds))
+        log = simulator.control.log("/members")
+        cut = cost.wall >= start.wall + sizes.seconds
+        return {
+            "speed": len(seen) / max(cost.last_record - start.wall, 0.01),
+            "cpu": cpu_per_record(cost, start.cpu),
+            "busy": mean_in_flight(log, *busy_window(log)) if log else 0.0,
+            "failed": not cut and (cost.exit_code != 0 or len(seen) < wanted),
+        }
 
-    def _activity(self, simulator: Simulator, peer: Peer, cost: Cost) -> tuple[str, str]:
-        requests = simulator.control.stats()["requests"]
+    def _outcome(self, cost: Cost, missing: int) -> str:
+        if not cost.exit_code:
+            return "whole" if not missing else f"{missing:,} rows lost in silence"
+        despair = self._sizes.despair
+        return "stopped with an error" if cost.wall < despair - 1 else f"still at it after {despair:.0f} s"
+
+    def _figures(self, peer: Peer, cost: Cost, requests: int) -> dict[str, float]:
         seconds = max(cost.wall - self.start(peer).wall, 0)
-        return number(seconds) + _failure(cost), f"{requests:,} requests, {cost.records:,} records"
+        return {"seconds": seconds, "records": cost.records, "requests": requests, "failed": cost.exit_code != 0}
 
     def _add(self, what: str, measured: dict[str, dict[str, float]], name: str) -> None:
-        self._line(what, {label: number(figures[name]) for label, figures in measured.items()})
+        cells = {label: number(figures[name]) for label, figures in measured.items()}
+        for label, figures in measured.items():
+            if figures.get("failed"):
+                cells[label] += " (failed)"
+        self._line(what, cells)
 
     def _line(self, what: str, cells: dict[str, str]) -> None:
         self.results.lines.append(Line(what, {peer.label: cells.get(peer.label, _NOTHING) for peer in self.peers}))
@@ -322,9 +366,3 @@ def _moment(text: str) -> str:
 
 def _failure(*costs: Cost) -> str:
     return ", ended with an error" if any(cost.exit_code for cost in costs) else ""
-
-
-def _outcome(cost: Cost, missing: int) -> str:
-    if not cost.exit_code:
-        return "whole" if not missing else f"{missing:,} rows lost in silence"
-    return "stopped with an error" if cost.wall < 119 else "still at it after two minutes"  # noqa: PLR2004 - see faults

@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.connector import SOURCE, Source
-from benchmarks.measure import Cost, cpu_per_record, latest_states, run
+from benchmarks.measure import Cost, Distinct, cpu_per_record, latest_states, run
 from benchmarks.table import Row, checked
 from mailchimp_simulator.client import SimulatorProcess, busy_window, mean_in_flight
 
 CONNECTIONS = 10
 _MEMBERS = "/members"
 _DAY = 86_400
+# Types of campaigns that have no versions of their own, hence no sub-reports to ask for.
+_SENT_AS_ONE = {"regular", "plaintext", "automation-email"}
 
 
 @dataclass(frozen=True)
@@ -103,21 +105,31 @@ class SourceBenchmark:
     def _connections(self, simulator: SimulatorProcess, rows: int, mode: str) -> Iterator[Row]:
         """``mode``: a full refresh also looks at its end for what has changed meanwhile."""
         sizes = self._sizes
-        cost = Source(simulator, self._folder).read(["list_members"], mode=mode)
-        log = simulator.control.log(_MEMBERS)
-        most = simulator.control.stats()["most_in_flight"]
+        busy, wall, most, log, whole = [], [], [], [], []
+        for _ in range(sizes.rounds):
+            seen = Distinct()
+            cost = Source(simulator, self._folder).read(["list_members"], mode=mode, on_record=seen)
+            log = simulator.control.log(_MEMBERS)
+            busy.append(mean_in_flight(log, *busy_window(log)))
+            wall.append(cost.wall - self.start.wall)
+            most.append(simulator.control.stats()["most_in_flight"])
+            whole.append(_whole(cost, seen, rows))
         pages = -(-rows // 1000)
         first = sizes.page_seconds + sizes.row_seconds * min(rows, 1000)
         rest = (pages - 1) * sizes.page_seconds + max(rows - 1000, 0) * sizes.row_seconds
         ideal = first + rest / CONNECTIONS
         name = mode.replace("_", " ")
-        setting = f"{rows:,} contacts, {sizes.page_seconds * 1000:.0f} ms + {sizes.row_seconds * 1000:g} ms a row"
-        busy = mean_in_flight(log, *busy_window(log))
-        yield checked(f"connections busy on average, {name}", busy, 8.5, "", at_least=True, note=setting)
-        yield checked("connections busy at most", most, CONNECTIONS, "")
+        note = f"{rows:,} contacts, {sizes.page_seconds * 1000:.0f} ms + {sizes.row_seconds * 1000:g} ms a row"
+        note += "; from the first answer to the last request's start"
+        yield checked(
+            f"connections busy on average, {name}", statistics.median(busy), 8.5, "", at_least=True, note=note
+        )
+        yield checked("connections busy at most", max(most), CONNECTIONS, "")
         note = f"without start-up ({self.start.wall:.1f} s); ideal {ideal:.1f} s, {len(log)} requests for members"
-        yield checked(f"wall time of one audience, {name}", cost.wall - self.start.wall, 1.25 * ideal, "s", note=note)
-        yield _whole(cost, rows)
+        if mode == "full_refresh":
+            note += "; its last two, one after the other, look for what changed meanwhile"
+        yield checked(f"wall time of one audience, {name}", statistics.median(wall), 1.25 * ideal, "s", note=note)
+        yield max(whole, key=lambda row: not row.ok)
 
     def across_streams(self) -> Iterator[Row]:
         """Many small streams: none waits for another."""
@@ -127,7 +139,7 @@ class SourceBenchmark:
             cost = Source(simulator, self._folder).read()
             stats = simulator.control.stats()
             repeated = _repeated(simulator.control.log())
-        ideal = stats["requests"] * sizes.small_latency / CONNECTIONS
+        ideal = (stats["requests"] - repeated) * sizes.small_latency / CONNECTIONS
         yield checked(
             "wall time of every stream",
             cost.wall - self.start.wall,
@@ -142,25 +154,28 @@ class SourceBenchmark:
         with SimulatorProcess(contacts=self._sizes.contacts, audiences=1, campaigns=2) as simulator:
             source = Source(simulator, self._folder)
             costs = [source.read(["list_members"]) for _ in range(self._sizes.rounds)]
+            seen = Distinct()
+            whole = source.read(["list_members"], on_record=seen)
             rows = simulator.control.truth("/lists/{list_id}/members")["count"]
         figures = [cpu_per_record(cost, self.start.cpu, rows) for cost in costs]
         speed = statistics.median(cost.records / (cost.wall - self.start.wall) for cost in costs)
         note = f"{rows:,} contacts, no latency; {speed:,.0f} records/s beside the simulator on the same machine"
         yield checked("CPU a record", statistics.median(figures), 60, "µs", note=note)
-        yield _whole(costs[-1], rows)
+        yield _whole(whole, seen, rows)
 
     def memory(self) -> Iterator[Row]:
         """Peak memory doesn't grow with the audience."""
         peaks = []
         for contacts in (self._sizes.few, self._sizes.many):
             with SimulatorProcess(contacts=contacts, audiences=1, campaigns=2) as simulator:
-                cost = Source(simulator, self._folder).read(["list_members"])
+                seen = Distinct()
+                cost = Source(simulator, self._folder).read(["list_members"], on_record=seen)
                 rows = simulator.control.truth("/lists/{list_id}/members")["count"]
             peaks.append(cost.peak_mb)
             cpu = cpu_per_record(cost, self.start.cpu, rows)
             note = f"{cost.records:,} records, {cpu:.0f} µs of CPU each"
             yield checked(f"peak memory, {contacts:,} contacts", cost.peak_mb, 256 * 1.048576, "MB", note=note)
-            yield _whole(cost, rows)
+            yield _whole(cost, seen, rows)
         yield checked("memory of many contacts against few", peaks[1] / peaks[0], 1.10, "×")
 
     def per_contact(self) -> Iterator[Row]:
@@ -197,15 +212,16 @@ class SourceBenchmark:
             second = source.read(["email_activity"], mode="incremental", state=latest_states(first.states))
             by_operation = simulator.control.stats()["by_operation"]
             log = simulator.control.log("/email-activity")
-            sent = simulator.control.truth("/reports")["count"]
+            reports = [entry["row"] for entry in simulator.control.truth("/reports", "rows")["rows"]]
         asked = len({entry[3] for entry in log})
-        pages = -(-sent // 999)
-        split = by_operation.get("GET /reports/{campaign_id}/sub-reports", 0)
-        note = f"of {sent:,} sent; first sync: {before:,} requests, {first.records:,} records, {first.wall:.0f} s"
+        pages = -(-len(reports) // 999)
+        split = sum(report["type"] not in _SENT_AS_ONE for report in reports)
+        note = f"of {len(reports):,} sent, {split:,} of them split; "
+        note += f"first sync: {before:,} requests, {first.records:,} records, {first.wall:.0f} s"
         yield checked(f"{what} asked for activity, 5 have news", asked, 5, "", note=note)
         requests = sum(count for name, count in by_operation.items() if name.startswith("GET"))
         note = ", ".join(f"{count} {name.removeprefix('GET ')}" for name, count in by_operation.items())
-        limit = 5 + pages + 1 + (0 if plain else split)
+        limit = 5 + pages + 1 + split
         yield checked("requests of that sync", requests, limit, "", note=f"{note}; {second.records} records")
 
 
@@ -213,10 +229,12 @@ def _all(part: Callable[[], Iterator[Row]]) -> list[Row]:
     return list(part())
 
 
-def _whole(cost: Cost, rows: int) -> Row:
-    """Whether all rows came: speed counts for nothing otherwise. Repeats are allowed."""
-    missing = max(rows - cost.records, 0)
-    return Row("  rows missing", str(missing), "0", missing == 0 and cost.exit_code == 0, f"{cost.records:,} records")
+def _whole(cost: Cost, seen: Distinct, rows: int) -> Row:
+    """Whether all contacts came: speed counts for nothing otherwise. Repeats are allowed."""
+    missing = rows - len(seen)
+    return Row(
+        "  contacts missing", str(missing), "0", missing == 0 and not cost.exit_code, f"{cost.records:,} records"
+    )
 
 
 def _repeated(log: list[list[object]]) -> int:
