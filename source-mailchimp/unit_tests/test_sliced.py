@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -300,6 +301,31 @@ class TestScope:
 
             assert "other" not in {row[key] for row in one.emitted}
             assert "other" in {row[key] for row in both.emitted}
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
+    @pytest.mark.parametrize("name", ["reports", "unsubscribes"])
+    def test_an_audience_that_is_added_after_a_kill_is_read_from_its_beginning(
+        self,
+        name: str,
+        full_refresh: bool,  # noqa: FBT001
+    ) -> None:
+        """Its campaigns stand among those that the killed sync had passed. So they do if it was left out for a while."""
+        for begun, kill in itertools.product((0, 6, 20), range(2, 100, 7)):
+            site = campaigns(30)
+            site.tables["reports"].insert(15, report("r0014-other", audience="l2"))
+            leave(site, site.tables["reports"][15], "e9", 2000)
+            options: dict[str, Any] = {"page_size": 5, "refresh_window_days": 1, "full_refresh": full_refresh}
+            both, one = (Reader(site, STREAMS[name], list_ids=ids, **options) for ids in (["l1", "l2"], ["l1"]))
+            both.sync(kill_after=begun)
+            one.state = both.state
+            one.sync(kill_after=kill)
+            both.state = one.state
+
+            assert both.sync()
+
+            key = "id" if name == "reports" else "campaign_id"
+            emitted = {row[key] for row in [*one.emitted, *both.emitted]}
+            assert emitted == ids(site.tables["reports"]), f"killed after {begun} and {kill} events"
 
     def test_a_quiet_account_has_no_news(self) -> None:
         site = campaigns(30)

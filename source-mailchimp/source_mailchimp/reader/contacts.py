@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -43,13 +42,9 @@ class ContactReader:
         self._stream = stream
         self._out = out
         self._full = full_refresh
-        if full_refresh and (state.complete or not (state.run and state.run.full_refresh)):
-            state = StreamState()
-        if full_refresh:
-            state.run = state.run or Run(full_refresh=True)
-        elif state.run:
-            state = StreamState() if state.run.full_refresh else replace(state, run=None)
-        self._state = state
+        # Each audience has a cursor of its own, so a run holds for all, whichever are wanted.
+        self._state = state.begin(full_refresh=full_refresh, scope=None)
+        self._state.run = Run(full_refresh=True) if full_refresh else None
         self._refused: list[Exception] = []
 
     async def read(self) -> None:

@@ -20,7 +20,7 @@ from source_mailchimp.reader.gate import Gate, last_activity
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader
 from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
-from source_mailchimp.reader.state import Run, StreamState
+from source_mailchimp.reader.state import Run, StreamState, scope_of
 from source_mailchimp.reader.window import ONE_SECOND
 from source_mailchimp.stream import Reading, Record, Stream
 
@@ -47,7 +47,8 @@ class SlicedReader:
         self._account = account
         self._stream = stream
         self._out = out
-        self._state = state
+        self._scope = scope_of(account.config.list_ids)
+        self._state = state.begin(full_refresh=full_refresh, scope=self._scope)
         self._full = full_refresh
         self._feed = account.parents.get(stream.name)
         self._pages = PageReader(account, stream)
@@ -63,12 +64,7 @@ class SlicedReader:
 
     async def read(self) -> None:
         """Read to the end; raise the first error of a slice when all others are done."""
-        state = self._state
-        if self._full and (state.complete or not (state.run and state.run.full_refresh)):
-            state = self._state = StreamState()
-        if not self._full and state.run and state.run.full_refresh:
-            state = self._state = replace(state, run=None)
-        resumed = bool(state.run)
+        resumed = bool(self._state.run)
         if resumed and self._feed is None:
             self._not_found.clear()  # some were found before
         await self._run_once()
@@ -85,7 +81,7 @@ class SlicedReader:
         until = None if self._full else await account.until()
         await self._open_gate()
         counts = self._gate.counts if self._gate else None
-        run = state.run or Run(until=until, full_refresh=self._full, counts=counts)
+        run = state.run or Run(until=until, full_refresh=self._full, scope=self._scope, counts=counts)
         slices = [item for item in slices_of(stream, parents) if account.includes(item.parent)]
         pending = [
             item
@@ -351,11 +347,10 @@ class SlicedReader:
             return StreamState(complete=True)
         if self._refused and len(self._refused) == asked:
             return replace(self._state, run=None)
-        config = self._account.config
         return StreamState(
             cursor=run.until,
             slices={**{item.id: self._cursor_of(item) for item, _ in self._refused}, **self._unlisted()},
-            scope=tuple(sorted(config.list_ids)) if config.list_ids else None,
+            scope=self._scope,
             # Those of its beginning: what a slice that was done by then had later is still to come.
             counts=run.counts or (self._gate.counts if self._gate else None),
         )

@@ -7,10 +7,15 @@ Version 1, as it stands in ``stream_state``::
         ``"<campaign id>/*"`` stands for the children of a campaign that could not be listed.
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
         The same for each slice (WINDOW, PER_CONTACT).
+    {"version": 1, "cursor": "…", "scope": ["<list id>"], "counts": [12, 0, …]}
+        Besides: the cursor holds for what belongs to these audiences (without ``scope``, to any), and the sums of the
+        campaigns' counts were these, by bucket, see ``gate``.
     {"version": 1, …, "run": {"until": "…", "after": ["…", "…"], "slices": {"<slice>": {"offset": 4000}}}}
         A run was cut short: those named in ``slices`` are done (``{"done": true}``) or stand at an offset, behind
         the row of ``mark`` (without that row there, they begin anew), or at a cursor; of the others, those up to
-        ``after`` (in the order of their positions) are done up to ``until``. ``counts``: those of the run's beginning.
+        ``after`` (in the order of their positions) are done up to ``until``. ``scope`` and ``counts``: the audiences
+        that the run reads (null: all; unknown if missing, and then the run counts for nothing), and the sums at its
+        beginning.
     {"version": 1, …, "run": {…, "full_refresh": true}}
         The same for a full refresh.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
@@ -22,7 +27,7 @@ A version is understood for ever after; ``source_mailchimp.legacy_state`` reads 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,19 +37,27 @@ VERSION = 1
 FULL_REFRESH_COMPLETE = "__ab_full_refresh_sync_complete"
 
 Position = tuple[str, ...]
+Scope = tuple[str, ...] | None
+"""The audiences that something holds for; None: all."""
+
+
+def scope_of(list_ids: Collection[str]) -> Scope:
+    """The audiences that ``list_ids`` lets in: none named means all."""
+    return tuple(sorted(set(list_ids))) if list_ids else None
 
 
 @dataclass
 class Run:
     """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it.
 
-    ``counts``: what the campaigns' counts were when it began, see ``gate``.
+    ``scope``: the audiences it reads. ``counts``: what the campaigns' counts were when it began, see ``gate``.
     """
 
     until: datetime | None = None
     full_refresh: bool = False
     after: Position = ()
     slices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scope: Scope = None
     counts: tuple[int, ...] | None = None
 
     def is_done(self, slice_id: str, position: Position) -> bool:
@@ -63,6 +76,7 @@ class Run:
             "until": format_date(self.until) if self.until else None,
             "after": list(self.after),
             "slices": {key: dict(value) for key, value in self.slices.items()},
+            "scope": None if self.scope is None else list(self.scope),
             **({"full_refresh": True} if self.full_refresh else {}),
             **({"counts": list(self.counts)} if self.counts is not None else {}),
         }
@@ -78,24 +92,26 @@ class StreamState:
 
     cursor: datetime | None = None
     slices: dict[str, datetime | None] = field(default_factory=dict)
-    scope: tuple[str, ...] | None = None
+    scope: Scope = None
     counts: tuple[int, ...] | None = None
     run: Run | None = None
     complete: bool = False
 
     @classmethod
     def load(cls, raw: Mapping[str, Any]) -> StreamState:
-        """Read version 1. Unknown members are ignored; what is broken counts as missing, so more is read, not less."""
-        slices = {
-            str(key): parse_date(_mapping(value).get("cursor")) for key, value in _mapping(raw.get("slices")).items()
-        }
-        scope, counts = raw.get("scope"), raw.get("counts")
+        """Read version 1. Unknown members are ignored; what is broken counts as missing, so more is read, not less.
+
+        Slices that can't be read may be any, hence nothing holds for all but those.
+        """
+        named, run = raw.get("slices", {}), raw.get("run")
+        readable = isinstance(named, Mapping)
+        slices = {str(key): parse_date(_mapping(value).get("cursor")) for key, value in _mapping(named).items()}
         return cls(
-            cursor=parse_date(raw.get("cursor")),
+            cursor=parse_date(raw.get("cursor")) if readable else None,
             slices=slices,
-            scope=None if scope is None else tuple(str(item) for item in scope) if isinstance(scope, list) else (),
-            counts=_counts(counts),
-            run=_run(raw["run"]) if isinstance(raw.get("run"), Mapping) else None,
+            scope=_scope(raw.get("scope")),
+            counts=_counts(raw.get("counts")),
+            run=_run(run) if readable and isinstance(run, Mapping) else None,
             complete=raw.get(FULL_REFRESH_COMPLETE) is True,
         )
 
@@ -118,6 +134,20 @@ class StreamState:
             state[FULL_REFRESH_COMPLETE] = True
         return state
 
+    def begin(self, *, full_refresh: bool, scope: Scope) -> StreamState:
+        """What a sync of the audiences in ``scope`` goes on from; the state itself is left as it is.
+
+        A run that was cut short counts only where it read all of these audiences: it has passed the slices of others.
+        An incremental sync takes nothing from a full refresh that was cut short, and a full refresh nothing but that.
+        """
+        run = self.run if self.run and _within(scope, self.run.scope) else None
+        if run:
+            run = replace(run, slices=dict(run.slices), scope=scope)
+        refreshing = bool(self.run and self.run.full_refresh)
+        if refreshing != full_refresh or (full_refresh and (self.complete or run is None)):
+            return StreamState()
+        return replace(self, slices=dict(self.slices), run=run, complete=False)
+
     def cursor_of(self, *names: str) -> datetime | None:
         """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
         return next((self.slices[name] for name in names if name in self.slices), self.cursor)
@@ -129,11 +159,21 @@ class StreamState:
         """
         if self.scope is None:
             return True
-        return audience in self.scope if audience else bool(wanted) and set(wanted) <= set(self.scope)
+        return audience in self.scope if audience else _within(scope_of(wanted), self.scope)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _within(wanted: Scope, scope: Scope) -> bool:
+    return scope is None or (wanted is not None and set(wanted) <= set(scope))
+
+
+def _scope(raw: object) -> Scope:
+    if raw is None:
+        return None
+    return tuple(str(item) for item in raw) if isinstance(raw, list) else ()
 
 
 def _counts(raw: object) -> tuple[int, ...] | None:
@@ -143,14 +183,16 @@ def _counts(raw: object) -> tuple[int, ...] | None:
 
 
 def _run(raw: Mapping[str, Any]) -> Run | None:
-    after, until = raw.get("after"), parse_date(raw.get("until"))
+    after, until, named = raw.get("after"), parse_date(raw.get("until")), raw.get("slices", {})
     full_refresh = raw.get("full_refresh") is True
-    if until is None and not full_refresh:
-        return None  # up to when slices were read is unknown, so none of them counts
+    # Up to when slices were read is unknown, or which of them: none of them counts.
+    if (until is None and not full_refresh) or not isinstance(named, Mapping):
+        return None
     return Run(
         until=until,
         full_refresh=full_refresh,
         after=tuple(str(part) for part in after) if isinstance(after, list) else (),
-        slices={str(key): dict(_mapping(value)) for key, value in _mapping(raw.get("slices")).items()},
+        slices={str(key): dict(_mapping(value)) for key, value in named.items()},
+        scope=_scope(raw.get("scope", ())),
         counts=_counts(raw.get("counts")),
     )
