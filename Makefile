@@ -82,8 +82,12 @@ test-live: venv ## Read a real account and settle open facts of Mailchimp (docs/
 	@cd integration_tests && $(CURDIR)/$(BIN)/python -m live $(LIVE)
 
 .PHONY: coverage
-coverage: venv ## Run the unit tests and show the lines they miss
-	@$(BIN)/python -m pytest $(PARALLEL) --cov $(PYTEST) $(UNIT_TESTS)
+coverage: venv ## Run all tests and measure what they cover, in every process (docs/coverage.md)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS) integration_tests/tests
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --skip-covered
+	@cd integration_tests && $(CURDIR)/$(BIN)/python coverage_page.py
 
 .PHONY: demo
 demo: venv ## Read a simulated account into DuckDB and ask it three questions
