@@ -29,7 +29,8 @@ _HEAD = """\
 This page is made by `make coverage`, from what it measured. Do not edit it.
 
 Lines and branches that all tests run, in every process that they start, of the code and of the tests themselves;
-those in containers (`make test-images`) are not among them. A line of a test that never runs is a test that looks at less than it says.
+those in containers (`make test-images`) are not among them.
+A line of a test that never runs is a test that looks at less than it says.
 
 Measured on {machine}, at commit {commit}.
 """

@@ -250,7 +250,7 @@ class Progress:
         requests = int(stats["requests"])
         text = f"{time.monotonic() - self._begun:5.1f} s  {self._what}"
         if requests:
-            text += f": {requests:,} requests, {stats['rows']:,} rows, {stats['mean_in_flight']:.1f} connections busy"
+            text += f": {requests:,} requests, {stats['mean_in_flight']:.1f} connections busy"
         print(f"\r{text:<100}" if self._live else text, end=end, flush=True, file=self._terminal)
         return requests
 

@@ -95,6 +95,7 @@ def write(
     try:
         # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
         unfinished = _close(rejects)
+        logger.info("%s", calls.client.usage)
         if unfinished and engine.failure:
             logger.error("%s", unfinished)
         return _finish(engine.failure or unfinished, config, intake, rejects, output)

@@ -12,11 +12,12 @@ import orjson
 
 from mailchimp_api.access import Access
 from mailchimp_api.answers import Answer, error_of, read_json
-from mailchimp_api.errors import AnswerTimeout, RateLimited
+from mailchimp_api.errors import AnswerTimeout, RateLimited, TransientError
 from mailchimp_api.limiter import MAX_CONNECTIONS, SERVER_CUTOFF_SECONDS, Limiter
 from mailchimp_api.masking import mask
 from mailchimp_api.retries import RetryPolicy, retrying
 from mailchimp_api.transport import Timeouts, Transport
+from mailchimp_api.usage import Usage
 
 __all__ = ["MailchimpClient", "Params", "RetryPolicy", "Timeouts"]
 
@@ -28,6 +29,7 @@ class MailchimpClient:
 
     ``max_connections`` is the most requests in flight at any time, retries included (1–10).
     A request whose answer we no longer wait for counts until ``server_cutoff_seconds`` after it was sent.
+    ``usage`` tells what its requests have taken.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class MailchimpClient:
         self._timeouts = timeouts or Timeouts()
         self._credentials_field = access.field
         self.limiter = Limiter(max_connections, cutoff_seconds=server_cutoff_seconds)
+        self.usage = Usage(max_connections)
         self._transport = Transport(
             access.root,
             access.authorization,
@@ -112,13 +115,17 @@ class MailchimpClient:
     def _once(
         self, method: str, path: str, query: dict[str, str], data: bytes | None, call: str, items: str | None
     ) -> dict[str, Any] | None:
-        with self.limiter.slot() as slot:
-            try:
-                answer = self._transport.send(method, path, query, data, call)
-            except AnswerTimeout:
-                slot.abandon(sent_ago=self._timeouts.read)
-                raise
-        return self._judge(answer, method, call, items)
+        try:
+            with self.limiter.slot() as slot, self.usage.request():
+                try:
+                    answer = self._transport.send(method, path, query, data, call)
+                except AnswerTimeout:
+                    slot.abandon(sent_ago=self._timeouts.read)
+                    raise
+            return self._judge(answer, method, call, items)
+        except TransientError as error:
+            self.usage.note(error)
+            raise
 
     def _judge(self, answer: Answer, method: str, call: str, items: str | None) -> dict[str, Any] | None:
         if not answer.ok:

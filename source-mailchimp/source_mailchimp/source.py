@@ -122,6 +122,7 @@ class SourceMailchimp(Source):
                 )
             for event in self._sync.events():
                 yield from messages.of(event)
+            logger.info("%s", client.usage)
             yield from messages.abandon()  # of a sync that was told to stop
             messages.raise_failures()
         except SyncFailed:
