@@ -235,6 +235,10 @@ class Campaigns:
             "social_card": {"image_url": "", "description": "", "title": ""},
             "delivery_status": {"enabled": False},
         }  # fmt: skip
+        if campaign.status == "save":
+            # What nobody has written yet is missing rather than empty, as in the real record of a draft.
+            for name in ("subject_line", "preview_text", "from_name", "reply_to"):
+                del row["settings"][name]
         if campaign.type == "automation-email":
             row["parent_campaign_id"] = self.workflow_id(self.workflow_of(campaign.index))
         if campaign.type == "variate":
