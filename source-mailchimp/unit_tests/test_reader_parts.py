@@ -225,6 +225,11 @@ class TestProgress:
 
         assert [item.id for item in slices_of(STREAMS["sent_to"], parents)] == ["c", "a", "b"]
 
+    def test_ids_with_a_slash_in_them_make_no_two_slices_the_same(self) -> None:
+        parents = [{"store_id": "a", "id": "b/c"}, {"store_id": "a/b", "id": "c"}, {"store_id": "a", "id": "b%2Fc"}]
+
+        assert len({item.id for item in slices_of(STREAMS["product_variants"], parents)}) == 3
+
 
 class TestOutput:
     def events(self, work: Any) -> list[Event]:

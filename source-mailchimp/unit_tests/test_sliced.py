@@ -230,6 +230,51 @@ class TestFailures:
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
 
+    @pytest.mark.parametrize("kill", [250, 500, 1000, 2000])
+    def test_more_refusals_than_a_state_can_name_are_all_asked_again(self, kill: int) -> None:
+        """After a kill as after an end: such a run is not gone on from, and its state speaks for none of them."""
+        site = campaigns(700)
+        for row in site.tables["reports"][::2]:
+            site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
+        reader = Reader(site, UNSUBSCRIBES)
+        reader.sync(kill_after=kill)
+        site.faults.clear()
+        site.now += 10_000_000
+
+        assert reader.sync()
+
+        assert max(len(orjson.dumps(state)) for state in reader.states) < 20_000
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+
+    def test_the_others_are_read_though_too_many_are_refused(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = campaigns(700)
+        for row in site.tables["reports"][::2]:
+            site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
+        reader = Reader(site, UNSUBSCRIBES)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])
+        assert "350 of 700 parents were refused and skipped; they are too many" in caplog.text
+        assert reader.state == {"version": 1}
+
+    @pytest.mark.parametrize("name", ["lists", "reports", "templates"])
+    def test_a_listing_without_a_parent_that_is_not_there_is_a_failure_and_not_an_empty_one(self, name: str) -> None:
+        site = Site(faults={STREAMS[name].path: lambda _: ResourceGone("Mailchimp answered 404")})
+        reader = Reader(site, STREAMS[name], full_refresh=not STREAMS[name].incremental)
+
+        assert not reader.sync()
+
+        assert isinstance(reader.error, ResourceGone)
+        assert "cursor" not in reader.state
+
+    def test_what_is_below_a_listing_that_is_not_there_is_not_empty_either(self) -> None:
+        site = segment(10, faults={"lists": lambda _: ResourceGone("Mailchimp answered 404")})
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True)
+
+        assert not reader.sync()
+
     @pytest.mark.parametrize("failing", [range(6), range(10, 23), range(20, 46)])
     def test_neighbours_that_fail_do_not_keep_the_others_waiting(self, failing: range) -> None:
         """Some in a row look like trouble of Mailchimp's own; when others are answered meanwhile, it isn't."""
@@ -309,7 +354,7 @@ class TestScope:
         name: str,
         full_refresh: bool,  # noqa: FBT001
     ) -> None:
-        """Its campaigns stand among those that the killed sync had passed. So they do if it was left out for a while."""
+        """Its campaigns stand among those that the killed sync had passed. So they do if it was left out a while."""
         for begun, kill in itertools.product((0, 6, 20), range(2, 100, 7)):
             site = campaigns(30)
             site.tables["reports"].insert(15, report("r0014-other", audience="l2"))
@@ -326,6 +371,24 @@ class TestScope:
             key = "id" if name == "reports" else "campaign_id"
             emitted = {row[key] for row in [*one.emitted, *both.emitted]}
             assert emitted == ids(site.tables["reports"]), f"killed after {begun} and {kill} events"
+
+    def test_a_number_in_place_of_an_audiences_id_says_nothing(self) -> None:
+        """Where the row's parent names the audience, that decides; where nothing does, the row belongs to none."""
+        site = Site(
+            tables={
+                "conversations": [{"id": "c1", "list_id": "l1"}, {"id": "c2", "list_id": "l2"}],
+                "conversations/c1/messages": [{"id": "m1", "list_id": 17, "timestamp": date(5)}],
+                "conversations/c2/messages": [{"id": "m2", "list_id": 18, "timestamp": date(5)}],
+                "sms-campaigns": [{"id": "s1", "list_id": 17}],
+            }
+        )
+        messages = Reader(site, STREAMS["conversation_messages"], list_ids=["l1"])
+        texts = Reader(site, STREAMS["sms_campaigns"], full_refresh=True, list_ids=["l1"])
+
+        assert messages.sync()
+        assert texts.sync()
+
+        assert (ids(messages.emitted), ids(texts.emitted)) == ({"m1"}, {"s1"})
 
     def test_a_quiet_account_has_no_news(self) -> None:
         site = campaigns(30)

@@ -41,10 +41,11 @@ class Parents:
         self._rows: list[Record] = []
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def add(self, records: list[Record]) -> None:
-        """Remember what children need of ``records``."""
+    def add(self, rows: list[Record], extra: Mapping[str, Any] | None = None) -> None:
+        """Remember what children need of ``rows``, and of ``extra`` where a row lacks it."""
         kept = self._kept
-        self._rows.extend({name: value for name, value in record.items() if name in kept} for record in records)
+        added = {name: value for name, value in (extra or {}).items() if name in kept}
+        self._rows.extend({**added, **{name: row[name] for name in kept if name in row}} for row in rows)
 
     def restart(self) -> None:
         """Forget the rows: they are read anew."""
@@ -118,9 +119,16 @@ class Account:
         return self.now() - SETTLING
 
     def includes(self, record: Mapping[str, Any]) -> bool:
-        """Whether ``list_ids`` lets ``record`` in: what belongs to no audience always is."""
-        if not self.config.list_ids:
-            return True
+        """Whether ``list_ids`` lets ``record`` in, by the audience that it names itself."""
         recipients = record.get("recipients")
-        audience = record.get("list_id") or (recipients.get("list_id") if isinstance(recipients, dict) else None)
-        return not audience or audience in self.config.list_ids
+        return self.admits(
+            record.get("list_id") or (recipients.get("list_id") if isinstance(recipients, dict) else None)
+        )
+
+    def admits(self, audience: object) -> bool:
+        """Whether ``list_ids`` lets in what belongs to ``audience``; what belongs to none always is.
+
+        A number is none: by the contract some rows have one where others have the id, and nothing tells whose it is.
+        """
+        wanted = self.config.list_ids
+        return not wanted or not isinstance(audience, str) or not audience or audience in wanted

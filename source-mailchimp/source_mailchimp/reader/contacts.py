@@ -66,7 +66,7 @@ class ContactReader:
     async def _slices(self) -> list[SliceRef]:
         parent = self._stream.parent
         parents = await self._account.parents[parent.name].rows() if parent else []
-        return [item for item in slices_of(self._stream, parents) if self._account.includes({"list_id": item.id})]
+        return [item for item in slices_of(self._stream, parents) if self._account.admits(item.audience)]
 
     async def _read_in_turn(self, item: SliceRef, turns: asyncio.Semaphore) -> None:
         async with turns:
@@ -192,7 +192,7 @@ class PerContactReader(ContactReader):
     async def _slices(self) -> list[SliceRef]:
         contacts = self._contacts
         parents = await self._account.parents[contacts.parent.name].rows() if contacts.parent else []
-        return [item for item in slices_of(contacts, parents) if self._account.includes({"list_id": item.id})]
+        return [item for item in slices_of(contacts, parents) if self._account.admits(item.audience)]
 
     @property
     def _contacts(self) -> Stream:

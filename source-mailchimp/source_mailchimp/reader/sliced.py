@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +29,7 @@ _AUDIENCES = {"lists", "audiences"}  # the streams whose rows are audiences
 _CAMPAIGN_LAST_ACTIVITY = "campaign_last_activity"
 # After so many slices in a row that could not be read, the trouble is not theirs.
 _HOPELESS = 3
-# Each slice that failed has an entry in the state.
+# Each slice that failed or was refused has an entry in the state.
 _MOST_FAILURES = 100
 _SHOWN_WARNINGS = 3
 
@@ -82,7 +81,7 @@ class SlicedReader:
         await self._open_gate()
         counts = self._gate.counts if self._gate else None
         run = state.run or Run(until=until, full_refresh=self._full, scope=self._scope, counts=counts)
-        slices = [item for item in slices_of(stream, parents) if account.includes(item.parent)]
+        slices = [item for item in slices_of(stream, parents) if account.admits(item.audience)]
         pending = [
             item
             for item in slices
@@ -126,14 +125,17 @@ class SlicedReader:
             await self._release_withheld()  # before any state says that the slice is done
         except ConfigError:
             raise
-        except ResourceGone:
-            self._gone += 1
-            progress.finish(index)
         except ResourceRefused as error:
             self._refused.append((item, error))
             # Asked again after a kill, or nobody would know any more that it was never read.
-            (progress.fail if len(self._refused) <= _MOST_FAILURES else progress.finish)(index)
+            progress.fail(index)
+            if self._too_many_refused:
+                self._state.run = None  # too many to name: after a kill this run begins anew
         except MailchimpError as error:
+            if isinstance(error, ResourceGone) and self._stream.parent:
+                self._gone += 1
+                progress.finish(index)
+                return
             self._failures.append(error)
             # A refusal is the slice's own; anything else may be the trouble of all.
             self._failed_in_a_row += not isinstance(error, RequestRefused)
@@ -145,7 +147,7 @@ class SlicedReader:
 
     async def _read_rows(self, item: SliceRef, progress: Progress) -> None:
         run = progress.run
-        done = self._feed is not None and run.is_done(item.id, item.position)
+        done = self._feed is not None and self._is_done(item, run)
         entry = run.slices.get(item.id, {})
         offset, mark = run.offset_of(item.id), entry.get("mark")
         since = self._since(item)
@@ -165,10 +167,9 @@ class SlicedReader:
         first = True
         async with aclosing(batches):
             async for batch in batches:
-                rows = [row for row in batch.rows if self._account.includes(self._with_audience(row, item))]
-                self._not_found.difference_update(str(row.get("id")) for row in rows)
+                rows = self._included(batch.rows, item)
                 if self._feed:
-                    self._feed.add([{**extra, **row} for row in rows])
+                    self._feed.add(rows, extra)
                 if self._out and emits and not (self._feed and batch.offset is not None and batch.offset <= offset):
                     if first and batch.total and not self._stream.expand:
                         self._out.expect(batch.total)
@@ -183,10 +184,15 @@ class SlicedReader:
                         progress.stand(item, cursor=format_date(batch.cursor))
                         await self._checkpoint()
 
-    def _with_audience(self, row: Record, item: SliceRef) -> Mapping[str, Any]:
+    def _included(self, rows: list[Record], item: SliceRef) -> list[Record]:
+        """Those of ``rows`` that ``list_ids`` lets in: all, where the slice belongs to an audience as a whole."""
+        account = self._account
+        if not account.config.list_ids or item.audience:
+            return rows
         if self._stream.name in _AUDIENCES:
-            return {"list_id": row.get("id")}
-        return row if row.get("list_id") or not item.audience else {**row, "list_id": item.audience}
+            self._not_found.difference_update(str(row.get("id")) for row in rows)
+            return [row for row in rows if account.admits(row.get("id"))]
+        return [row for row in rows if account.includes(row)]
 
     def _added(self, item: SliceRef) -> dict[str, Any]:
         """What each record of the slice gets beside its row."""
@@ -345,7 +351,7 @@ class SlicedReader:
     def _finished(self, run: Run, asked: int) -> StreamState:
         if self._full:
             return StreamState(complete=True)
-        if self._refused and len(self._refused) == asked:
+        if self._refused and (len(self._refused) == asked or self._too_many_refused):
             return replace(self._state, run=None)
         return StreamState(
             cursor=run.until,
@@ -354,6 +360,11 @@ class SlicedReader:
             # Those of its beginning: what a slice that was done by then had later is still to come.
             counts=run.counts or (self._gate.counts if self._gate else None),
         )
+
+    @property
+    def _too_many_refused(self) -> bool:
+        """Whether the state can't name all slices that were refused, and so can't pass them."""
+        return len(self._refused) > _MOST_FAILURES
 
     def _warn(self, asked: int) -> None:
         name = self._stream.name
@@ -364,7 +375,11 @@ class SlicedReader:
         elif self._refused:
             for item, error in self._refused[:_SHOWN_WARNINGS]:
                 logger.warning("%s: skipped %s: %s", name, item.id or "all", error)
-            logger.warning("%s: %d of %d parents were refused and skipped", name, len(self._refused), asked)
+            begins_anew = "; they are too many to remember, so the next sync begins where this one did"
+            logger.warning(
+                "%s: %d of %d parents were refused and skipped%s",
+                name, len(self._refused), asked, begins_anew if self._too_many_refused else "",
+            )  # fmt: skip
         if self._not_found and not self._refused and not self._failures:
             missing = ", ".join(sorted(self._not_found))
             logger.warning("%s: list_ids names audiences that do not exist (any more): %s", name, missing)

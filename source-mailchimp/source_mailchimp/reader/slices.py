@@ -25,9 +25,9 @@ class SliceRef:
 
     @property
     def audience(self) -> str | None:
-        """The audience (list) it belongs to, as far as is known."""
+        """The id of the audience (list) it belongs to, as far as is known: some rows have a number in its place."""
         value = self.params.get("list_id") or self.parent.get("list_id")
-        return str(value) if value else None
+        return value if isinstance(value, str) and value else None
 
 
 def slices_of(stream: Stream, parents: Iterable[Record]) -> list[SliceRef]:
@@ -45,8 +45,8 @@ def slices_of(stream: Stream, parents: Iterable[Record]) -> list[SliceRef]:
         if any(value in (None, "") for value in params.values()):
             continue
         names = [str(value) for value in params.values()]
-        # One level needs no more than the parent's id; the official connector's states are keyed by it, too.
-        slice_id = "/".join(names[-1:] if len(names) == 1 else names)
+        # Below one level it is the parent's id, as in the official connector's states.
+        slice_id = "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
         position = (str(row.get("send_time") or ""), *names)
         slices[slice_id] = SliceRef(slice_id, position, params, row)
     return sorted(slices.values(), key=lambda item: item.position)
