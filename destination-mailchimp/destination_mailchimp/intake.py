@@ -128,11 +128,9 @@ class Intake:
             self._ignore("is a STATE without content")
             return
         scope = scope_of(state)
-        if scope is None:
-            self._states.arrive(line, None, self.ledgers)
-            return
-        known = self._find(scope)
-        self._states.arrive(line, known[1] if known else self._stranger(scope), [])
+        known = self._find(scope) if scope else None
+        # A stream that is not known may be one that is, named in another way: its STATE waits for all of them.
+        self._states.arrive(line, known[1] if known else None, self.ledgers)
 
     def _find(self, key: tuple[str | None, str]) -> tuple[RecordMapper, StreamLedger] | None:
         """The stream that is meant; by its name alone where only one has it and the namespace is missing or new."""

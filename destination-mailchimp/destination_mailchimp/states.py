@@ -72,10 +72,6 @@ class States:
         self._waiting: list[_Waiting] = []
         self._keys: Counter[int] = Counter()
 
-    def __len__(self) -> int:
-        """How many STATEs wait."""
-        return len(self._waiting)
-
     def arrive(self, line: bytes, stream: StreamLedger | None, streams: list[StreamLedger]) -> None:
         """A STATE came in after all that has been received: of one stream, or (None) of all of ``streams``."""
         segments = []
@@ -121,4 +117,4 @@ def scope_of(state: Any) -> tuple[str | None, str] | None:
     if not isinstance(descriptor, dict) or not isinstance(descriptor.get("name"), str):
         return None
     namespace = descriptor.get("namespace")
-    return (namespace if isinstance(namespace, str) else None), descriptor["name"]
+    return (namespace if isinstance(namespace, str) and namespace else None), descriptor["name"]

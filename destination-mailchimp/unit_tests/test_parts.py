@@ -15,11 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from destination_mailchimp.audience import Audience
 from destination_mailchimp.buffer import Buffer
+from destination_mailchimp.catalog import ConfiguredStream
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
-from destination_mailchimp.ledger import StreamLedger, report, settle
+from destination_mailchimp.intake import Intake
+from destination_mailchimp.ledger import StreamLedger, release, report, settle
+from destination_mailchimp.mapping.columns import Columns
+from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.states import States, with_stats
 from destination_mailchimp.stdin import decode, lines_of
@@ -139,6 +144,60 @@ class TestStates:
 
         assert back == message
         assert stats == {"recordCount": 3, "rejectedRecordCount": 1}
+
+
+class TestIntake:
+    """A STATE waits for the records that came before it, whichever way their stream is named."""
+
+    def intake(self, namespaces: list[str | None]) -> tuple[Intake, States, list[bytes]]:
+        config = read_config(CONFIG)
+        columns = Columns(config, Audience("abc", "News"))
+        known = {
+            (space, "people"): (
+                RecordMapper(ConfiguredStream("people", space, [["id"]], []), config, columns),
+                StreamLedger("people", space),
+            )
+            for space in namespaces
+        }
+        emitted: list[bytes] = []
+        states = States(emitted.append)
+        return Intake(known, states, Rejects(None)), states, emitted
+
+    def record(self, namespace: str | None) -> bytes:
+        data = {"id": 1, "email": f"{namespace}@example.com"}
+        return orjson.dumps({"type": "RECORD", "record": {"stream": "people", "namespace": namespace, "data": data}})
+
+    def state(self, name: str, **namespace: str | None) -> bytes:
+        stream = {"stream_descriptor": {"name": name, **namespace}, "stream_state": {}}
+        return orjson.dumps({"type": "STATE", "state": {"type": "STREAM", "stream": stream}})
+
+    @pytest.mark.parametrize(
+        "name,namespace", [("people", {}), ("people", {"namespace": "c"}), ("strangers", {"namespace": "a"})]
+    )
+    def test_one_of_an_unknown_stream_waits_for_all(self, name: str, namespace: dict[str, str | None]) -> None:
+        intake, states, emitted = self.intake(["a", "b"])
+        taken = [intake.take(self.record(space)) for space in ("a", "b")]
+        intake.take(self.state(name, **namespace))
+        for contact in (item[0] for item in taken if item):
+            states.release()
+            assert emitted == []
+            release(contact)
+        states.release()
+
+        assert len(emitted) == 1
+
+    def test_an_empty_namespace_is_none(self) -> None:
+        intake, states, emitted = self.intake([None, "b"])
+        taken = intake.take(self.record(None))
+        intake.take(self.record("b"))
+        intake.take(self.state("people", namespace=""))
+        states.release()
+
+        assert emitted == []
+        assert taken is not None
+        release(taken[0])
+        states.release()
+        assert len(emitted) == 1
 
 
 class TestLedger:
