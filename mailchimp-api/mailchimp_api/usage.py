@@ -60,6 +60,7 @@ class Usage:
             at_a_time = self._busy / seconds if seconds else 0.0
             return (
                 f"{self.requests:,} requests to Mailchimp in {seconds:,.1f} s, "
-                f"{at_a_time:.1f} at a time of {self._limit} allowed; {self.throttled:,} answered as too many at once, {self.timed_out:,} timed out, "
+                f"{at_a_time:.1f} at a time of {self._limit} allowed; "
+                f"{self.throttled:,} answered as too many at once, {self.timed_out:,} timed out, "
                 f"{self.failed:,} failed otherwise"
             )
