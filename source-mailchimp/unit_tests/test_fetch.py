@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from mailchimp_api.errors import AnswerTimeout
+from mailchimp_api.errors import AnswerTimeout, ServerFault
 from source_mailchimp.reader.fetch import Page
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
 
@@ -104,6 +105,29 @@ class TestPages:
                 await pages.get(0, 1000)
 
         assert pages_of(600, work).asked[-3:] == [(0, 1000)] * 3
+
+    def test_a_trial_that_fails_for_another_reason_is_not_the_last(self) -> None:
+        class Breaks(Shelf):
+            broken = 0
+
+            def members(self, params: Any) -> Any:
+                if params["count"] == 1000 and self.largest == 1000 and not self.broken:
+                    self.broken += 1
+                    raise ServerFault("down")
+                return super().members(params)
+
+        pages = Pages(Breaks(numbers=list(range(5000)), largest=600))
+
+        async def work() -> None:
+            await pages.get(0, 1000)
+            pages.shelf.largest = 1000
+            for _ in range(20):
+                with suppress(ServerFault):
+                    await pages.get(0, 1000)
+
+        run(work)
+
+        assert pages.asked[-2:] == [(0, 1000)] * 2
 
     def test_a_trial_that_fails_makes_the_next_rarer_and_nothing_smaller(self) -> None:
         async def work(pages: Pages) -> None:

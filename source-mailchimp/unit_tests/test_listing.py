@@ -205,6 +205,27 @@ class TestPlainListing:
         assert {row["id"] for row in rows} == set(range(50)) - {22}
         assert ("says that there are 50 rows" in caplog.text) == trusted
 
+    @pytest.mark.parametrize("trusted", [True, False])
+    @pytest.mark.parametrize("most, page_size", [(1, 100), (10, 100), (10, 20), (49, 50), (30, 40)])
+    def test_a_server_that_gives_fewer_rows_than_are_asked_for_is_asked_for_the_others(
+        self,
+        most: int,
+        page_size: int,
+        trusted: bool,  # noqa: FBT001
+    ) -> None:
+        world = Shelf(numbers=list(range(50)), served=lambda _, rows: rows[:most])
+
+        rows = read(world, plain(trust_total=trusted), page_size=page_size)
+
+        assert {row["id"] for row in rows} == set(range(50))
+
+    def test_rows_that_do_not_come_however_they_are_asked_for_are_not_taken_for_read(self) -> None:
+        """Pages of a tenth of their size, in a listing of many: too far between two pages to make up for."""
+        world = Shelf(numbers=list(range(500)), served=lambda _, rows: rows[:3])
+
+        with pytest.raises(IncompleteListing):
+            read(world, plain(), page_size=100)
+
     def test_rows_in_any_order_are_counted_against_a_total_that_stands_still(self) -> None:
         world = Shelf(numbers=list(range(60)), shuffle=True)
 

@@ -79,6 +79,11 @@ class _Limit:
         else:
             self.good += 1
 
+    def failed(self, size: int) -> None:
+        """A page of ``size`` did not come, for another reason than its size."""
+        if size > self.rows:
+            self.trying = False
+
     def timed_out(self, size: int) -> None:
         """A page of ``size`` did not come in time."""
         if size > self.rows and self.trying:
@@ -116,14 +121,8 @@ class Fetcher:
             size = limit.ask(self.page_size)
             small = size <= _SMALLEST_PAGE
             get = partial(self.client.get, path, {**params, "count": size}, items=items, retry_timeouts=small)
-            try:
-                body: dict[str, Any] = await self._run(get)
-            except AnswerTimeout:
-                if small:
-                    raise
-                limit.timed_out(size)
-            else:
-                limit.came(size)
+            body: dict[str, Any] | None = await self._in_time(limit, size, kind, get)
+            if body is not None:
                 return body
 
     async def pages(self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str) -> list[Page]:
@@ -138,20 +137,31 @@ class Fetcher:
         while done < count:
             size = limit.ask(count - done)
             small = size <= _SMALLEST_PAGE
-            try:
-                page = await self._run(self._one_page, path, params, items, offset + done, size, small)
-            except AnswerTimeout:
-                if small:
-                    raise
-                limit.timed_out(size)
-                logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, limit.rows)
+            get = partial(self._one_page, path, params, items, offset + done, size, small)
+            page = await self._in_time(limit, size, kind, get)
+            if page is None:
                 continue
-            limit.came(size)
             pages.append(page)
             done += size
             if page.count < size:
                 break
         return pages
+
+    async def _in_time(self, limit: _Limit, size: int, kind: str, get: Callable[[], T]) -> T | None:
+        """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for."""
+        try:
+            answer = await self._run(get)
+        except AnswerTimeout:
+            if size <= _SMALLEST_PAGE:
+                raise
+            limit.timed_out(size)
+            logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, limit.rows)
+            return None
+        except BaseException:
+            limit.failed(size)
+            raise
+        limit.came(size)
+        return answer
 
     def _one_page(
         self,

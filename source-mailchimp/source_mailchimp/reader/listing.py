@@ -297,6 +297,8 @@ class ListingReader:
 
     def _ended(self, before: _Before, after: Page) -> bool:
         """Whether a short page is short because the listing ended there."""
+        if after.count == 0 and before.total == after.total and after.offset <= before.offset + len(before.keys):
+            return True  # nothing behind it, and nothing has left
         if self.listing.trust_total and before.total is not None:
             return before.offset + len(before.keys) >= before.total
         return after.count == 0
@@ -358,6 +360,8 @@ class ListingReader:
         more = 1
         while last is not None and self._goes_on(last):
             start = max(last.offset + last.count - self._overlap, last.offset + 1)
+            if last.count < last.asked:
+                more = 1  # where the next one begins shows when this one has come
             offsets = [start + step * (self._size - self._overlap) for step in range(more)]
             async with aclosing(self._pages_at(offsets)) as rest:
                 async for parts in rest:
@@ -367,9 +371,12 @@ class ListingReader:
             more = min(more * 2, self._ahead)  # how far it goes on is unknown: ask for more and more at once
 
     def _goes_on(self, last: Page) -> bool:
-        """Whether rows may follow ``last``: never judged by the total alone where that lies."""
+        """Whether rows may follow ``last``: never judged by the total alone where that lies.
+
+        A short page is the end, unless the total says that more follow: the server may give fewer than are asked for.
+        """
         if last.count < last.asked:
-            return False
+            return last.count > 0 and last.total is not None and last.offset + last.count < last.total
         if not self.listing.trust_total or last.total is None:
             return True
         return last.offset + last.count < last.total
