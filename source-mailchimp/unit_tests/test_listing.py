@@ -226,6 +226,27 @@ class TestPlainListing:
         with pytest.raises(IncompleteListing):
             read(world, plain(), page_size=100)
 
+    @pytest.mark.parametrize("size", [2, 9, 10, 11, 30])
+    def test_rows_that_are_the_same_in_all_they_hold_are_counted_each(
+        self, size: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The first two are twins: nothing is missing, so nothing is read again."""
+        world = Shelf(numbers=[1, *range(1, size)])
+
+        with caplog.at_level(logging.WARNING):
+            rows = read(world, plain(twins=True), page_size=10)
+
+        assert [row["id"] for row in rows] == [1, *range(1, size)]
+        assert len(world.requests) == max(1, -(-(size - 1) // 9))
+        assert caplog.text == ""
+
+    def test_twins_make_up_for_no_row_that_is_missing(self) -> None:
+        world = Shelf(numbers=[1, *range(1, 30)], shuffle=True)
+
+        rows = read(world, plain(twins=True), page_size=10)
+
+        assert {row["id"] for row in rows} == set(range(1, 30))
+
     def test_rows_in_any_order_are_counted_against_a_total_that_stands_still(self) -> None:
         world = Shelf(numbers=list(range(60)), shuffle=True)
 

@@ -147,6 +147,20 @@ class TestPerContact:
 
         assert {row["name"] for row in reader.emitted} == {f"c{c} {n}" for c in range(1, 41) for n in range(3)}
 
+    def test_an_event_that_happened_twice_in_a_second_costs_no_further_request(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = self.site(4)
+        rows = site.tables["lists/l1/members/c2/events"]
+        rows.append(rows[-1])
+        reader = Reader(site, EVENTS, full_refresh=True)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert len([path for path, _ in site.requests if path.endswith("c2/events")]) == 1
+        assert (len(reader.emitted), caplog.text) == (13, "")
+
     @pytest.mark.parametrize("kill", range(3, 60, 8))
     def test_a_killed_read_loses_no_contact(self, kill: int) -> None:
         site = self.site(40)

@@ -16,6 +16,7 @@ Rounds end when nothing is missing. What they can't settle ends in an error, not
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Listing:
     """What to ask for. ``exact``: rows can only leave, and ``total_items`` is right, so a shortfall is an error.
 
     ``trust_total=False``: ``total_items`` is known to be too small; the end shows as a short page.
+    ``twins``: two rows may be the same in all they hold; then as many count as one answer has.
     ``order_of``: the date the rows are sorted by, where that is known.
     """
 
@@ -63,6 +65,7 @@ class Listing:
     order_of: Callable[[Record], datetime | None] | None = None
     params: Mapping[str, str | int] = field(default_factory=dict)
     trust_total: bool = True
+    twins: bool = False
     exact: bool = False
 
 
@@ -277,6 +280,8 @@ class ListingReader:
 
     def _new(self, page: Page, keys: list[Hashable]) -> Rows:
         add = self._seen.add
+        if self.listing.twins:
+            keys = _numbered(keys)
         rows = [row for row, key in zip(page.rows, keys, strict=True) if add(key)]
         return Rows(rows, None, page.total)
 
@@ -380,6 +385,16 @@ class ListingReader:
         if not self.listing.trust_total or last.total is None:
             return True
         return last.offset + last.count < last.total
+
+
+def _numbered(keys: list[Hashable]) -> list[Hashable]:
+    """``keys`` with a number beside each that has come before."""
+    met: Counter[Hashable] = Counter()
+    numbered: list[Hashable] = []
+    for key in keys:
+        numbered.append((key, met[key]) if key in met else key)
+        met[key] += 1
+    return numbered
 
 
 async def _ready(pages: list[Page]) -> AsyncGenerator[list[Page], None]:

@@ -58,6 +58,7 @@ def listing_of(stream: Stream, params: Slice, extra: Mapping[str, str | int] | N
         key_of=row_key_of(stream),
         params=params_of(stream, extra),
         trust_total=stream.trust_total,
+        twins=bool(stream.hash_key),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -69,28 +69,29 @@ def mark_of(key: object) -> str:
     return f"{zlib.crc32(repr(key).encode()):08x}"
 
 
-def row_key_of(stream: Stream) -> Callable[[Record], Any]:
+def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
     """A function that tells rows of one answer apart: by the key's fields that they hold, or by all they hold."""
-    names = stream.row_key or tuple(name for name in stream.key if not stream.hash_key or name != stream.key[-1])
+    names = stream.row_key or stream.key
+    only = names[0] if len(names) == 1 else None
 
-    def key(row: Record) -> Any:
-        values = tuple([row.get(name) for name in names])
-        try:
-            if any(value is not None for value in values):
-                return values if not stream.hash_key else (*values, hash_of(row.get(name) for name in stream.hash_key))
-        except TypeError:
-            pass
+    def whole(row: Record) -> Hashable:
         return orjson.dumps(row, option=_SORTED)
 
-    if len(names) == 1 and not stream.hash_key:
-        only = names[0]
+    def key(row: Record) -> Hashable:
+        values = tuple([row.get(name) for name in names])
+        try:
+            hash(values)
+        except TypeError:  # a list or an object, where a text or a number should be
+            return whole(row)
+        return values if any(value is not None for value in values) else whole(row)
 
-        def single(row: Record) -> Any:
-            value = row.get(only)
-            return value if value is not None else orjson.dumps(row, option=_SORTED)
+    def single(row: Record) -> Hashable:
+        value = row.get(only)
+        return value if isinstance(value, (str, int)) else whole(row)
 
-        return single
-    return key
+    if stream.hash_key and not stream.row_key:
+        return whole
+    return single if only else key
 
 
 def _clear_empty(value: Any, path: tuple[str, ...], depth: int) -> None:
