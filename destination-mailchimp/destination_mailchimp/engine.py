@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -333,8 +332,6 @@ class Engine:
 
 
 def stop_on_signals(engine: Engine) -> None:
-    """Let SIGTERM and SIGINT end the sync in good order."""
-    if threading.current_thread() is not threading.main_thread():
-        return  # called from within another program, whose signals they are
+    """Let SIGTERM and SIGINT end the sync in good order, from now on. Only the main thread may ask for it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, engine.stop)

@@ -53,7 +53,8 @@ def run(args: list[str]) -> int:
             gc.freeze()
             gc.set_threshold(50_000, 50, 100)
             catalog = _read(parsed.catalog, "catalog")
-            return write(read_config(_read(parsed.config, "configuration")), catalog, stdin.lines_of(0), output)
+            config = read_config(_read(parsed.config, "configuration"))
+            return write(config, catalog, stdin.lines_of(0), output, own_process=True)
         _run_with_kit(parsed, output)
     except Exception as error:
         logger.exception("The command failed")

@@ -57,8 +57,12 @@ def write(
     output: Output,
     *,
     retry: RetryPolicy | None = None,
+    own_process: bool = False,
 ) -> int:
-    """Carry out the write command; returns the exit code. Failures before the first write are raised."""
+    """Carry out the write command; returns the exit code. Failures before the first write are raised.
+
+    With ``own_process`` SIGTERM and SIGINT end the sync in good order. Another program's signals are its own.
+    """
     streams = read_catalog(catalog, config)
     calls = open_calls(config, retry)
     audience = read_audience(calls, config.list_id)
@@ -89,12 +93,15 @@ def write(
         stop_calls=calls.stopping.set,
         interrupt_calls=calls.interrupt,
     )
-    stop_on_signals(engine)
+    if own_process:
+        stop_on_signals(engine)
     logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)
-    engine.run(lambda put: Reader(source, put))
     try:
-        # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
-        unfinished = _close(rejects)
+        try:
+            engine.run(lambda put: Reader(source, put))
+        finally:
+            # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
+            unfinished = _close(rejects)
         logger.info("%s", calls.client.usage)
         if unfinished and engine.failure:
             logger.error("%s", unfinished)

@@ -198,8 +198,7 @@ class Bench:
         finally:
             logging.getLogger().handlers[:] = handlers
             logging.getLogger().setLevel(level)
-            for number, handler in signals.items():
-                signal.signal(number, handler)
+        assert {number: signal.getsignal(number) for number in signals} == signals, "they are this process's own"
         return ended(code, produced.getvalue(), b"")
 
     def check(self, config: Json) -> Json:

@@ -14,6 +14,9 @@ from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalo
 
 from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp import rejects as rejects_module
+from destination_mailchimp.config import read_config
+from destination_mailchimp.output import Output
+from destination_mailchimp.write import write
 
 BATCH = "/lists/{list_id}"
 
@@ -161,6 +164,22 @@ class TestRefusals:
             assert run.states == []
         assert late.accounting() == {"received": 4, "created": 3, "not_written": 1}
         assert early.accounting() == {"received": 1, "not_written": 1}
+
+    def test_a_rejects_file_is_finished_also_if_nobody_reads_the_output_any_more(
+        self, bench: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Broken(BytesIO):
+            def write(self, line: Any) -> int:
+                raise BrokenPipeError
+
+        bucket = BytesIO()
+        monkeypatch.setattr(rejects_module, "_open", lambda _: bucket)
+        config = read_config(bench.config(rejects_file="s3://b/r"))
+        lines = [bench.record({"email": None}), bench.state(1)]
+
+        with pytest.raises(BrokenPipeError):
+            write(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(Broken()))
+        assert bucket.closed
 
     def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:
         data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
