@@ -11,10 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from benchmarks import report
+from destination_mailchimp.failures import Reason
 from mailchimp_simulator.client import SimulatorProcess
 from source_mailchimp.config import Config
 from source_mailchimp.streams import STREAMS
@@ -30,7 +32,6 @@ DOCUMENTS = sorted(
         *ROOT.glob("*/*/README.md"),
     ]
 )
-PUBLISHED = ("README.md", "docs/sources/mailchimp.md", "docs/operations.md", "docs/architecture.md")
 
 
 def text_of(document: str) -> str:
@@ -47,6 +48,12 @@ def anchors(document: Path) -> set[str]:
     """Those of all headings."""
     headings = re.findall(r"^#+ (.+)$", without_code(document.read_text(encoding="utf-8")), flags=re.MULTILINE)
     return {anchor(heading) for heading in headings}
+
+
+def paths_in(document: str) -> list[str]:
+    """The paths of this repository that a document names."""
+    folders = "mailchimp-api|source-mailchimp|destination-mailchimp|integration_tests|docs|requirements"
+    return re.findall(rf"`((?:{folders})/(?!v\d)[\w./-]+)`", text_of(document))  # a version's tag is no path
 
 
 def without_code(text: str) -> str:
@@ -78,13 +85,15 @@ def test_every_make_command_that_is_named_exists(document: str) -> None:
     assert named - targets == set()
 
 
-@pytest.mark.parametrize("document", PUBLISHED)
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_files_that_are_named_exist(document: str) -> None:
     """Paths in backticks below one of the repository's folders."""
-    folders = "mailchimp-api|source-mailchimp|destination-mailchimp|integration_tests|docs|requirements"
-    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", text_of(document))
+    assert [path for path in paths_in(document) if not (ROOT / path).exists()] == []
 
-    assert [path for path in named if not (ROOT / path).exists()] == []
+
+def test_files_are_named_at_all() -> None:
+    """Or the test above would look at nothing."""
+    assert sum(len(paths_in(document)) for document in DOCUMENTS) > 10
 
 
 def test_modules_in_the_tables_of_the_architecture_exist() -> None:
@@ -105,7 +114,9 @@ class TestReadme:
     def outcome(self, tmp_path: Path) -> list[dict[str, object]]:
         """What the README's commands print, the images replaced by the commands they hold."""
         blocks = re.findall(r"```bash\n(.*?)```", text_of("README.md"), flags=re.DOTALL)
-        script = "\n".join(block for block in blocks if "cat >" in block)
+        script = "\n".join(block for block in blocks if "cat >" in block or ".venv/bin/source-mailchimp" in block)
+        # `make demo` and `make test` are run by other tests, or are this one.
+        assert [block for block in blocks if block.strip() not in script] == ["make demo\n", "make test\n"]
         started = r"^\.venv/bin/python -m mailchimp_simulator --port 8080 &$"
         assert re.search(started, script, flags=re.MULTILINE)
         script = re.sub(started, "", script, flags=re.MULTILINE)
@@ -118,6 +129,8 @@ class TestReadme:
         assert images == 2
         with SimulatorProcess() as simulator:
             script = script.replace("http://127.0.0.1:8080", simulator.base_url).replace("/secrets/", "secrets/")
+            (tmp_path / ".venv").mkdir()
+            (tmp_path / ".venv" / "bin").symlink_to(BIN)
             run = subprocess.run(
                 [shutil.which("bash") or "bash", "-euc", script],
                 cwd=tmp_path,
@@ -126,6 +139,8 @@ class TestReadme:
                 check=True,
                 timeout=120,
             )
+            kept = (tmp_path / "secrets" / "messages.jsonl").read_text(encoding="utf-8")
+        assert '"COMPLETE"' in kept, "the read by hand has kept its messages"
         return [json.loads(line) for line in run.stdout.splitlines()]
 
     def test_its_commands_read_contacts_and_write_them(self, outcome: list[dict[str, object]]) -> None:
@@ -144,7 +159,10 @@ class TestReadme:
 
     def test_it_counts_the_streams_rightly(self) -> None:
         for document in ("README.md", "docs/sources/mailchimp.md"):
-            assert set(re.findall(r"\b(\d+) streams\b", text_of(document))) <= {str(len(STREAMS)), "12"}
+            counted = set(re.findall(r"\b(\d+) streams\b", text_of(document)))
+
+            assert str(len(STREAMS)) in counted
+            assert counted <= {str(len(STREAMS)), "12"}
 
 
 class TestSourcePage:
@@ -171,19 +189,33 @@ class TestSourcePage:
         assert listed
         assert set(re.findall(r"`(\w+)`", listed[1])) <= set(STREAMS)
 
-    def test_messages_under_troubleshooting_are_those_of_the_code(self) -> None:
-        """Each literal part of a quoted message stands in the code; `…` stands for what varies."""
-        said = set(_texts("source-mailchimp/source_mailchimp")) | set(_texts("mailchimp-api/mailchimp_api"))
-        section = text_of(self.page).partition("## Troubleshooting")[2].partition("\n## ")[0]
-        quoted = re.findall(r"^\| `(.+?)` \|", section, flags=re.MULTILINE)
-        unknown = [
-            message
-            for message in quoted
-            if not all(any(part.strip() in text for text in said) for part in message.split("…") if part.strip(" :;"))
-        ]
 
-        assert len(quoted) > 10
-        assert unknown == []
+class TestDestinationPage:
+    """docs/destinations/mailchimp.md says what the connector has and says. Its table of options: ``test_golden``."""
+
+    page = "docs/destinations/mailchimp.md"
+
+    def test_every_reason_for_a_reject_has_its_row(self) -> None:
+        """Whoever finds one in a log or a rejects file finds it on the page."""
+        table = text_of(self.page).partition("**Rejected records** have a reason:")[2].partition("\n\nWith")[0]
+
+        assert [reason for reason in get_args(Reason) if f"`{reason}`" not in table] == []
+
+
+@pytest.mark.parametrize("connector", ["source", "destination"])
+def test_messages_under_troubleshooting_are_those_of_the_code(connector: str) -> None:
+    """Each literal part of a quoted message stands in the code; `…` stands for what varies."""
+    said = set(_texts(f"{connector}-mailchimp/{connector}_mailchimp")) | set(_texts("mailchimp-api/mailchimp_api"))
+    section = text_of(f"docs/{connector}s/mailchimp.md").partition("## Troubleshooting")[2].partition("\n## ")[0]
+    quoted = re.findall(r"^\| `(.+?)` \|", section, flags=re.MULTILINE)
+    unknown = [
+        message
+        for message in quoted
+        if not all(any(part.strip() in text for text in said) for part in message.split("…") if part.strip(" :;"))
+    ]
+
+    assert len(quoted) > 15
+    assert unknown == []
 
 
 def _texts(folder: str) -> Iterator[str]:
