@@ -119,14 +119,25 @@ lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases
 
 .PHONY: clean
 clean: ## Remove the environment and everything tools have left behind
-	rm -rf $(VENV) .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find $(PACKAGES) -type d \( -name __pycache__ -o -name .tmp -o -name .hypothesis \) -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-* .cache .demo .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(PACKAGES) -type d \( -name __pycache__ -o -name .tmp -o -name .hypothesis -o -name build -o -name dist \
+		-o -name '*.egg-info' \) -prune -exec rm -rf {} +
 
 # The environment: two stamps, so that a changed pyproject.toml does not install two hundred packages again.
 .PHONY: venv
 venv: $(VENV)/.packages ## Make and fill .venv (the other commands do so by themselves)
 
-$(VENV)/.requirements: requirements/dev.txt
+# An interpreter that was asked for by name is not silently replaced by the one that is there.
+MINOR := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+.PHONY: asked-python
+asked-python:
+ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
+	@[ ! -x $(BIN)/python ] || [ "$$($(BIN)/python $(MINOR))" = "$$($(PYTHON) $(MINOR))" ] \
+		|| { echo "$(VENV) holds Python $$($(BIN)/python $(MINOR)), which is not PYTHON=$(PYTHON)." \
+		"Add VENV=.venv-NAME for another environment, or remove this one: make clean" >&2; exit 1; }
+endif
+
+$(VENV)/.requirements: requirements/dev.txt | asked-python
 	@[ -n "$(PYTHON)" ] || { echo "No Python 3.10, 3.11 or 3.12 found. Install one (with venv)," \
 		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
