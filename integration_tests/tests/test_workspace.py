@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ ENVIRONMENTS = {
 }
 PACKAGES = ("mailchimp-api", "source-mailchimp", "destination-mailchimp", "integration_tests")
 OWN_PACKAGES = {"mailchimp-api", "source-mailchimp", "destination-mailchimp", "mailchimp-integration-tests"}
+# By scripts that run in the environment of another program, beside which ours is measured.
+IMPORTED_ELSEWHERE = {"tap_mailchimp"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -146,6 +149,27 @@ class TestPinnedRequirements:
         ]
 
         assert unmet == []
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_package_declares_what_it_imports(folder: str) -> None:
+    """What only came with something else may be gone with that one's next release. Unit tests have their own needs."""
+    project = toml(ROOT / folder / "pyproject.toml")["project"]
+    extras = [line for lines in project.get("optional-dependencies", {}).values() for line in lines]
+    declared = {canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *extras)}
+    modules = [path for path in tracked_files() if path.suffix == ".py" and path.is_relative_to(ROOT / folder)]
+    modules = [path for path in modules if "unit_tests" not in path.parts]
+    own = {part.removesuffix(".py") for path in modules for part in path.relative_to(ROOT / folder).parts}
+    names = {name.split(".")[0] for module in modules for name in imported(module)}
+    providers = packages_distributions()
+    undeclared = {
+        name
+        for name in names - own - sys.stdlib_module_names - IMPORTED_ELSEWHERE
+        if declared.isdisjoint(canonicalize_name(provider) for provider in providers.get(name, [name]))
+    }
+
+    assert modules
+    assert undeclared == set()
 
 
 @pytest.mark.parametrize("python", PYTHONS)
