@@ -171,6 +171,27 @@ class TestGate:
 
         assert gate.has_news(report(), moment(10**6))
 
+    @pytest.mark.parametrize(
+        "values, news",
+        [
+            ({}, False),
+            ({"emails_sent": 9}, False),
+            ({"unsubscribed": 1}, True),
+            ({"abuse_reports": 1}, True),
+            ({"bounces": {"soft_bounces": 1}}, True),
+            ({"opens": {"last_open": date(10**6)}}, True),
+        ],
+        ids=str,
+    )
+    def test_before_any_sync_what_counts_tell_may_have_come_since_the_start_date(
+        self,
+        values: Record,
+        news: bool,  # noqa: FBT001
+    ) -> None:
+        gate = Gate([report(**values)], until=moment(10**7), lookback=timedelta(0))
+
+        assert gate.has_news(report(**values), moment(10**6)) == news
+
     def test_a_report_that_came_twice_counts_once(self) -> None:
         assert counts_of([report(emails_sent=3), report(emails_sent=3)]) == counts_of([report(emails_sent=3)])
 

@@ -13,10 +13,10 @@ from unittest.mock import patch
 import orjson
 import pytest
 
-from mailchimp_api.errors import MailchimpError, Problem, ResourceGone, ResourceRefused, ServerFault
+from mailchimp_api.errors import MailchimpError, Problem, RequestRefused, ResourceGone, ResourceRefused, ServerFault
 from source_mailchimp.reader import fetch, sync
 from source_mailchimp.reader.fetch import Page
-from source_mailchimp.stream import Record
+from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
 
@@ -145,6 +145,37 @@ class TestResume:
 
             emitted = {(row["campaign_id"], row["email_id"]) for row in reader.emitted}
             assert len(emitted) == 40 * 3, f"killed after {kill} events"
+
+    def test_a_state_without_counts_is_made_up_for_once(self) -> None:
+        """Airbyte's own connector writes such: an old campaign had an unsubscribe since, which only its count tells."""
+        site = campaigns(40)
+        leave(site, site.tables["reports"][3], "e1", 49_000_000)
+        reader = Reader(site, UNSUBSCRIBES)
+        reader.state = {
+            "version": 1,
+            "slices": {row["id"]: {"cursor": date(48_000_000)} for row in site.tables["reports"]},
+        }
+
+        assert reader.sync()
+        asked = len(site.requests)
+        assert reader.sync()
+
+        assert [(row["campaign_id"], row["email_id"]) for row in reader.emitted] == [("r0003", "e1")]
+        assert len(site.requests) - asked < 10
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
+    def test_what_came_after_the_start_date_is_found_in_older_campaigns(self, full_refresh: bool) -> None:  # noqa: FBT001
+        site = campaigns(40)
+        for row in site.tables["reports"][1::2]:
+            row["unsubscribed"] = 0
+        leave(site, site.tables["reports"][4], "e1", 49_000_000)
+        reader = Reader(site, UNSUBSCRIBES, full_refresh=full_refresh, start_date=date(48_000_000))
+
+        assert reader.sync()
+
+        asked = {path for path, _ in site.requests if path.endswith("/unsubscribed")}
+        assert [(row["campaign_id"], row["email_id"]) for row in reader.emitted] == [("r0004", "e1")]
+        assert len(asked) == 20, "where nobody unsubscribed, nobody is asked for"
 
     def test_reports_that_changed_in_their_counts_only_survive_a_kill(self) -> None:
         for kill in range(2, 12):
@@ -306,6 +337,60 @@ class TestFailures:
             gc.collect()
 
         assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+
+
+class TestVersions:
+    """Of split campaigns, which other listings need not name."""
+
+    def site(self, size: int) -> Site:
+        site = Site(now=50_000_000)
+        site.tables["reports"] = [{**report(f"p{number}", unsubscribed=1), "type": "variate"} for number in range(size)]
+        for row in site.tables["reports"]:
+            version = report(f"{row['id']}-a", unsubscribed=1)
+            site.tables[f"reports/{row['id']}/sub-reports"] = [version]
+            leave(site, version, "e0", 2000)
+        return site
+
+    @pytest.mark.parametrize("stream", [UNSUBSCRIBES, REPORTS], ids=lambda stream: stream.name)
+    def test_a_request_that_mailchimp_will_not_carry_out_costs_that_campaigns_versions_only(
+        self, stream: Stream, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = self.site(6)
+        site.faults["reports/p2/sub-reports"] = lambda _: RequestRefused("no", problem=Problem(400))
+        reader = Reader(site, stream, beside=[UNSUBSCRIBES] if stream is REPORTS else [])
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        emitted = {row["campaign_id"] for row in reader.emitted} if stream is UNSUBSCRIBES else ids(reader.emitted)
+        versions = {f"p{number}-a" for number in range(6) if number != 2}
+        assert emitted == (versions if stream is UNSUBSCRIBES else ids(site.tables["reports"]))
+        assert "children of campaign p2 can't be listed" in caplog.text
+        site.faults.clear()
+        site.now += 10_000_000
+        assert reader.sync()
+        assert stream is REPORTS or "p2-a" in {row["campaign_id"] for row in reader.emitted}
+
+    def test_versions_that_do_not_come_fail_what_looks_for_them_when_the_others_have_been_asked_for(self) -> None:
+        site = self.site(6)
+        site.faults["reports/p2/sub-reports"] = lambda _: ServerFault("down")
+        reader = Reader(site, REPORTS, beside=[UNSUBSCRIBES])
+
+        assert not reader.sync()
+
+        asked = {path for path, _ in site.requests if path.endswith("/sub-reports")}
+        assert len(asked) == 6
+        assert reader.state["run"]["slices"] == {} or reader.state["run"]["after"], "its own rows have been read"
+        assert ids(reader.emitted) == ids(site.tables["reports"])
+
+    def test_mailchimp_is_not_asked_for_the_versions_of_every_campaign_while_it_is_down(self) -> None:
+        site = self.site(200)
+        for row in site.tables["reports"]:
+            site.faults[f"reports/{row['id']}/sub-reports"] = lambda _: ServerFault("down")
+
+        assert not Reader(site, UNSUBSCRIBES).sync()
+
+        assert len([path for path, _ in site.requests if path.endswith("/sub-reports")]) < 30
 
 
 class TestMemory:

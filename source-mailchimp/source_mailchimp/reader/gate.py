@@ -37,7 +37,12 @@ def counts_of(reports: Iterable[Mapping[str, Any]]) -> list[int]:
 
 
 class Gate:
-    """Decides by the last completed sync: its ``cursor`` and its ``counts``."""
+    """Decides by the last completed sync: its ``cursor`` and its ``counts``.
+
+    ``counts=()``: there was a sync, and what the counts were is not known (Airbyte's own connector keeps none): any
+    campaign may have changed. ``None``: there was none, so the cursor is a start date, and a campaign that has any
+    unsubscribes, complaints or bounces may have had them since.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Gate:
         counts: tuple[int, ...] | None = None,
     ) -> None:
         now = counts_of(reports)
+        self._baseline = counts is not None
         if counts is None:
             self._changed = set()
         elif len(counts) != _BUCKETS:
@@ -59,7 +65,7 @@ class Gate:
 
     def counts_changed(self, report: Mapping[str, Any]) -> bool:
         """Whether what only counts tell may have changed for the campaign since the last sync."""
-        return _bucket(report) in self._changed
+        return _bucket(report) in self._changed if self._baseline else _undated(report) > 0
 
     def is_recent(self, report: Mapping[str, Any]) -> bool:
         """Whether the campaign was sent within the look-back."""
@@ -80,9 +86,14 @@ def _bucket(report: Mapping[str, Any]) -> int:
 
 
 def _count(report: Mapping[str, Any]) -> int:
+    sent = report.get("emails_sent")
+    return _undated(report) + (sent if isinstance(sent, int) else 0)
+
+
+def _undated(report: Mapping[str, Any]) -> int:
+    """The events of the campaign that no date in its report tells of."""
     bounces = _of(report, "bounces")
     values = [
-        report.get("emails_sent"),
         report.get("unsubscribed"),
         report.get("abuse_reports"),
         bounces.get("hard_bounces"),

@@ -72,7 +72,7 @@ def mark_of(key: object) -> str:
 def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
     """A function that tells rows of one answer apart: by the key's fields that they hold, or by all they hold."""
     names = stream.row_key or stream.key
-    only = names[0] if len(names) == 1 else None
+    only = names[0]
 
     def whole(row: Record) -> Hashable:
         return orjson.dumps(row, option=_SORTED)
@@ -91,7 +91,7 @@ def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
 
     if stream.hash_key and not stream.row_key:
         return whole
-    return single if only else key
+    return single if len(names) == 1 else key
 
 
 def _clear_empty(value: Any, path: tuple[str, ...], depth: int) -> None:

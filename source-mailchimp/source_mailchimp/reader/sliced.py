@@ -92,7 +92,10 @@ class SlicedReader:
         state.slices = {**self._unlisted(), **state.slices}
         progress = Progress(run, pending)
         await self._read_all(pending, progress)
-        await self._feed_children()
+        try:
+            await self._feed_children()
+        except MailchimpError as error:
+            self._failures.append(error)
         self._warn(len(pending))
         if self._failures:
             await self._checkpoint(now=True)
@@ -226,7 +229,9 @@ class SlicedReader:
 
     async def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
         lookback = timedelta(days=self._account.config.activity_lookback_days)
-        return Gate(reports, until=await self._account.until(), lookback=lookback, counts=state.counts)
+        unknown = () if state.cursor or state.slices else None
+        counts = unknown if state.counts is None else state.counts
+        return Gate(reports, until=await self._account.until(), lookback=lookback, counts=counts)
 
     def _report_of(self, item: SliceRef) -> Record:
         return self._reports.get(str(item.params.get("campaign_id")), {})
