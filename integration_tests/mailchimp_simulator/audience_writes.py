@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.answers import invalid, not_found
-from mailchimp_simulator.audiences import MERGE_FIELD_LIMIT
+from mailchimp_simulator.audiences import MERGE_FIELD_LIMIT, audience_of
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contact_rows import segment_member
 from mailchimp_simulator.contacts import ARCHIVED
@@ -22,13 +22,6 @@ Json = dict[str, Any]
 Values = tuple[str, ...]
 MAX_EMAILS = 500
 _TAG = re.compile(r"^[A-Za-z0-9_]{1,10}$")
-
-
-def _audience(world: World, values: Values) -> Audience:
-    audience = world.audience(values[0])
-    if audience is None:
-        raise not_found()
-    return audience
 
 
 def _segment(audience: Audience, values: Values) -> Segment:
@@ -59,7 +52,7 @@ def _limit(name: str, emails: list[str]) -> None:
 def post_segment(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/segments`: a tag, unless there are conditions. Names compare without case."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     emails = body.get("static_segment") or []
     _limit("static_segment", emails)
     if not body["name"].strip():
@@ -76,7 +69,7 @@ def post_segment(world: World, values: Values, query: Query, body: Json) -> Json
 def post_segment_members(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/segments/{}`: add and remove up to 500 addresses each."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     segment = _segment(audience, values)
     if segment.type != "static":
         raise invalid(("segment_id", "Only static segments take members."))
@@ -101,7 +94,7 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
 def patch_segment(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}/segments/{}`: another name; `static_segment` replaces the members."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     segment = _segment(audience, values)
     if body["name"] != segment.name:
         audience.segments.rename(segment, body["name"], world.clock.now())
@@ -118,7 +111,7 @@ def patch_segment(world: World, values: Values, query: Query, body: Json) -> Jso
 def delete_segment(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}`."""
     del query, body
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     audience.segments.remove(_segment(audience, values))
     world.touch()
 
@@ -126,7 +119,7 @@ def delete_segment(world: World, values: Values, query: Query, body: Json) -> No
 def post_segment_member(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/segments/{}/members`: one address."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     found, _ = _members(audience, [body["email_address"]])
     if not found:
         raise invalid(("email_address", "The email address is not a member of the list."))
@@ -137,7 +130,7 @@ def post_segment_member(world: World, values: Values, query: Query, body: Json) 
 def delete_segment_member(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}/members/{}`."""
     del query, body
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     index = audience.contacts.find(values[2])
     if index is None or not audience.segments.has(_segment(audience, values), index):
         raise not_found()
@@ -156,7 +149,7 @@ def _check_field(audience: Audience, body: Json, own: Json | None) -> None:
 def post_merge_field(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/merge-fields`: at most thirty of them."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     _check_field(audience, body, None)
     if len(audience.merge_fields) >= MERGE_FIELD_LIMIT:
         raise invalid(("", f"A list may have {MERGE_FIELD_LIMIT} merge fields."))
@@ -168,7 +161,7 @@ def post_merge_field(world: World, values: Values, query: Query, body: Json) -> 
 def patch_merge_field(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}/merge-fields/{}`."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     field = _field(audience, values)
     _check_field(audience, body, field)
     for key in ("name", "required", "default_value", "public", "display_order", "help_text", "tag"):
@@ -183,7 +176,7 @@ def patch_merge_field(world: World, values: Values, query: Query, body: Json) ->
 def delete_merge_field(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/merge-fields/{}`."""
     del query, body
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     audience.merge_fields.remove(_field(audience, values))
     audience.refresh_merge_text()
     world.touch()
@@ -217,7 +210,7 @@ def post_list(world: World, values: Values, query: Query, body: Json) -> Json:
 def patch_list(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}`."""
     del query
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     audience.changes |= body
     return audience.row()
 
@@ -225,7 +218,7 @@ def patch_list(world: World, values: Values, query: Query, body: Json) -> Json:
 def delete_list(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}`."""
     del query, body
-    world.deleted_audiences.add(_audience(world, values).index)
+    world.deleted_audiences.add(audience_of(world, values).index)
     world.touch()
 
 

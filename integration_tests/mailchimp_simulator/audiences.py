@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mailchimp_simulator.answers import not_found
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contact_rows import ContactRows
 from mailchimp_simulator.contacts import Contacts
@@ -183,3 +184,11 @@ def _first(table: Table, count: int) -> list[Json]:
     size = table.size()
     made = range(max(count, size - len(table.created)), size)
     return [table.at(n) for n in (*range(min(count, size)), *made)]
+
+
+def audience_of(world: World, values: tuple[str, ...]) -> Audience:
+    """The audience that the first value of a path names. Raises ProblemError (404)."""
+    audience = world.audience(values[0])
+    if audience is None:
+        raise not_found()
+    return audience

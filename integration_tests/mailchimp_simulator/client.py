@@ -5,7 +5,6 @@ Needs nothing but the standard library, so that a benchmark's own process stays 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -136,9 +135,9 @@ class Control:
         """How many connections at once."""
         self.call("limit", connections=connections)
 
-    def reset(self, *, keep_rows: bool = False) -> None:
+    def reset(self) -> None:
         """The seeded account again, without faults and counts."""
-        self.call("reset", keep_rows=keep_rows)
+        self.call("reset")
 
 
 class Simulator:
@@ -183,12 +182,6 @@ class SimulatorProcess(Simulator):
         super().__init__(json.loads(line)["url"])
         return self
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        assert self.process is not None
-        return self.process.pid
-
     def stop(self) -> None:
         """End the process."""
         if self.process is None:
@@ -232,9 +225,3 @@ def mean_in_flight(log: list[list[Any]], begin: float, end: float) -> float:
 def busy_window(log: list[list[Any]]) -> tuple[float, float]:
     """From the first page's answer to the last request's start."""
     return min(entry[1] for entry in log), max(entry[0] for entry in log)
-
-
-def digest(keys: list[Any]) -> str:
-    """The digest that `truth` gives for these keys."""
-    lines = sorted(json.dumps(key, separators=(",", ":"), ensure_ascii=False).encode() for key in keys)
-    return hashlib.sha256(b"\n".join(lines)).hexdigest()

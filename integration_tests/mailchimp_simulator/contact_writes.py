@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mailchimp_simulator.answers import ProblemError, invalid, not_found
+from mailchimp_simulator.audiences import audience_of
 from mailchimp_simulator.clock import parse_time
 from mailchimp_simulator.contacts import ARCHIVED, CLEANED, STATUSES, SUBSCRIBED, UNSUBSCRIBED
 from mailchimp_simulator.merge_values import check
@@ -250,13 +251,6 @@ def _error(email: str, refusal: Refusal) -> Json:
 # -- handlers: (world, path values, query, body) -> the answer's object, bytes, or None for 204 ---------------
 
 
-def _audience(world: World, values: tuple[str, ...]) -> Audience:
-    audience = world.audience(values[0])
-    if audience is None:
-        raise not_found()
-    return audience
-
-
 def _find(audience: Audience, digest: str) -> int | None:
     """A contact by its hash or, as the API allows as well, by its address."""
     return audience.contacts.find(subscriber_hash(digest) if "@" in digest else digest)
@@ -264,13 +258,13 @@ def _find(audience: Audience, digest: str) -> int | None:
 
 def post_batch(world: World, values: tuple[str, ...], query: Query, body: Json) -> Any:
     """`POST /lists/{list_id}`."""
-    writer = Writer(world, _audience(world, values), query)
+    writer = Writer(world, audience_of(world, values), query)
     return writer.batch(body, skip_duplicates=query.flag("skip_duplicate_check"))
 
 
 def post_member(world: World, values: tuple[str, ...], query: Query, body: Json) -> Any:
     """`POST /lists/{list_id}/members`: new contacts only."""
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     writer = Writer(world, audience, query)
     email = writer.check_address(body["email_address"])
     if audience.contacts.find(subscriber_hash(email)) is not None:
@@ -282,7 +276,7 @@ def post_member(world: World, values: tuple[str, ...], query: Query, body: Json)
 
 def put_member(world: World, values: tuple[str, ...], query: Query, body: Json) -> Any:
     """`PUT /lists/{list_id}/members/{hash}`: `status_if_new` counts for a new contact, `status` for any."""
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     writer = Writer(world, audience, query)
     tags = body.get("tags") or []
     tags = [tag if isinstance(tag, str) else str(tag.get("name", "")) for tag in tags]
@@ -300,7 +294,7 @@ def put_member(world: World, values: tuple[str, ...], query: Query, body: Json) 
 
 def patch_member(world: World, values: tuple[str, ...], query: Query, body: Json) -> Any:
     """`PATCH /lists/{list_id}/members/{hash}`; refused for an archived contact (report)."""
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     index = _find(audience, values[1])
     if index is None:
         raise not_found()
@@ -320,7 +314,7 @@ def _archived() -> ProblemError:
 def delete_member(world: World, values: tuple[str, ...], query: Query, body: Json) -> None:
     """`DELETE`: archives."""
     del query, body
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     index = _find(audience, values[1])
     if index is None:
         raise not_found()
@@ -332,7 +326,7 @@ def delete_member(world: World, values: tuple[str, ...], query: Query, body: Jso
 def delete_permanent(world: World, values: tuple[str, ...], query: Query, body: Json) -> None:
     """`POST …/actions/delete-permanent`: forgets for good."""
     del query, body
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     index = _find(audience, values[1])
     if index is None:
         raise not_found()
@@ -341,7 +335,7 @@ def delete_permanent(world: World, values: tuple[str, ...], query: Query, body: 
 
 def post_member_tags(world: World, values: tuple[str, ...], query: Query, body: Json) -> None:
     """`POST …/tags`: a body of the wrong shape is answered 204 and ignored (report)."""
-    audience = _audience(world, values)
+    audience = audience_of(world, values)
     index = _find(audience, values[1])
     if index is None:
         raise not_found()

@@ -162,10 +162,10 @@ class Control:
         return {"rows": world.overrides}
 
     def reset(self, body: Json) -> Json:
-        """All as it was at the start, clock, users and facts too; row counts as well unless `keep_rows`."""
+        """All as it was at the start: row counts, clock, users and facts too."""
+        del body
         world = self.simulator.world
-        if not body.get("keep_rows"):
-            world.overrides.clear()
+        world.overrides.clear()
         world.reset()
         self.simulator.faults.clear()
         self.simulator.drift.set({"per_request": 0})

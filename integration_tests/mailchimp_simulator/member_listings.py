@@ -10,7 +10,7 @@ import orjson
 from mailchimp_simulator.answers import Answer, invalid, links
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contact_rows import segment_member
-from mailchimp_simulator.contacts import ARCHIVED, CLEANED, STATUSES, TRANSACTIONAL, UNSUBSCRIBED
+from mailchimp_simulator.contacts import ARCHIVED, CLEANED, TRANSACTIONAL, UNSUBSCRIBED
 from mailchimp_simulator.listings import answer
 from mailchimp_simulator.query import shuffled
 
@@ -185,6 +185,3 @@ def audience_contacts(audience: Audience, operation: Operation, query: Query) ->
     cursor = str(following).encode().hex() if following < len(chosen) else ""
     items = [contact(audience, n) for n in page]
     return answer(operation, (audience.id,), query, items, None, {"next_cursor": cursor})
-
-
-__all__ = ["STATUSES", "audience_contacts", "contact", "members", "segment_members"]

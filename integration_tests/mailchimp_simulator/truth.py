@@ -143,6 +143,6 @@ def _members(world: World, detail: str, parents: tuple[str, ...] | None) -> Json
 
 
 def digest(keys: list[Any]) -> str:
-    """sha256 over the keys, each as compact JSON, sorted, one a line. `client.digest` computes the same."""
+    """sha256 over the keys, each as compact JSON, sorted, one a line."""
     lines = sorted(orjson.dumps(key) for key in keys)
     return hashlib.sha256(b"\n".join(lines)).hexdigest()

@@ -185,6 +185,7 @@ class Container(Connector):
         self.image = image
         self.options = list(options)
         self.docker = os.environ.get("DOCKER", "docker")
+        self.killed_for_memory = False  # whether the one that ended last was
 
     def seen_as(self, path: Path) -> str:
         """Its place below the mounted folder."""
@@ -201,7 +202,6 @@ class Container(Connector):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self.name = name
         return Running(process, lambda: self._call("stop", name), lambda: self._remove(name))
 
     def _remove(self, name: str) -> None:

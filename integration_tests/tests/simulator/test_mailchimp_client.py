@@ -17,7 +17,7 @@ def client(simulator: Any) -> Any:
     return made
 
 
-def test_the_official_client_reads(client: Any, simulator: Any) -> None:
+def test_mailchimps_client_reads(client: Any, simulator: Any) -> None:
     assert client.ping.get() == {"health_status": "Everything's Chimpy!"}
     assert client.root.get_root()["account_name"] == "Example Ltd"
     list_id = client.lists.get_all_lists(count=100)["lists"][0]["id"]
@@ -33,7 +33,7 @@ def test_the_official_client_reads(client: Any, simulator: Any) -> None:
     assert client.templates.list()["templates"]
 
 
-def test_the_official_client_writes(client: Any, simulator: Any) -> None:
+def test_mailchimps_client_writes(client: Any, simulator: Any) -> None:
     list_id = client.lists.get_all_lists()["lists"][0]["id"]
     digest = hashlib.md5(b"client@example.com", usedforsecurity=False).hexdigest()
 
@@ -62,7 +62,7 @@ def test_the_official_client_writes(client: Any, simulator: Any) -> None:
     assert simulator.control.contact(list_id, digest)["status"] == "archived"
 
 
-def test_the_official_client_understands_refusals(client: Any) -> None:
+def test_mailchimps_client_understands_refusals(client: Any) -> None:
     list_id = client.lists.get_all_lists()["lists"][0]["id"]
 
     with pytest.raises(ApiClientError) as error:
