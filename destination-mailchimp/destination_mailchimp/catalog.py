@@ -25,7 +25,10 @@ class ConfiguredStream:
 
 
 def read_catalog(catalog: Any, config: Config) -> list[ConfiguredStream]:
-    """The streams of a decoded configured catalog. Raises SyncFailure for the first that can't be written."""
+    """The streams of a decoded configured catalog. Raises SyncFailure for the first that can't be written.
+
+    One whose schema lists no columns is taken: its column of the address is looked for in the records.
+    """
     streams = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(streams, list):
         raise SyncFailure("The catalog holds no list of streams.", "system_error")
@@ -69,7 +72,7 @@ def _read(item: Any, config: Config) -> ConfiguredStream:
 
 
 def _check_address(name: str, columns: dict[str, Json], config: Config) -> None:
-    # A stream without a schema shows its columns with its records only.
+    # Where the schema lists no columns, as that of a stream without a fixed one, only the records show them.
     if not columns:
         return
     if config.email_field:

@@ -173,6 +173,5 @@ def _log_mapping(stream: ConfiguredStream, mapper: RecordMapper, config: Config)
     pairs = ", ".join(f"{column} → {field}" for column, field in sorted(mapper.mapped.items()))
     if pairs:
         logger.info("Stream %s: %s", stream.name, pairs)
-    left = sorted(set(stream.columns) - set(mapper.mapped) - {mapper.email})
-    if left:
-        logger.info("Stream %s: no field matches %s", stream.name, ", ".join(left))
+    if mapper.unmatched:
+        logger.info("Stream %s: no field matches %s", stream.name, ", ".join(mapper.unmatched))

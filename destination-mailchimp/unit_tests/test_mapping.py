@@ -89,6 +89,27 @@ class TestMatching:
 
         assert mapped.fields(mobile="1", phone_number="2", PHONE="3") == {"PHONE": "3"}
 
+    @pytest.mark.parametrize("backwards", [False, True])
+    def test_a_column_of_its_own_is_better_than_an_object_of_fields(self, backwards: bool) -> None:  # noqa: FBT001
+        row = {"first_name": "Jane", "merge_fields": {"fname": "J", "LNAME": "Doe"}}
+        data = dict(reversed(row.items())) if backwards else row
+
+        assert Mapped(list(data)).fields(**data) == {"FNAME": "Jane", "LNAME": "Doe"}
+        assert Mapped().fields(**{**data, "first_name": None}) == {"FNAME": "J", "LNAME": "Doe"}
+
+    def test_the_column_that_an_option_names_is_the_one_of_the_tags(self) -> None:
+        named, unnamed = Mapped(tags_field="Shoe Size"), Mapped()
+
+        assert (named(**{"Shoe Size": "9"}).tags, named.fields(**{"Shoe Size": "9"})) == (["9"], {})
+        assert unnamed.fields(**{"Shoe Size": "9"}) == {"MMERGE7": 9}
+
+    def test_what_goes_nowhere_is_told_but_not_what_has_another_use(self) -> None:
+        columns = ["email", "state", "gone", "_airbyte_meta", "phone", "company", "first_name"]
+        mapping = [{"column": "phone", "field": ""}]
+        mapped = Mapped(columns, status_field="state", deleted_field="gone", field_mapping=mapping)
+
+        assert mapped.mapper.unmatched == ["company"]
+
     def test_the_mapping_comes_first_and_can_keep_a_column_out(self) -> None:
         mapping = [{"column": "nickname", "field": "First Name"}, {"column": "phone", "field": ""}]
         mapped = Mapped(["email", "first_name", "nickname", "phone"], field_mapping=mapping)
@@ -116,6 +137,13 @@ class TestMatching:
 
     def test_null_leaves_a_field_as_it_is_and_empty_text_clears_it(self) -> None:
         assert Mapped().fields(first_name=None, last_name="") == {"LNAME": ""}
+
+    @pytest.mark.parametrize("data", [{"shoe_size": 10**309}, {"location": {"latitude": 10**309, "longitude": 1}}])
+    def test_a_number_beyond_any_float_costs_that_field_only(self, data: dict[str, Any]) -> None:
+        mapped = Mapped()
+
+        assert mapped.fields(first_name="A", **data) == {"FNAME": "A"}
+        assert mapped.ledger.fields_lost.total() == 1
 
     def test_a_value_that_does_not_fit_costs_that_field_only_and_is_counted(self) -> None:
         mapped = Mapped()

@@ -77,7 +77,7 @@ def _location(value: Any) -> dict[str, float] | None:
     parts = as_object(value)
     try:
         latitude, longitude = float(parts["latitude"]), float(parts["longitude"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise BadValue("is not a location: latitude and longitude are needed") from None
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):  # noqa: PLR2004 - degrees
         raise BadValue("is not a place on earth")

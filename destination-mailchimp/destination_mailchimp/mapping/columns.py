@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from destination_mailchimp.audience import Audience, MergeField
@@ -11,7 +10,7 @@ from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.addresses import plain
 from destination_mailchimp.mapping.attributes import ATTRIBUTES, Binding, Interests, as_object, put_tags
 from destination_mailchimp.mapping.draft import Draft
-from destination_mailchimp.mapping.values import BadValue, address_part, coercion
+from destination_mailchimp.mapping.values import BadValue, Coerce, address_part, coercion
 
 _SYNONYMS = {
     "FNAME": ("firstname", "first", "givenname", "forename"),
@@ -73,6 +72,8 @@ class Columns:
         self._config = config
         self.fields = list(audience.merge_fields)
         self.interests = Interests(audience.interests)
+        self._by_tag: dict[str, tuple[str, Coerce]] = {}
+        """Tags as ``merge_fields`` spells them: the field's own tag, and how a value is made to fit."""
         self._explicit: dict[str, Match | None] = {}
         for entry in config.field_mapping:
             target = entry.field.strip()
@@ -84,6 +85,8 @@ class Columns:
             return self._explicit[column]
         if self.internal(column) or column in (self._config.status_field, self._config.deleted_field):
             return None
+        if column == self._config.tags_field and "tags_field" in self._config.model_fields_set:
+            return 0, "tags", put_tags
         name = plain(column)
         best: Match | None = None
         for field in self.fields:
@@ -112,12 +115,15 @@ class Columns:
 
     def into(self, field: MergeField) -> Binding:
         """How to put a value into a merge field."""
-        tag, coerce = field.tag, coercion(field, nested_as_json=self._config.nested_as_json)
+        tag, coerce = field.tag, self._coercion(field)
 
         def put(draft: Draft, value: Any) -> None:
             draft.merge[tag] = coerce(value)
 
         return put
+
+    def _coercion(self, field: MergeField) -> Coerce:
+        return coercion(field, nested_as_json=self._config.nested_as_json)
 
     def by_tag(self, tag: str) -> MergeField | None:
         """The merge field with a tag, without regard to case."""
@@ -165,24 +171,29 @@ class Columns:
         return None
 
     def _merge_fields(self, draft: Draft, value: Any) -> None:
-        for tag, item in as_object(value).items():
+        """An object of tags and values. A field's own column is the better match, wherever in the record it stands."""
+        merge = draft.merge
+        for given, item in as_object(value).items():
             if item is None:
                 continue
-            field = self.by_tag(tag)
-            if field is None:
-                draft.lose(f"merge_fields.{tag}", BadValue("is a field that the audience does not have"))
+            known = self._by_tag.get(given) or self._learn(given)
+            if known is None:
+                draft.lose(f"merge_fields.{given}", BadValue("is a field that the audience does not have"))
                 continue
+            tag, coerce = known
             try:
-                self._coercion_of(field)(draft, item)
+                if tag not in merge:
+                    merge[tag] = coerce(item)
             except BadValue as fault:
-                draft.lose(field.tag, fault)
+                draft.lose(tag, fault)
 
-    def _coercion_of(self, field: MergeField) -> Callable[[Draft, Any], None]:
-        made = self.__dict__.setdefault("_made", {})
-        if field.tag not in made:
-            made[field.tag] = self.into(field)
-        binding: Callable[[Draft, Any], None] = made[field.tag]
-        return binding
+    def _learn(self, given: str) -> tuple[str, Coerce] | None:
+        """Find a field by its tag. What is not found is not remembered: it may be made later."""
+        field = self.by_tag(given)
+        if field is None:
+            return None
+        known = self._by_tag[given] = (field.tag, self._coercion(field))
+        return known
 
 
 def _part(tag: str, part: str) -> Binding:

@@ -105,14 +105,15 @@ class RecordMapper:
             return ""
 
     @property
-    def email(self) -> str | None:
-        """The column of the address; None until a record shows it."""
-        return self._email
-
-    @property
     def mapped(self) -> dict[str, str]:
         """The columns of the schema, and what each goes into."""
         return dict(self._labels)
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The columns of the schema that go nowhere, but for those that have another use or are kept out."""
+        columns = self._stream.columns
+        return sorted(c for c in columns if not self._used_otherwise(c) and self._columns.match(c) is None)
 
     def _bind_known(self) -> None:
         """Of several columns for one field the better match counts; the others are left out and named in the log."""
@@ -158,13 +159,17 @@ class RecordMapper:
         return binding
 
     def _wants_field(self, column: str, value: Any, data: Json) -> bool:
-        if self._new_fields is None or column in (self._email, self._config.status_field, self._config.deleted_field):
-            return False
-        if self._columns.internal(column) or self._columns.excluded(column):
+        if self._new_fields is None or self._used_otherwise(column):
             return False
         if isinstance(value, dict | list) and not self._config.nested_as_json:
             return False
         return not ("merge_fields" in data and column in MEMBER_COLUMNS)
+
+    def _used_otherwise(self, column: str) -> bool:
+        """Whether a column is not meant for a field at all."""
+        if column in (self._email, self._config.status_field, self._config.deleted_field):
+            return True
+        return self._columns.internal(column) or self._columns.excluded(column)
 
     def _finish(self, contact: Contact, draft: Draft) -> None:
         for tag, parts in (draft.parts or {}).items():

@@ -39,6 +39,8 @@ ADDRESS_PARTS = {
     "zip": ("zip", "zipcode", "postalcode", "postcode", "zippostal"),
     "country": ("country", "countrycode"),
 }
+_UNITED_STATES = frozenset({"", "us", "usa", "unitedstates", "unitedstatesofamerica"})
+"""Where postal codes have five digits. An address that names no country is taken for one of there."""
 _PART_OF = {name: part for part, names in ADDRESS_PARTS.items() for name in names}
 
 
@@ -91,9 +93,14 @@ def as_number(value: Any) -> int | float | str:
         if not _NUMBER.fullmatch(text):
             raise BadValue("is not a number")
         value = float(text) if any(char in text for char in ".eE") else int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - fits 64 bits
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadValue("is not a number")
-    return value if -_BIGGEST < value < _BIGGEST else float(value)
+    try:
+        if not math.isfinite(value):
+            raise BadValue("is not a number")
+        return value if -_BIGGEST < value < _BIGGEST else float(value)
+    except OverflowError:
+        raise BadValue("is a number beyond all that Mailchimp can hold") from None
 
 
 def as_date(value: Any, *, day_first: bool = False) -> str:
@@ -168,11 +175,14 @@ def as_address(value: Any) -> dict[str, str] | str:
             value = None
     if not isinstance(value, dict):
         raise BadValue("is not an address: an object (or its JSON) with addr1, city, state and zip is needed")
-    made: dict[str, str] = {}
+    parts: dict[str, str | int] = {}
     for key, text in value.items():
         part = address_part(str(key))
         if part and isinstance(text, str | int) and not isinstance(text, bool):
-            made[part] = as_zip(text) if part == "zip" else as_text(text).strip()
+            parts[part] = text
+    made = {part: as_text(text).strip() for part, text in parts.items()}
+    if "zip" in parts and plain(made.get("country", "")) in _UNITED_STATES:
+        made["zip"] = as_zip(parts["zip"])
     if not any(made.values()):
         return ""
     missing = [name for name in ("addr1", "city", "state", "zip") if not made.get(name)]
