@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -142,7 +143,7 @@ def _client(options: Config, *, retry: RetryPolicy | None = None, timeouts: Time
     if options.request_timeout:
         timeouts = Timeouts(read=options.request_timeout)
     if options.retry_seconds:
-        retry = RetryPolicy(seconds=options.retry_seconds)
+        retry = replace(retry or RetryPolicy(), seconds=options.retry_seconds)
     return MailchimpClient(
         access, max_connections=options.num_workers, user_agent=_USER_AGENT, retry=retry, timeouts=timeouts
     )
