@@ -10,7 +10,6 @@ import pytest
 
 import mailchimp_api
 from mailchimp_api import errors
-from mailchimp_api.members import subscriber_hash
 
 
 def tree(kind: type[errors.MailchimpError], depth: int = 0) -> list[tuple[int, str]]:
@@ -42,8 +41,3 @@ def test_every_error_is_raised_somewhere_or_gathers_those_that_are(name: str) ->
     }
 
     assert name in made or getattr(errors, name).__subclasses__()
-
-
-def test_the_hash_of_an_address_ignores_case() -> None:
-    """As in Mailchimp's documentation: md5 of the lower-cased address."""
-    assert subscriber_hash("Urist.McVankab@freddiesjokes.com") == "62eeb292278cc15f5817cb78f7790b08"

@@ -13,7 +13,7 @@ from source_mailchimp.dates import parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.listing import Listing, ListingReader, Rows
 from source_mailchimp.stream import Record
-from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, second_of, seconds
+from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, seconds
 
 PATH = "lists/l1/members"
 
@@ -275,7 +275,3 @@ class TestPlainListing:
                     assert not missing, f"seed {seed}"
 
             read(world, plain(), page_size=7, on_rows=check)
-
-
-def test_the_model_tells_time_as_mailchimp_does() -> None:
-    assert second_of(date(1234)) == 1234
