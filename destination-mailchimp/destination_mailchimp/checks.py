@@ -15,20 +15,27 @@ from destination_mailchimp.tags import TagBook
 from destination_mailchimp.write import open_calls
 from mailchimp_api.account import account_of
 from mailchimp_api.client import RetryPolicy
+from mailchimp_api.errors import PermissionDenied
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 Json = dict[str, Any]
 
 _FEW_ATTEMPTS = RetryPolicy(attempts=4, seconds=60)
+# Of Mailchimp's five (Owner, Admin, Manager, Author, Viewer) those that may not bring contacts in.
+_READERS = frozenset({"author", "viewer"})
 _TYPES = {"number": "number"}
 _FORMATS = {"date": "date", "url": "uri", "imageurl": "uri"}
 
 
 def check(config: Config) -> list[str]:
-    """Prove key, host, audience and permission; returns warnings. Raises what ``mailchimp_api.errors`` draws."""
+    """Prove key, host, audience and the user's role; returns warnings, which are logged as well. Writes nothing.
+
+    Raises SyncFailure for options that don't go with the audience or can't be used here, ConfigErrors
+    (PermissionDenied for a role that may not write), and TransientErrors if Mailchimp can't be asked.
+    """
     calls = open_calls(config, _FEW_ATTEMPTS)
-    account_of(calls.patient)
+    _check_role(account_of(calls.patient))
     audience = read_audience(calls, config.list_id)
     Columns(config, audience)
     warnings = _required(config, audience)
@@ -51,6 +58,17 @@ def check(config: Config) -> list[str]:
     for warning in warnings:
         logger.warning("%s", warning)
     return warnings
+
+
+def _check_role(account: Json) -> None:
+    """Raises PermissionDenied. A role that is missing or that we don't know is given the benefit of the doubt."""
+    role = str(account.get("role") or "").strip().lower()
+    if role in _READERS:
+        raise PermissionDenied(
+            f"The key works, but its user has the role {role.capitalize()}, which may not write contacts. "
+            "Use the key of a user with at least the Manager role.",
+            field="credentials",
+        )
 
 
 def _required(config: Config, audience: Audience) -> list[str]:

@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ import requests_mock
 
 from destination_mailchimp import roster as roster_module
 from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.checks import check
 from destination_mailchimp.config import read_config
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.engine import Engine
@@ -35,7 +36,7 @@ from destination_mailchimp.write import open_calls
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.errors import RequestRefused, ResourceGone, ResourceRefused, ServerFault
+from mailchimp_api.errors import PermissionDenied, RequestRefused, ResourceGone, ResourceRefused, ServerFault
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "http://127.0.0.1:9/3.0"
@@ -372,6 +373,33 @@ class TestSingleCalls:
         singles.run(contact, Step.SETTLE, Result())
 
         assert budget.reserve(5) == left
+
+
+class TestRoles:
+    """The check proves that the key's user may write, as far as Mailchimp tells."""
+
+    @pytest.fixture
+    def checked(self, mock: requests_mock.Mocker) -> Callable[[Any], list[str]]:
+        mock.get(LIST, json={"name": "News"})
+        for name, items in (("merge-fields", "merge_fields"), ("interest-categories", "categories")):
+            mock.get(f"{LIST}/{name}", json={items: [], "total_items": 0})
+
+        def checked(role: Any) -> list[str]:
+            mock.get(f"{ROOT}/", json={"account_id": "a", "role": role})
+            return check(read_config({**CONFIG, "api_url": "http://127.0.0.1:9"}))
+
+        return checked
+
+    @pytest.mark.parametrize("role", ["viewer", "Author"])
+    def test_one_that_may_only_look_is_named_with_the_remedy(
+        self, checked: Callable[[Any], list[str]], role: str
+    ) -> None:
+        with pytest.raises(PermissionDenied, match=f"role {role.capitalize()}, .* at least the Manager role"):
+            checked(role)
+
+    @pytest.mark.parametrize("role", ["owner", "admin", "manager", "steward of all lists", "", None])
+    def test_any_other_passes(self, checked: Callable[[Any], list[str]], role: str | None) -> None:
+        assert checked(role) == []
 
 
 class TestNewFields:
