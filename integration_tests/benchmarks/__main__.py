@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from benchmarks.source import SourceBenchmark
 from benchmarks.table import Row, limits_table, text_table
 
 Json = dict[str, Any]
-Parts = Mapping[tuple[str, str], Callable[[], Json]]
+Parts = dict[tuple[str, str], Callable[[], Json]]
 
 
 def main() -> int:
@@ -37,6 +37,8 @@ def main() -> int:
         compared = SideBySide(side_by_side.QUICK if quick else side_by_side.FULL, [], Path(folder))
         parts = _parts(compared, Path(folder), quick=quick)
         options = _options([name for _, name in parts])
+        if options.alone:
+            del parts["profile", "profile"]
         chosen = [key for key in parts if key[1] in options.parts or not options.parts]
         results = report.begin(report.load(kept) if options.parts else {})
         if any(section == report.SIDE_BY_SIDE for section, _ in chosen):
@@ -57,7 +59,7 @@ def main() -> int:
     if lines:
         labels = list(results["peers"])
         print(text_table(("", *labels), [(x["what"], *(x["cells"].get(y, "—") for y in labels)) for x in lines]))
-    if not quick and all(name in results["parts"].get(section, {}) for section, name in parts):
+    if not quick and not options.alone and all(name in results["parts"].get(section, {}) for section, name in parts):
         # A process of its own: drawing takes memory, which those that are measured next would inherit.
         subprocess.run([sys.executable, "-m", "benchmarks.report", kept], check=True)
     return 1 if any(row.ok is False for row in rows) and not quick else 0
@@ -94,7 +96,7 @@ def _profiles(folder: Path, size: int) -> Json:
 def _options(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; default: all")
-    parser.add_argument("--alone", action="store_true", help="install no other connectors to compare with")
+    parser.add_argument("--alone", action="store_true", help="install nothing: no other connectors, no profiler")
     options = parser.parse_args()
     unknown = set(options.parts) - set(names)
     if unknown:

@@ -52,6 +52,21 @@ class Latency:
 HEADLINES = (Latency(), Latency(0.5, 0.001))
 
 
+# Each strikes every second request for contacts, beginning with the first.
+FAULTS: dict[str, dict[str, Any]] = {
+    "503 with HTML": {"kind": "status", "status": 503, "body": "html"},
+    "504": {"kind": "status", "status": 504, "body": "html"},
+    "429": {"kind": "status", "status": 429, "title": "Too Many Requests"},
+    "403 with HTML (throttled)": {"kind": "status", "status": 403, "body": "html"},
+    "body cut off": {"kind": "truncate", "content_length": "right"},
+    "JSON cut off": {"kind": "truncate", "content_length": "wrong"},
+    "HTML with status 200": {"kind": "not_json"},
+    "rows' key missing": {"kind": "missing_items"},
+    "connection reset": {"kind": "reset"},
+    "reset in mid-answer": {"kind": "reset_midway"},
+}
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is read, and how often: ``rounds``, in which the peers take turns, so that all see the same machine.
@@ -70,6 +85,7 @@ class Sizes:
     recipients: int = 200
     drifting: int = 6000
     faulty: int = 4000
+    faults: tuple[str, ...] = tuple(FAULTS)
     memory: tuple[int, ...] = (2_000, 10_000, 50_000, 200_000)
     patience: float = 40.0
     despair: float = 60.0
@@ -87,22 +103,9 @@ QUICK = Sizes(
     recipients=10,
     drifting=1500,
     faulty=1500,
+    faults=("504", "JSON cut off", "reset in mid-answer"),
     memory=(500, 1000),
 )
-
-# Each strikes every second request for contacts, beginning with the first.
-FAULTS: dict[str, dict[str, Any]] = {
-    "503 with HTML": {"kind": "status", "status": 503, "body": "html"},
-    "504": {"kind": "status", "status": 504, "body": "html"},
-    "429": {"kind": "status", "status": 429, "title": "Too Many Requests"},
-    "403 with HTML (throttled)": {"kind": "status", "status": 403, "body": "html"},
-    "body cut off": {"kind": "truncate", "content_length": "right"},
-    "JSON cut off": {"kind": "truncate", "content_length": "wrong"},
-    "HTML with status 200": {"kind": "not_json"},
-    "rows' key missing": {"kind": "missing_items"},
-    "connection reset": {"kind": "reset"},
-    "reset in mid-answer": {"kind": "reset_midway"},
-}
 
 
 @dataclass
@@ -262,11 +265,11 @@ class SideBySide:
         with SimulatorProcess(contacts=self._sizes.faulty, audiences=1, campaigns=2) as simulator:
             keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
             wanted = {str(key[1]) for key in keys if key[2] != "archived"}
-            for name, fault in FAULTS.items():
+            for name in self._sizes.faults:
                 cells = {}
                 for peer in peers:
                     simulator.control.clear_faults()
-                    simulator.control.fault(path=_MEMBERS, every=2, **fault)
+                    simulator.control.fault(path=_MEMBERS, every=2, **FAULTS[name])
                     seen: set[tuple[str, str]] = set()
                     task = Task(on_record=_collect(seen), stop_after=self._sizes.despair)
                     cost = peer.read(simulator, self._folder, task)
@@ -274,7 +277,7 @@ class SideBySide:
                     survived[peer.label] += not missing and not cost.exit_code
                     cells[peer.label] = self._outcome(cost, missing)
                 self.results.faults.append(Line(name, cells))
-        summary = {label: f"{count} of {len(FAULTS)}" for label, count in survived.items()}
+        summary = {label: f"{count} of {len(self._sizes.faults)}" for label, count in survived.items()}
         self._line("faults survived without loss", summary)
 
     def memory(self) -> None:

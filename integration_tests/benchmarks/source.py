@@ -48,7 +48,7 @@ QUICK = Sizes(
     few=2000,
     many=4000,
     per_contact=(300, 600),
-    per_contact_seconds=6.0,
+    per_contact_seconds=4.0,
     gated_campaigns=30,
     rounds=1,
 )
