@@ -6,8 +6,9 @@ import time
 from itertools import islice
 
 from destination_mailchimp.contact import Contact
+from destination_mailchimp.cursors import Cursor
 from destination_mailchimp.ledger import settle
-from destination_mailchimp.versions import Cursor, Versions
+from destination_mailchimp.versions import Versions
 
 
 class Buffer:

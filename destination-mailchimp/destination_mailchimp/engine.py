@@ -15,7 +15,7 @@ from destination_mailchimp.buffer import Buffer
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.failures import LimitReached, RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.intake import Intake
-from destination_mailchimp.jobs import Result, Step
+from destination_mailchimp.jobs import Job, Result, Step
 from destination_mailchimp.ledger import release, settle
 from destination_mailchimp.reasons import cause_of
 from destination_mailchimp.rejects import Rejects
@@ -23,7 +23,7 @@ from destination_mailchimp.singles import Singles
 from destination_mailchimp.states import States
 from destination_mailchimp.stdin import Reader
 from destination_mailchimp.tags import TagBuffer, Tagger
-from destination_mailchimp.workers import Job, Workers
+from destination_mailchimp.workers import Workers
 from destination_mailchimp.writer import BATCH, Writer
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

@@ -9,13 +9,13 @@ from typing import Any
 from destination_mailchimp.calls import Calls
 from destination_mailchimp.config import Config
 from destination_mailchimp.contact import Contact, Json
+from destination_mailchimp.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import StatusPolicy, movable_from
 from destination_mailchimp.reasons import concerns_everybody, of_problem
 from destination_mailchimp.roster import Roster
-from destination_mailchimp.versions import read_cursor
 from destination_mailchimp.writer import drop_field
 from mailchimp_api.errors import RequestRefused, ResourceGone
 

@@ -5,22 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
 
-from destination_mailchimp.jobs import Result
-
-Work = Callable[[Result], None]
-
-
-class Job:
-    """A piece of work, and what came of it."""
-
-    __slots__ = ("contacts", "result", "work")
-
-    def __init__(self, work: Work, contacts: list[Any]) -> None:
-        self.work = work
-        self.contacts = contacts
-        self.result = Result()
+from destination_mailchimp.jobs import Job
 
 
 class Workers:

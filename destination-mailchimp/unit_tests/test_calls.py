@@ -23,7 +23,7 @@ from destination_mailchimp.config import read_config
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.engine import Engine
 from destination_mailchimp.failures import Stopped, SyncFailure
-from destination_mailchimp.jobs import Result, Step
+from destination_mailchimp.jobs import Job, Result, Step
 from destination_mailchimp.ledger import StreamLedger
 from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.new_contacts import NewContacts
@@ -31,7 +31,6 @@ from destination_mailchimp.policy import StatusPolicy
 from destination_mailchimp.roster import Roster
 from destination_mailchimp.singles import Singles
 from destination_mailchimp.tags import TagBook, TagBuffer, Tagger
-from destination_mailchimp.workers import Job
 from destination_mailchimp.write import open_calls
 from destination_mailchimp.writer import Writer
 from mailchimp_api.access import Access

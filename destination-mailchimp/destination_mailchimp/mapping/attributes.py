@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from destination_mailchimp.audience import Interest
+from destination_mailchimp.cursors import MOMENT, read_cursor
 from destination_mailchimp.mapping.draft import Draft
 from destination_mailchimp.mapping.values import BadValue, as_flag, as_names
-from destination_mailchimp.versions import MOMENT, read_cursor
 
 Binding = Callable[[Draft, Any], None]
 """Puts a value that is not null into a draft; raises BadValue if it does not fit."""

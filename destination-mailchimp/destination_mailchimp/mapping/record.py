@@ -9,6 +9,7 @@ from typing import Any
 from destination_mailchimp.catalog import ConfiguredStream
 from destination_mailchimp.config import Config
 from destination_mailchimp.contact import Contact
+from destination_mailchimp.cursors import Cursor, read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.ledger import Segment, StreamLedger
 from destination_mailchimp.mapping.addresses import email_column, read_address
@@ -18,7 +19,6 @@ from destination_mailchimp.mapping.draft import Draft
 from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.mapping.values import BadValue, as_address, as_date, as_flag
 from destination_mailchimp.policy import STATUSES
-from destination_mailchimp.versions import Cursor, read_cursor
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
