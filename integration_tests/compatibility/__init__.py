@@ -7,12 +7,11 @@ made with. The golden files in ``tests/golden`` are both as they were last agree
 from __future__ import annotations
 
 from compatibility.catalogs import catalog_breaks, catalog_summary
-from compatibility.golden import CONNECTORS, Golden, breaks, current, may_break
+from compatibility.golden import Golden, breaks, current, may_break
 from compatibility.records import expected_records
 from compatibility.specs import spec_breaks
 
 __all__ = [
-    "CONNECTORS",
     "Golden",
     "breaks",
     "catalog_breaks",

@@ -6,8 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compatibility.golden import CONNECTORS, Golden, breaks, current, may_break
+from compatibility.golden import Golden, breaks, current, may_break
 from compatibility.records import save_expected_records
+from workspace import CONNECTORS
 
 
 def main() -> int:

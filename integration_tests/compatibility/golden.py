@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,9 @@ from typing import Any
 from compatibility.catalogs import catalog_breaks, catalog_summary
 from compatibility.specs import spec_breaks
 from platform_client import Installed
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from workspace import version_of
 
 Json = dict[str, Any]
-CONNECTORS = ("source-mailchimp", "destination-mailchimp")
-_ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden"
 # ``discover`` of the source asks nobody, so any key will do.
 _CONFIG = {"credentials": {"auth_type": "apikey", "apikey": "0-us1"}}
@@ -57,9 +50,8 @@ class Golden:
 def current(connector: str, folder: Path) -> Golden:
     """The connector as it is now. ``folder``: where its runs may put their files."""
     process = Installed(connector, folder)
-    project = tomllib.loads((_ROOT / connector / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     catalog = catalog_summary(process.streams(_CONFIG)) if connector.startswith("source") else {}
-    return Golden(project["version"], process.run("spec").succeeded().only("SPEC"), catalog)
+    return Golden(version_of(connector), process.run("spec").succeeded().only("SPEC"), catalog)
 
 
 def breaks(before: Golden, now: Golden) -> list[str]:

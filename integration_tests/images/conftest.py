@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,31 +13,15 @@ import pytest
 
 from mailchimp_simulator.client import SimulatorProcess
 from platform_client import Container
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from workspace import version_of
 
 Json = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def project_of(folder: str) -> Json:
-    """A package's pyproject.toml."""
-    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def image_name(connector: str) -> str:
     """The name that ``make images`` gives a connector's image."""
     prefix = os.environ.get("IMAGE_PREFIX", "mailchimp-connectors")
-    return f"{prefix}/{connector}:{project_of(connector)['project']['version']}"
-
-
-@pytest.fixture(scope="session")
-def toml() -> Callable[[str], Json]:
-    """Reads the pyproject.toml of a folder."""
-    return project_of
+    return f"{prefix}/{connector}:{version_of(connector)}"
 
 
 @pytest.fixture(scope="session")

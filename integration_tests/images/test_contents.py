@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from platform_client import Container
+from workspace import CONNECTORS, ROOT, installed, version_of
 
 Json = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[2]
-CONNECTORS = ("source-mailchimp", "destination-mailchimp")
 MODULES = {"source-mailchimp": "source_mailchimp.run", "destination-mailchimp": "destination_mailchimp.destination"}
 
 pytestmark = pytest.mark.parametrize("connector", CONNECTORS)
@@ -60,36 +58,16 @@ def python(image_of: Callable[[str], str], connector: str, tmp_path: Path) -> Ca
     return run
 
 
-def pinned(connector: str, python: str, full: str) -> dict[str, str]:
-    """What the connector's pinned file installs on Linux under that Python."""
-    name = connector.partition("-")[0]
-    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
-    markers = {
-        "python_version": python,
-        "python_full_version": full,
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "os_name": "posix",
-        "platform_python_implementation": "CPython",
-        "implementation_name": "cpython",
-    }
-    wanted = [Requirement(line.partition(" --hash=")[0]) for line in text.splitlines() if line.strip()]
-    return {
-        canonicalize_name(item.name): str(item.specifier).removeprefix("==")
-        for item in wanted
-        if item.marker is None or item.marker.evaluate(markers)
-    }
-
-
 def test_an_image_holds_its_connector_the_shared_package_and_their_pinned_dependencies(
-    connector: str, python: Callable[..., Any], toml: Callable[[str], Json]
+    connector: str, python: Callable[..., Any]
 ) -> None:
     """Nothing else of the repository is inside, no build tool, and no package that was not tested."""
     inside = python(LIST_PACKAGES)
-    own = {name: toml(name)["project"]["version"] for name in (connector, "mailchimp-api")}
+    own = {name: version_of(name) for name in (connector, "mailchimp-api")}
 
+    pinned = installed(connector.partition("-")[0], inside["python"], inside["full"])
     packages = {canonicalize_name(name): version for name, version in inside["packages"].items()}
-    assert packages == {**pinned(connector, inside["python"], inside["full"]), **own}
+    assert packages == {**pinned, **own}
 
 
 def test_everything_a_connector_imports_is_compiled(connector: str, python: Callable[..., Any]) -> None:
@@ -115,13 +93,11 @@ def test_no_test_no_secret_and_nothing_writable_is_inside(
     assert found["writable"] == []
 
 
-def test_an_image_says_what_it_is_and_how_to_start_it(
-    connector: str, settings_of: Callable[[str], Json], toml: Callable[[str], Json]
-) -> None:
+def test_an_image_says_what_it_is_and_how_to_start_it(connector: str, settings_of: Callable[[str], Json]) -> None:
     """Airbyte reads the name and the version from labels, and the command from the environment."""
     settings = settings_of(connector)["Config"]
     metadata = yaml.safe_load((ROOT / connector / "metadata.yaml").read_text(encoding="utf-8"))["data"]
-    version = toml(connector)["project"]["version"]
+    version = version_of(connector)
     environment = dict(entry.split("=", 1) for entry in settings["Env"])
 
     assert settings["Labels"]["io.airbyte.name"] == metadata["dockerRepository"]

@@ -304,6 +304,12 @@ def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
 
 
 @pytest.fixture
+def config(simulator: SimulatorProcess) -> Json:
+    """The way into the simulated account."""
+    return {"credentials": {"auth_type": "apikey", "apikey": simulator.api_key}, "api_url": simulator.base_url}
+
+
+@pytest.fixture
 def source(simulator: SimulatorProcess, tmp_path: Path) -> SourceRunner:
     """The source, set up for the simulated account."""
     return SourceRunner(simulator, tmp_path)

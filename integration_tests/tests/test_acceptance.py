@@ -49,12 +49,6 @@ def account() -> Json:
 
 
 @pytest.fixture
-def config(simulator: SimulatorProcess) -> Json:
-    """The way into the simulated account."""
-    return {"credentials": {"auth_type": "apikey", "apikey": simulator.api_key}, "api_url": simulator.base_url}
-
-
-@pytest.fixture
 def list_ids(simulator: SimulatorProcess) -> list[str]:
     """The account's audiences."""
     return [item["row"]["id"] for item in simulator.control.truth("/lists", "rows")["rows"]]

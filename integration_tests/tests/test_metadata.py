@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,9 @@ from compatibility import Golden
 from mailchimp_api.access import LOGIN_HOST
 from mailchimp_api.credentials import api_root
 from source_mailchimp.streams import STREAMS, SUGGESTED
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from workspace import CONNECTORS, ROOT, pyproject
 
 Json = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[2]
-CONNECTORS = ("source-mailchimp", "destination-mailchimp")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 # Airbyte's own source-mailchimp: somebody may have both.
 OFFICIAL = "b03a9f3e-22a5-11eb-adc1-0242ac120002"
@@ -74,10 +67,10 @@ class TestMetadata:
         assert [host for host in asked if not any(re.fullmatch(pattern, host) for pattern in patterns)] == []
 
     def test_the_licence_is_the_repositorys(self, connector: str) -> None:
-        project = tomllib.loads((ROOT / connector / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        licence = pyproject(connector)["project"]["license"]
 
-        assert metadata_of(connector)["license"] == project["license"]
-        assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{project['license']} License")
+        assert metadata_of(connector)["license"] == licence
+        assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{licence} License")
 
     def test_the_documentation_is_where_the_spec_says(self, connector: str) -> None:
         assert metadata_of(connector)["documentationUrl"] == Golden.load(connector).spec["documentationUrl"]

@@ -33,12 +33,6 @@ def account() -> Json:
     return {"contacts": 240, "audiences": 2, "campaigns": 10, "recipients": 30}
 
 
-@pytest.fixture
-def config(simulator: SimulatorProcess) -> Json:
-    """The way into the simulated account."""
-    return {"credentials": {"auth_type": "apikey", "apikey": simulator.api_key}, "api_url": simulator.base_url}
-
-
 def saved(content: Json, path: Path) -> Path:
     """The file ``path`` with that content."""
     path.write_text(json.dumps(content), encoding="utf-8")

@@ -8,74 +8,24 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from workspace import CONNECTORS, PACKAGES, ROOT, installed, pins, pyproject, version_of
 
-ROOT = Path(__file__).resolve().parents[2]
-CONNECTORS = ("source-mailchimp", "destination-mailchimp")
 ENVIRONMENTS = {
     "build": (),
     "source": ("source-mailchimp", "mailchimp-api"),
     "destination": ("destination-mailchimp", "mailchimp-api"),
-    "dev": ("source-mailchimp", "destination-mailchimp", "mailchimp-api", "integration_tests"),
+    "dev": PACKAGES,
 }
-PACKAGES = ("mailchimp-api", "source-mailchimp", "destination-mailchimp", "integration_tests")
 OWN_PACKAGES = {"mailchimp-api", "source-mailchimp", "destination-mailchimp", "mailchimp-integration-tests"}
 # By scripts that run in the environment of another program, beside which ours is measured.
 IMPORTED_ELSEWHERE = {"tap_mailchimp"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-
-
-class Pin(NamedTuple):
-    """One entry of a pinned file: the requirement and the options that follow it on the same logical line."""
-
-    requirement: Requirement
-    options: str
-
-
-def pins(environment: str) -> list[Pin]:
-    """All entries of ``requirements/<environment>.txt``, in order."""
-    text = (ROOT / "requirements" / f"{environment}.txt").read_text(encoding="utf-8")
-    lines = text.replace("\\\n", " ").splitlines()
-    entries = [line.partition(" --hash=") for line in lines if line.strip()]
-
-    return [Pin(Requirement(requirement), separator + options) for requirement, separator, options in entries]
-
-
-def installed(environment: str, python: str) -> dict[str, str]:
-    """What pip would install on Linux from a pinned file: the version by canonical name."""
-    markers = {
-        "python_version": python,
-        "python_full_version": f"{python}.5",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython",
-        "implementation_name": "cpython",
-        "os_name": "posix",
-    }
-    versions: dict[str, str] = {}
-    for requirement, _ in pins(environment):
-        if requirement.marker is None or requirement.marker.evaluate(markers):
-            version = str(requirement.specifier).removeprefix("==")
-            # A package may stand there with and without its extras, but at one version.
-            assert versions.setdefault(canonicalize_name(requirement.name), version) == version
-
-    return versions
-
-
-def toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a dictionary."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def imported(module: Path) -> list[str]:
@@ -131,14 +81,10 @@ class TestPinnedRequirements:
     def test_it_satisfies_what_the_packages_ask_for(self, environment: str, python: str) -> None:
         """Each dependency in a package's pyproject.toml is pinned at a version it admits, and so is what builds it."""
         versions = installed(environment, python)
-        projects = [toml(ROOT / folder / "pyproject.toml") for folder in ENVIRONMENTS[environment]]
+        projects = [pyproject(folder) for folder in ENVIRONMENTS[environment]]
         asked = [Requirement(line) for project in projects for line in project["project"]["dependencies"]]
         if environment in {"build", "dev"}:
-            backends = [
-                line
-                for folder in PACKAGES
-                for line in toml(ROOT / folder / "pyproject.toml")["build-system"]["requires"]
-            ]
+            backends = [line for folder in PACKAGES for line in pyproject(folder)["build-system"]["requires"]]
             asked += [Requirement(line) for line in (*backends, "editables")]
         needed = [r for r in asked if r.marker is None or r.marker.evaluate({"python_version": python})]
         unmet = [
@@ -154,7 +100,7 @@ class TestPinnedRequirements:
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_a_package_declares_what_it_imports(folder: str) -> None:
     """What only came with something else may be gone with that one's next release. Unit tests have their own needs."""
-    project = toml(ROOT / folder / "pyproject.toml")["project"]
+    project = pyproject(folder)["project"]
     extras = [line for lines in project.get("optional-dependencies", {}).values() for line in lines]
     declared = {canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *extras)}
     modules = [path for path in tracked_files() if path.suffix == ".py" and path.is_relative_to(ROOT / folder)]
@@ -194,14 +140,14 @@ class TestVersions:
         changelog = (ROOT / connector / "CHANGELOG.md").read_text(encoding="utf-8")
         releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changelog, flags=re.MULTILINE)
 
-        assert releases[0] == toml(ROOT / connector / "pyproject.toml")["project"]["version"]
+        assert releases[0] == version_of(connector)
 
     @pytest.mark.parametrize("connector", [name for name in CONNECTORS if (ROOT / name / "metadata.yaml").exists()])
     def test_the_image_tag_in_the_metadata_is_the_packages_version(self, connector: str) -> None:
         metadata = ROOT / connector / "metadata.yaml"
         tag = yaml.safe_load(metadata.read_text(encoding="utf-8"))["data"]["dockerImageTag"]
 
-        assert tag == toml(ROOT / connector / "pyproject.toml")["project"]["version"]
+        assert tag == version_of(connector)
 
 
 @pytest.mark.parametrize(

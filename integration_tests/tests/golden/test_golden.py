@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from compatibility import CONNECTORS, Golden, breaks, catalog_breaks, catalog_summary, current, may_break, spec_breaks
+from compatibility import Golden, breaks, catalog_breaks, catalog_summary, current, may_break, spec_breaks
+from workspace import CONNECTORS
 
 Json = dict[str, Any]
 
