@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,14 +57,20 @@ class Audience:
     interests: list[Interest] = field(default_factory=list)
 
 
+def merge_fields(calls: Calls) -> Iterator[dict[str, Any]]:
+    """The rows of the audience's ``merge-fields``."""
+    return calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"})
+
+
 def read_audience(calls: Calls, list_id: str) -> Audience:
-    """Read the audience, its merge fields and interests. Raises AudienceNotFound, PermissionDenied."""
+    """Read the audience, its merge fields and interests.
+
+    Raises ConfigErrors (AudienceNotFound, PermissionDenied, those of the key), ResourceGone if it vanishes meanwhile,
+    and TransientErrors if Mailchimp can't be asked.
+    """
     row = audience_of(calls.patient, list_id, field="list_id")
     try:
-        fields = [
-            MergeField.from_row(item)
-            for item in calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"})
-        ]
+        fields = [MergeField.from_row(item) for item in merge_fields(calls)]
         interests = [
             Interest(str(item["id"]), str(item.get("name") or ""), str(category.get("title") or ""))
             for category in calls.pages(

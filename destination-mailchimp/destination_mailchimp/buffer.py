@@ -14,8 +14,8 @@ from destination_mailchimp.versions import Versions
 class Buffer:
     """Holds back what may not fly yet: never are two versions of one address on their way at once."""
 
-    def __init__(self, versions: Versions | None = None) -> None:
-        self.versions = versions or Versions()
+    def __init__(self) -> None:
+        self.versions = Versions()
         self.pending: dict[str, Contact] = {}
         self.held: dict[str, Contact] = {}
         self._busy: set[str] = set()

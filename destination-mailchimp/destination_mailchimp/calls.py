@@ -6,20 +6,27 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from destination_mailchimp.failures import Stopped
+from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
-from mailchimp_api.errors import AnswerTimeout, RateLimited, ResourceGone, TransientError
+from mailchimp_api.errors import AnswerTimeout, Problem, RateLimited, RequestRefused, ResourceGone, TransientError
 from mailchimp_api.masking import mask
+
+T = TypeVar("T")
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
+BATCH = 500
+"""How many contacts Mailchimp takes in one call."""
+SKIP_VALIDATION: Params = {"skip_merge_validation": True}
+"""Write a contact though it lacks a field that the audience requires."""
 ONE_ATTEMPT = RetryPolicy(attempts=1)
 _TIMEOUTS_BEFORE_SMALLER = 2
 _SLICE_SECONDS = 0.25
@@ -27,6 +34,28 @@ _SLICE_SECONDS = 0.25
 
 class TooMuchAtOnce(Exception):
     """The call took too long repeatedly: ask for less at a time."""
+
+
+def in_parts(items: list[T], send: Callable[[list[T]], None], refuse: Callable[[T, Problem], None]) -> None:
+    """``send`` all in one call, or in ever smaller ones where Mailchimp refuses it whole or takes too long.
+
+    ``refuse`` is told of each that is refused alone. What concerns everybody is raised, like all other errors.
+    """
+    try:
+        send(items)
+    except RequestRefused as error:
+        if concerns_everybody(error.problem):
+            raise
+        if len(items) == 1:
+            refuse(items[0], error.problem)
+            return
+    except TooMuchAtOnce:
+        pass
+    else:
+        return
+    middle = len(items) // 2
+    in_parts(items[:middle], send, refuse)
+    in_parts(items[middle:], send, refuse)
 
 
 @dataclass

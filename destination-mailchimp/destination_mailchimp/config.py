@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from destination_mailchimp.failures import SyncFailure
-from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
+from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
 
 NewStatus = Literal["subscribed", "pending", "unsubscribed", "transactional"]
@@ -261,14 +261,12 @@ class Config(BaseModel):
         names = [name.strip() for name in self.tags.split(",") if name.strip()]
         return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
 
-    @property
-    def access(self) -> Credentials:
-        """The credentials as ``mailchimp_api`` takes them."""
-        return self.credentials
-
 
 def read_config(values: Any) -> Config:
-    """Validate a decoded configuration. Raises SyncFailure; its message names the options, never their values."""
+    """Validate a configuration, decoded and of any shape. Raises SyncFailure if it is not valid.
+
+    The message names the options and what is wrong with them, never their values.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+def key_of(address: object) -> str:
+    """What tells whether two addresses are one contact's, ours and those in Mailchimp's answers."""
+    return str(address or "").strip().lower()
+
+
 class Contact:
     """What is to be written for one address. Slots, because thousands of them wait at a time.
 
@@ -42,7 +47,7 @@ class Contact:
 
     def __init__(self, address: str, body: Json, ledger: StreamLedger, segment: Segment) -> None:
         self.address = address
-        self.key = address.lower()
+        self.key = key_of(address)
         self.body = body
         self.ledger = ledger
         self.segments: list[Segment] = [segment]
@@ -67,15 +72,14 @@ class Contact:
         """Its id within the audience."""
         return subscriber_hash(self.address)
 
-    def supersede(self, older: Contact) -> bool:
-        """Take the place of ``older``, which has not been written. Returns whether anything of it lives on here.
+    def supersede(self, older: Contact) -> None:
+        """Take the place of ``older``, which has not been written.
 
         Within a stream the newer row is the whole truth about its address, as in a deduplicated table. Rows of
         two streams are different rows about one person: what only the older one tells is kept under the newer.
         """
         self.known = self.known or older.known
-        mixed = older.ledger is not self.ledger and not self.removed and not older.removed
-        if mixed:
+        if older.ledger is not self.ledger and not self.removed and not older.removed:
             merged = {**older.body, **self.body}
             for part in ("merge_fields", "interests"):
                 if part in older.body and part in self.body:
@@ -90,4 +94,3 @@ class Contact:
                 segment.open -= 1
             else:
                 self.segments.append(segment)
-        return mixed

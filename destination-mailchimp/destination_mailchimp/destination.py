@@ -68,8 +68,7 @@ class DestinationMailchimp(Destination):
     ) -> Iterable[AirbyteMessage]:
         """For callers in the same process. The command line does not come this way: see ``run``."""
         produced = BytesIO()
-        lines = ((orjson.dumps(AirbyteMessageSerializer.dump(message)), True) for message in input_messages)
-        source = (([line], complete) for line, complete in lines)
+        source = (([orjson.dumps(AirbyteMessageSerializer.dump(message))], True) for message in input_messages)
         catalog = orjson.loads(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)))
         failed = write(read_config(config), catalog, source, Output(produced))
         for line in produced.getvalue().splitlines():

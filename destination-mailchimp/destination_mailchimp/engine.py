@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from destination_mailchimp.buffer import Buffer
+from destination_mailchimp.calls import BATCH
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.failures import LimitReached, RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.intake import Intake
@@ -24,7 +25,7 @@ from destination_mailchimp.states import States
 from destination_mailchimp.stdin import Reader
 from destination_mailchimp.tags import TagBuffer, Tagger
 from destination_mailchimp.workers import Workers
-from destination_mailchimp.writer import BATCH, Writer
+from destination_mailchimp.writer import Writer
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -118,7 +119,7 @@ class Engine:
             self._states.release()
             return
         if self._ended and not self._input:
-            self._flush(everything=True)
+            self._flush()
         self._wait()
 
     def _finished(self) -> bool:
@@ -142,7 +143,7 @@ class Engine:
             settle(contact, "deduplicated")
             release(contact)
         elif len(self._buffer.pending) >= BATCH:
-            self._dispatch(BATCH)
+            self._dispatch()
             while not self._room():
                 self._wait()
 
@@ -162,7 +163,7 @@ class Engine:
 
     def _flush_all(self) -> None:
         while not self._finished():
-            self._flush(everything=True)
+            self._flush()
             self._wait()
 
     def _room(self) -> bool:
@@ -195,21 +196,21 @@ class Engine:
 
     def _flush_if_due(self) -> None:
         if max(self._buffer.age(), self._tag_buffer.age()) >= TRICKLE_SECONDS:
-            self._flush(everything=True)
+            self._flush()
         elif self._tag_buffer.size >= _TAGS_WAITING_AT_MOST:
             self._dispatch_tags(everything=True)
 
-    def _flush(self, *, everything: bool) -> None:
+    def _flush(self) -> None:
         """Begin what waits: contacts first; tags too, once no contact is left that might fill their calls."""
         while self._buffer.pending:
-            self._dispatch(BATCH)
-        if everything and (not self._workers.outstanding or not self._ended):
+            self._dispatch()
+        if not self._workers.outstanding or not self._ended:
             self._dispatch_tags(everything=True)
 
     # -- jobs --------------------------------------------------------------------------------------------
 
-    def _dispatch(self, count: int) -> None:
-        contacts = self._buffer.take(count)
+    def _dispatch(self) -> None:
+        contacts = self._buffer.take(BATCH)
         for contact in contacts:
             contact.unsettled += 1
             self._on_the_way[id(contact)] = contact

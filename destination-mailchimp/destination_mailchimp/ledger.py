@@ -34,7 +34,7 @@ class StreamLedger:
         self.received = 0
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Why records were rejected or skipped, by reason."""
+        """How often what was the cause, in words: of rejects, of skips, and of what failed beside an outcome."""
         self.tags_failed = 0
         self.fields_lost: Counter[str] = Counter()
         """Values that did not fit their field, by field and cause; the rest of the record was written."""
@@ -53,7 +53,7 @@ class StreamLedger:
         return segment
 
     def finish(self, segment: Segment, outcome: str, reason: str = "") -> None:
-        """A record that never became a contact is done with: ``rejected``, ``skipped`` or ``deduplicated``."""
+        """A record that never became a contact is done with: ``rejected`` or ``skipped``, and why, in words."""
         segment.open -= 1
         if outcome == "rejected":
             segment.rejected += 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import Any
 
-from destination_mailchimp.calls import Calls
+from destination_mailchimp.calls import SKIP_VALIDATION, Calls
 from destination_mailchimp.config import Config
 from destination_mailchimp.contact import Contact, Json
 from destination_mailchimp.cursors import read_cursor
@@ -18,8 +17,6 @@ from destination_mailchimp.reasons import concerns_everybody, of_problem
 from destination_mailchimp.roster import Roster
 from destination_mailchimp.writer import drop_field
 from mailchimp_api.errors import RequestRefused, ResourceGone
-
-logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _METHOD_NOT_ALLOWED = 405
 _FIELDS_DROPPED_AT_MOST = 5
@@ -101,7 +98,7 @@ class Singles:
     def _permissions(self, contact: Contact, result: Result) -> None:
         body = {"marketing_permissions": contact.permissions}
         try:
-            self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+            self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
         except ResourceGone:
             result.rejected.append((contact, _vanished()))
             return
@@ -118,7 +115,7 @@ class Singles:
                 body |= {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
                 method = "PUT"
             try:
-                self._calls.send(method, f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+                self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body)
             except ResourceGone:
                 if method == "PUT":
                     raise
@@ -146,7 +143,7 @@ class Singles:
                 self._archived.add([contact.hash])
             else:
                 body = {"status": "unsubscribed"}
-                self._calls.send("PATCH", f"members/{contact.hash}", {"skip_merge_validation": True}, json=body)
+                self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
         except ResourceGone:
             result.skipped.append((contact, "not in the audience"))
         except RequestRefused as error:
@@ -179,14 +176,13 @@ class Singles:
             if create:
                 body["status_if_new"] = self._policy.new(contact)
             method = "PUT" if create else "PATCH"
-            params = {"skip_merge_validation": True}
             try:
-                self._calls.send(method, f"members/{contact.hash}", params, json=body)
+                self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body)
             except RequestRefused as error:
-                fault = of_problem(error.problem)
-                if not drop_field(contact, fault):
+                lost = drop_field(contact, of_problem(error.problem))
+                if not lost:
                     raise
-                result.lost_fields.append((contact, f"{fault.field} was refused by Mailchimp: {fault.text}"))
+                result.lost_fields.append((contact, lost))
             else:
                 return
         raise RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")

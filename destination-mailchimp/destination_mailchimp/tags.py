@@ -7,16 +7,16 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from destination_mailchimp.calls import Calls, TooMuchAtOnce
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.calls import BATCH, Calls, in_parts
+from destination_mailchimp.contact import Contact, key_of
 from destination_mailchimp.jobs import Result
 from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-BATCH = 500
 _LONGEST_NAME = 100
 
 
@@ -136,33 +136,26 @@ class Tagger:
                 result.tags_failed += [(contact, str(error.problem)) for contact in contacts]
                 return
             try:
-                self._send(segment, contacts, result, "members_to_remove" if remove else "members_to_add")
+                in_parts(
+                    contacts,
+                    partial(self._send, segment, "members_to_remove" if remove else "members_to_add", result),
+                    lambda contact, problem: result.tags_failed.append((contact, str(problem))),
+                )
             except ResourceGone:
                 self._book.forget(name)
             else:
                 return
         result.tags_failed += [(contact, "the tag keeps being deleted") for contact in contacts]
 
-    def _send(self, segment: int, contacts: list[Contact], result: Result, what: str) -> None:
+    def _send(self, segment: int, what: str, result: Result, contacts: list[Contact]) -> None:
         body = {what: [contact.address for contact in contacts]}
-        try:
-            answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=len(contacts) > 1).body
-        except (RequestRefused, TooMuchAtOnce) as error:
-            if isinstance(error, RequestRefused) and concerns_everybody(error.problem):
-                raise
-            if isinstance(error, RequestRefused) and len(contacts) == 1:
-                result.tags_failed.append((contacts[0], str(error.problem)))
-                return
-            middle = len(contacts) // 2
-            self._send(segment, contacts[:middle], result, what)
-            self._send(segment, contacts[middle:], result, what)
-            return
+        answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=len(contacts) > 1).body
         by_key = {contact.key: contact for contact in contacts}
         for row in (answer or {}).get("errors") or ():
             text = str(row.get("error") or "")
             if "already" in text.lower():
                 continue
             for address in row.get("email_addresses") or ():
-                contact = by_key.pop(str(address).strip().lower(), None)
+                contact = by_key.pop(key_of(address), None)
                 if contact is not None:
                     result.tags_failed.append((contact, text))

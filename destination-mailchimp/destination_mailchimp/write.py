@@ -44,7 +44,7 @@ def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     Raises the ConfigErrors of ``mailchimp_api.errors``, and TransientErrors where OAuth's host has a problem.
     """
     retry = retry or RetryPolicy(attempts=sys.maxsize, seconds=config.retry_seconds)
-    access = open_access(config.access, data_center=config.data_center, api_url=config.api_url)
+    access = open_access(config.credentials, data_center=config.data_center, api_url=config.api_url)
     patient = MailchimpClient(access, max_connections=1, user_agent=USER_AGENT, retry=retry)
     client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)
     return Calls(client, patient, config.list_id, workers=config.num_workers, retry=retry)

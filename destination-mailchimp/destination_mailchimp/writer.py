@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from destination_mailchimp.calls import Calls, TooMuchAtOnce
+from destination_mailchimp.calls import SKIP_VALIDATION, Calls, TooMuchAtOnce, in_parts
 from destination_mailchimp.config import Config
-from destination_mailchimp.contact import Contact, Json
+from destination_mailchimp.contact import Contact, Json, key_of
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.new_contacts import NewContacts
@@ -22,13 +23,11 @@ from mailchimp_api.errors import RequestRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-BATCH = 500
 _LEFT_OUT_AT_MOST = 2
 _FIELD_ROUNDS = 5
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
-_SKIP_VALIDATION = {"skip_merge_validation": True}
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Writer:
 
     @property
     def new_contacts(self) -> NewContacts:
-        """How many contacts may still be made."""
+        """The count of contacts made, which whoever else makes some shares with this writer."""
         return self._budget
 
     def write(self, contacts: list[Contact], result: Result) -> None:
@@ -226,11 +225,15 @@ class Writer:
         for _ in range(_FIELD_ROUNDS):
             again: list[Contact] = []
             before = len(said.refused)
-            self._send_once(waiting, said, create=create)
+            in_parts(
+                waiting,
+                partial(self._send_once, said=said, create=create),
+                lambda contact, problem: said.refused.append((contact, of_problem(problem))),
+            )
             refused, said.refused[before:] = said.refused[before:], []
             for contact, fault in refused:
-                if drop_field(contact, fault):
-                    said.lost_fields.append((contact, f"{fault.field} was refused by Mailchimp: {fault.text}"))
+                if lost := drop_field(contact, fault):
+                    said.lost_fields.append((contact, lost))
                     again.append(contact)
                 else:
                     said.refused.append((contact, fault))
@@ -241,29 +244,24 @@ class Writer:
         said.left_out += waiting
 
     def _send_once(self, contacts: list[Contact], said: _Pass, *, create: bool) -> None:
-        """One call, or several smaller ones if Mailchimp refuses it whole or takes too long."""
+        """One call. Raises RequestRefused and TooMuchAtOnce if nothing of it is known to be written."""
         body = {
             "members": [self._member(contact, create=create) for contact in contacts],
             "update_existing": not create,
         }
-        params = _SKIP_VALIDATION if not create or self._config.accept_missing_required else None
+        params = SKIP_VALIDATION if not create or self._config.accept_missing_required else None
         since = self._calls.client.server_time()
         try:
             answered = self._calls.send("POST", "", params, json=body, may_shrink=len(contacts) > 1)
-        except (RequestRefused, TooMuchAtOnce) as error:
-            if isinstance(error, RequestRefused) and concerns_everybody(error.problem):
+        except TooMuchAtOnce:
+            _doubt(contacts, since)
+            raise
+        except RequestRefused as error:
+            fault = of_problem(error.problem)
+            if create or concerns_everybody(error.problem) or not asks_for_status(fault):
                 raise
-            if isinstance(error, TooMuchAtOnce):
-                _doubt(contacts, since)
-            elif not create and asks_for_status(fault := of_problem(error.problem)):
-                said.refused += [(contact, fault) for contact in contacts]
-                return
-            if len(contacts) == 1 and isinstance(error, RequestRefused):
-                said.refused.append((contacts[0], of_problem(error.problem)))
-                return
-            middle = len(contacts) // 2
-            self._send_once(contacts[:middle], said, create=create)
-            self._send_once(contacts[middle:], said, create=create)
+            # No smaller call would fare better.
+            said.refused += [(contact, fault) for contact in contacts]
             return
         if answered.replayed and answered.since:
             _doubt(contacts, answered.since)
@@ -278,7 +276,7 @@ class Writer:
         """Match the rows of an answer with what was sent. What it does not mention is nobody's success."""
         waiting = {contact.key: contact for contact in contacts}
         for row in _rows(answer, "errors"):
-            contact = waiting.pop(_key(row), None)
+            contact = waiting.pop(key_of(row.get("email_address")), None)
             if contact is None:
                 continue
             if row.get("error_code") == CONTACT_EXISTS:
@@ -287,7 +285,7 @@ class Writer:
                 said.refused.append((contact, of_row(row)))
         for name, found in (("new_members", said.created), ("updated_members", said.updated)):
             for row in _rows(answer, name):
-                contact = waiting.pop(_key(row), None)
+                contact = waiting.pop(key_of(row.get("email_address")), None)
                 if contact is not None:
                     found.append(contact)
         for contact in waiting.values():
@@ -302,23 +300,19 @@ def _doubt(contacts: Iterable[Contact], since: datetime) -> None:
         contact.doubtful_since = contact.doubtful_since or since
 
 
-def drop_field(contact: Contact, fault: RecordRejected) -> bool:
+def drop_field(contact: Contact, fault: RecordRejected) -> str | None:
     """Leave out the one merge field that Mailchimp refuses, so that the rest of the contact is written.
 
-    False if the fault is not about a field that the contact brings.
+    Returns how the accounting puts it; None if the fault is not about a field that the contact brings.
     """
     merge: dict[str, Any] = contact.body.get("merge_fields") or {}
     tag = fault.field.rpartition(".")[2]
     if not tag or tag not in merge:
-        return False
+        return None
     contact.body = {**contact.body, "merge_fields": {key: value for key, value in merge.items() if key != tag}}
-    return True
+    return f"{fault.field} was refused by Mailchimp: {fault.text}"
 
 
 def _rows(answer: Json, name: str) -> Iterable[Json]:
     rows = answer.get(name)
     return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
-
-
-def _key(row: Json) -> str:
-    return str(row.get("email_address") or "").strip().lower()

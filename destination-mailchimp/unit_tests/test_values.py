@@ -58,8 +58,11 @@ def fits(kind: str, value: Any, **options: Any) -> Any:
         ("dropdown", "free", "Free"),
         ("address", {**ADDRESS, "country": "US"}, {**ADDRESS, "country": "US"}),
         ("address", {**ADDRESS, "zip": 501}, {**ADDRESS, "zip": "00501"}),
-        ("address", {**ADDRESS, "zip": 501, "country": "United States"},
-         {**ADDRESS, "zip": "00501", "country": "United States"}),
+        (
+            "address",
+            {**ADDRESS, "zip": 501, "country": "United States"},
+            {**ADDRESS, "zip": "00501", "country": "United States"},
+        ),
         ("address", {**ADDRESS, "zip": 2000, "country": "AU"}, {**ADDRESS, "zip": "2000", "country": "AU"}),
         ("address", {"street": "1 Main St", "town": "Gary", "province": "IN", "postal_code": 46401}, ADDRESS),
         ("address", '{"addr1":"1 Main St","city":"Gary","state":"IN","zip":"46401"}', ADDRESS),

@@ -10,7 +10,7 @@ from destination_mailchimp.mapping.values import BadValue
 class Draft:
     """What the columns of one record have put together so far. ``lost`` names values that did not fit."""
 
-    __slots__ = ("body", "interests", "lost", "merge", "parts", "permissions", "removed", "status", "tags")
+    __slots__ = ("body", "interests", "lost", "merge", "parts", "permissions", "tags")
 
     def __init__(self) -> None:
         self.body: dict[str, Any] = {}
@@ -19,8 +19,6 @@ class Draft:
         self.parts: dict[str, dict[str, Any]] | None = None
         self.tags: list[str] | None = None
         self.permissions: list[dict[str, Any]] | None = None
-        self.status: Any = None
-        self.removed = False
         self.lost: list[str] | None = None
 
     def lose(self, field: str, fault: BadValue) -> None:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import Any
 
-from destination_mailchimp.audience import MergeField
+from destination_mailchimp.audience import MergeField, merge_fields
 from destination_mailchimp.calls import Calls
 from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.errors import RequestRefused, ResourceRefused
@@ -106,5 +106,4 @@ class NewFields:
         return field
 
     def _there(self, tag: str) -> dict[str, Any] | None:
-        rows = self._calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"})
-        return next((row for row in rows if row.get("tag") == tag), None)
+        return next((row for row in merge_fields(self._calls) if row.get("tag") == tag), None)
