@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from mailchimp_api.credentials import WHERE_KEYS_ARE
 from mailchimp_api.errors import (
     AnswerTimeout,
     ConfigError,
@@ -119,7 +120,7 @@ def _access_error(problem: Problem, *, field: str, request_id: str | None) -> Co
         return refused_token(request_id)
     return InvalidApiKey(
         "Invalid API Key: Mailchimp does not accept it. It may be mistyped or revoked, or belong to another "
-        "data center than its ending says; make a new one under Account & billing → Extras → API keys.",
+        f"data center than its ending says; make a new one {WHERE_KEYS_ARE}.",
         field=field,
         request_id=request_id,
     )

@@ -27,8 +27,7 @@ class ApiKeyCredentials(BaseModel):
         str,
         Field(
             title="API Key",
-            description="Mailchimp API key, such as 0123…-us10. "
-            "You find or make one in Mailchimp under Account & billing → Extras → API keys.",
+            description=f"Mailchimp API key, such as 0123…-us10. You find or make one {WHERE_KEYS_ARE}.",
             json_schema_extra={"airbyte_secret": True},
         ),
     ]

@@ -101,8 +101,7 @@ class Limiter:
                 self._changed.notify_all()
 
     def _free(self) -> bool:
-        self._forget_abandoned()
-        return self._in_flight + len(self._abandoned) < int(self._cap)
+        return self.in_flight < self.cap
 
     def _forget_abandoned(self) -> None:
         now = time.monotonic()
