@@ -87,7 +87,7 @@ class _Walk:
                 self._known[key] = self.rows(stream.parent, above, **({"count": 100} if paged else {}))
             wanted = [row for row in self._known[key] if stream.only_parents is None or stream.only_parents(row)]
             for row in wanted[:_PARENTS]:
-                yield {**above, stream.parameter: row[stream.parent_field]}
+                yield {**above, stream.parameter: row["id"]}
 
     def rows(self, stream: Stream, params: Json, **query: int) -> list[Json]:
         """One answer's rows; none where the account lacks the resource."""

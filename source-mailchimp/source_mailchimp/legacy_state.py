@@ -38,7 +38,7 @@ def read_state(raw: Mapping[str, Any], cursor_field: str | None) -> StreamState:
 
 
 def _per_partition(raw: Mapping[str, Any], cursor_field: str) -> StreamState:
-    """Global where it says so; otherwise by partition only: one it does not name has not been read yet."""
+    """Global where it says so or names no partition; otherwise one that it does not name has not been read yet."""
     overall = raw.get("state")
     overall = parse_date(overall.get(cursor_field)) if isinstance(overall, Mapping) else None
     if overall and raw.get("use_global_cursor") is True:

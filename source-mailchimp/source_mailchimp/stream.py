@@ -42,18 +42,16 @@ class Reading(Enum):
 
 @dataclass(frozen=True)
 class Cursor:
-    """The field that tells how new a row is, and the endpoint's filters on it.
+    """The field that tells how new a row is, and the endpoint's filters on it, where they are sent.
 
     ``since`` is exclusive and ``before`` inclusive, both to the second (seen on the real API). ``sort`` is the
-    ``sort_field`` that gives ascending order with ``sort_dir=ASC``. ``created``: the field never moves again,
-    so later changes don't show in it.
+    ``sort_field`` that gives ascending order with ``sort_dir=ASC``.
     """
 
     field: str
     since: str | None = None
     before: str | None = None
     sort: str | None = None
-    created: bool = False
 
 
 Expand = Callable[[Record, Slice], Iterable[Record]]
@@ -67,18 +65,17 @@ class Stream:
     ``path``: relative to the API's root, parameters in braces; all but the last level come from ``parent``.
     ``items``: the key of the rows in the answer; ``None`` where the answer itself is the record.
     ``key``: the primary key, true for the whole account.
-    ``parent``: the stream whose rows fill the last path parameter with their ``parent_field``.
+    ``parent``: the stream whose rows fill the last path parameter with their ``id``.
     ``params``: further query parameters of every request.
     ``adds``: fields that the connector adds to each record, with their JSON types; path parameters
     are always added where the API leaves them out and need not be named here.
-    ``keep_parent``: fields of the parent's row that are copied into the record, as ``{record field: parent field}``.
     ``hash_key``: fields of which a deterministic key is made where no natural key exists; it goes under the last
     name in ``key``.
     ``row_key``: fields that tell the answer's rows apart, where ``expand`` makes other records of them.
     ``as_text``: fields that the contract calls numbers, while they are text everywhere else; numbers become text.
     ``follows_reports``: REFRESH emits a row again when its campaign was opened or clicked since the last sync.
     ``may_have_changed``: REFRESH emits a row again when this says so; without it, every row.
-    ``only_parents``: a test of the parent's row; the others are known to have no such rows and are not asked.
+    ``only_parents``: PER_CONTACT asks for the contacts whose row passes this test; the others are known to have none.
     ``trust_total``: whether ``total_items`` counts the rows (it lies for some endpoints).
     ``family``: for the documentation. ``cost``: likewise, a remark about requests.
     """
@@ -88,13 +85,11 @@ class Stream:
     items: str | None
     key: tuple[str, ...]
     parent: Stream | None = None
-    parent_field: str = "id"
     paging: Paging = Paging.OFFSET
     reading: Reading = Reading.WHOLE
     cursor: Cursor | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     adds: Mapping[str, str] = field(default_factory=dict)
-    keep_parent: Mapping[str, str] = field(default_factory=dict)
     hash_key: tuple[str, ...] = ()
     row_key: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()

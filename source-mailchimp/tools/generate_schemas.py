@@ -101,10 +101,8 @@ def schema_for(stream: Stream, contract: Contract) -> Json:
     if stream.parent is not None:
         inherited = schema_for(stream.parent, contract)["properties"]
         *outer, own = stream.parameters
-        for name, parent_field in [(name, name) for name in outer] + [(own, stream.parent_field)]:
-            fields.setdefault(name, inherited[parent_field])
-        for name, parent_field in stream.keep_parent.items():
-            fields[name] = inherited[parent_field]
+        for name, theirs in [(name, name) for name in outer] + [(own, "id")]:
+            fields.setdefault(name, inherited[theirs])
     for name in stream.as_text:
         fields[name] = _nullable("string")
     for name, kind in stream.adds.items():

@@ -121,7 +121,6 @@ class World:
         self.in_flight = 0
         self.waited = 0
         self.most_in_flight = 0
-        self.ever: dict[str, int] = {}
 
     def add(self, changed: int, *, archived: bool = False) -> Row:
         """A new contact."""

@@ -67,6 +67,19 @@ class TestCountOnly:
 
         assert isinstance(reader.error, IncompleteListing)
 
+    @pytest.mark.parametrize("size", [999, 1000])
+    def test_a_full_page_without_a_total_is_not_taken_for_all(self, size: int) -> None:
+        class Untold(Sorted):
+            def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+                return {**super().page(path, params, items), "total_items": None}
+
+        site = Untold(tables={"landing-pages": [{"id": f"p{n}", "created_at": date(n)} for n in range(size)]})
+        reader = Reader(site, STREAMS["landing_pages"], full_refresh=True)
+
+        assert reader.sync() == (size < 1000)
+
+        assert size < 1000 or "1000 of an unknown number of rows were seen" in str(reader.error)
+
 
 class TestAllAtOnce:
     def test_what_is_paged_nevertheless_is_read_by_pages(self) -> None:

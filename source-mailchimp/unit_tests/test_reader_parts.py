@@ -56,7 +56,7 @@ class TestRecords:
         maker = RecordMaker(STREAMS["list_members"])
         row = {"id": "a", "_links": [], "last_changed": "", "timestamp_opt": date(5), "full_name": ""}
 
-        [record] = maker.records([row], {"list_id": "l1"}, None)
+        [record] = maker.records([row], {"list_id": "l1"})
 
         assert record == {
             "id": "a",
@@ -69,7 +69,7 @@ class TestRecords:
     def test_a_path_parameter_replaces_nothing_that_the_row_has(self) -> None:
         maker = RecordMaker(STREAMS["list_members"])
 
-        [record] = maker.records([{"id": "a", "list_id": "of the row"}], {"list_id": "of the path"}, None)
+        [record] = maker.records([{"id": "a", "list_id": "of the row"}], {"list_id": "of the path"})
 
         assert record["list_id"] == "of the row"
 
@@ -77,7 +77,7 @@ class TestRecords:
         maker = RecordMaker(STREAMS["campaign_advice"])
         rows = [{"type": "a", "message": "m"}, {"type": "a", "message": "m"}, {"type": "a", "message": "n"}]
 
-        keys = [record["advice_id"] for record in maker.records(copy.deepcopy(rows), {"campaign_id": "c"}, None)]
+        keys = [record["advice_id"] for record in maker.records(copy.deepcopy(rows), {"campaign_id": "c"})]
 
         assert (keys[0] == keys[1], keys[0] == keys[2]) == (True, False)
 

@@ -63,7 +63,7 @@ class TestEverySchema:
     def test_it_has_what_the_entry_names(self, stream: Stream) -> None:
         fields = schema_of(stream)["properties"]
 
-        assert {*stream.key, *stream.parameters, *stream.adds, *stream.keep_parent, *stream.hash_key} <= fields.keys()
+        assert {*stream.key, *stream.parameters, *stream.adds, *stream.hash_key} <= fields.keys()
         assert "_links" not in fields
 
     def test_its_cursor_is_a_date(self, stream: Stream) -> None:
@@ -117,7 +117,7 @@ class TestLoader:
         stream = STREAMS["conversation_messages"]
         validator = Draft7Validator(schema_of(stream))
 
-        (record,) = RecordMaker(stream).records([{"id": "a", "list_id": 7}], {}, None)
+        (record,) = RecordMaker(stream).records([{"id": "a", "list_id": 7}], {})
 
         assert record["list_id"] == "7"
         assert validator.is_valid({"list_id": "16d6ec4ffc"})

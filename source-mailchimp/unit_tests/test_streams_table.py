@@ -62,7 +62,7 @@ def row_fields(stream: Stream) -> set[str]:
 
 def record_fields(stream: Stream) -> set[str]:
     """The names of the fields of a record: the row's, the path's parameters and what the connector adds."""
-    fields = row_fields(stream) | {*stream.parameters, *stream.adds, *stream.keep_parent}
+    fields = row_fields(stream) | {*stream.parameters, *stream.adds}
     if stream.expand is not None:
         node = resolved(operation(stream)["response_schema"])
         row = resolved(resolved(node["properties"][stream.items])["items"])
@@ -220,7 +220,7 @@ class TestParentsAndReading:
             assert stream.parameters == ()
         else:
             assert stream.parameters[:-1] == stream.parent.parameters
-            assert {stream.parent_field, *stream.keep_parent.values()} <= row_fields(stream.parent)
+            assert "id" in row_fields(stream.parent)
 
     def test_it_has_a_cursor_if_and_only_if_it_is_incremental(self, stream: Stream) -> None:
         assert (stream.cursor is not None) == stream.incremental
@@ -229,10 +229,14 @@ class TestParentsAndReading:
         if stream.cursor is not None:
             assert stream.cursor.field in record_fields(stream)
 
-    def test_a_date_that_never_moves_is_only_trusted_where_nothing_else_does(self, stream: Stream) -> None:
-        """Filters on a created time hide later changes: such listings are read whole, but for messages."""
-        if stream.cursor is not None and stream.cursor.created:
-            assert stream.reading is Reading.REFRESH or stream.name == "conversation_messages"
+    def test_a_listing_that_is_read_whole_has_no_filters_to_send(self, stream: Stream) -> None:
+        """Those on a created time would hide later changes."""
+        if stream.reading is Reading.REFRESH and stream.cursor is not None:
+            assert (stream.cursor.since, stream.cursor.before, stream.cursor.sort) == (None, None, None)
+
+    def test_parents_are_passed_by_only_where_each_is_asked_by_a_request_of_its_own(self, stream: Stream) -> None:
+        if stream.only_parents is not None:
+            assert stream.reading is Reading.PER_CONTACT
 
     def test_a_filtered_stream_can_be_closed_above(self, stream: Stream) -> None:
         """What changes while it is read belongs to the next sync."""

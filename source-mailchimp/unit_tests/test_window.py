@@ -12,7 +12,7 @@ import pytest
 
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.listing import Listing
-from source_mailchimp.reader.window import Rows, WindowReader
+from source_mailchimp.reader.window import Bounds, PieceRows, WindowReader
 from source_mailchimp.stream import Cursor
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, World, moment, run, second_of, seconds
 
@@ -20,12 +20,14 @@ CURSOR = Cursor("last_changed", "since_last_changed", "before_last_changed", sor
 LISTING = Listing("members", "lists/l1/members", "members", key_of=lambda row: row["id"])
 
 
-def read(world: World, page_size: int, rows_of: Callable[[WindowReader], AsyncGenerator[Rows, None]]) -> list[Rows]:
-    found: list[Rows] = []
+def read(
+    world: World, page_size: int, rows_of: Callable[[WindowReader], AsyncGenerator[PieceRows, None]]
+) -> list[PieceRows]:
+    found: list[PieceRows] = []
 
     async def work() -> None:
         fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
-        reader = WindowReader(fetcher, LISTING, CURSOR, ahead=8, budget=asyncio.Semaphore(8))
+        reader = WindowReader(fetcher, LISTING, CURSOR, Bounds(8, asyncio.Semaphore(8)))
         async with aclosing(rows_of(reader)) as batches:
             async for batch in batches:
                 found.append(batch)  # noqa: PERF401 - those before an error are wanted, too
@@ -35,12 +37,12 @@ def read(world: World, page_size: int, rows_of: Callable[[WindowReader], AsyncGe
     return found
 
 
-def window(world: World, since: int | None, until: int, page_size: int, hint: int = 0) -> list[Rows]:
+def window(world: World, since: int | None, until: int, page_size: int, hint: int = 0) -> list[PieceRows]:
     begin = None if since is None else moment(since)
     return read(world, page_size, lambda reader: reader.rows(begin, moment(until), hint=hint))
 
 
-def names(batches: list[Rows]) -> list[str]:
+def names(batches: list[PieceRows]) -> list[str]:
     return [row["id"] for batch in batches for row in batch.rows]
 
 
@@ -114,7 +116,7 @@ class TestPieces:
 
 
 class TestChangedSince:
-    def catch_up(self, world: World, page_size: int, since: int) -> list[Rows]:
+    def catch_up(self, world: World, page_size: int, since: int) -> list[PieceRows]:
         return read(
             world,
             page_size,
@@ -153,9 +155,6 @@ class TestChangedSince:
         assert world.now - 10 <= second_of(batch.complete_to.isoformat()) < world.now
 
     def test_more_changes_than_a_page_can_hold_end_in_an_error_after_a_minute_or_so(self) -> None:
-        world = World(pace=0)
-        seconds(world, [1])
-
         class Busy(World):
             def members(self, params: Any) -> dict[str, Any]:
                 for row in self.rows.values():

@@ -27,11 +27,9 @@ class Parents:
     ``unlisted``: campaigns whose children Mailchimp refused to list, so that they are not among the rows.
     """
 
-    def __init__(self, stream: Stream, children: list[Stream]) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
         kept = {"id", "list_id", *stream.key, *stream.parameters}
-        for child in children:
-            kept |= {child.parent_field, *child.keep_parent.values()}
         if stream.name == "lists":
             kept.add("stats")
         if stream.name == "reports":
@@ -115,7 +113,7 @@ class Account:
         return (self.settled() - passed).replace(microsecond=0)
 
     def settled(self) -> datetime:
-        """The moment up to which listings have settled: the end of what this sync reads."""
+        """The moment up to which listings have settled by now."""
         return self.now() - SETTLING
 
     def includes(self, record: Mapping[str, Any]) -> bool:

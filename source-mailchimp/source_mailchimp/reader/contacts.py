@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -19,7 +18,7 @@ from source_mailchimp.reader.pages import PageReader, listing_of
 from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.slices import SliceRef, slices_of
 from source_mailchimp.reader.state import Run, StreamState
-from source_mailchimp.reader.window import ONE_SECOND, Rows, WindowReader
+from source_mailchimp.reader.window import ONE_SECOND, Bounds, PieceRows, WindowReader
 from source_mailchimp.stream import Record, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -64,9 +63,9 @@ class ContactReader:
         await self._checkpoint(now=True)
 
     async def _slices(self) -> list[SliceRef]:
-        parent = self._stream.parent
+        parent = self._contacts.parent
         parents = await self._account.parents[parent.name].rows() if parent else []
-        return [item for item in slices_of(self._stream, parents) if self._account.admits(item.audience)]
+        return [item for item in slices_of(self._contacts, parents) if self._account.admits(item.audience)]
 
     async def _read_in_turn(self, item: SliceRef, turns: asyncio.Semaphore) -> None:
         async with turns:
@@ -128,7 +127,7 @@ class ContactReader:
                 rows = [row for row in batch.rows if met.add((status, key_of(row), row.get(field)))]
                 more = more or bool(rows)
                 since = batch.complete_to or since
-                await self._emit(Rows(rows), item)
+                await self._emit(PieceRows(rows), item)
         return since, more
 
     @property
@@ -136,22 +135,29 @@ class ContactReader:
         """The stream whose windows are read."""
         return self._stream
 
-    async def _emit(self, batch: Rows, item: SliceRef) -> None:
-        await self._out.rows(batch.rows, item.params, item.parent)
+    async def _emit(self, batch: PieceRows, item: SliceRef) -> None:
+        await self._out.rows(batch.rows, item.params)
 
     def _window(self, item: SliceRef, status: str) -> WindowReader:
-        account, stream = self._account, self._stream
-        cursor = stream.cursor
-        if cursor is None:
-            raise ValueError(f"{stream.name} has no cursor to cut windows by")
+        contacts = self._contacts
+        if contacts.cursor is None:
+            raise ValueError(f"{contacts.name} has no cursor to cut windows by")
         return WindowReader(
-            account.fetcher,
-            listing_of(stream, item.params, {"status": status} if status else {}),
-            cursor,
-            ahead=account.ahead,
-            budget=account.budget,
-            on_total=self._out.expect,
+            self._account.fetcher,
+            listing_of(contacts, item.params, {"status": status} if status else {}),
+            contacts.cursor,
+            self._bounds,
+            on_total=self._expect,
         )
+
+    @property
+    def _bounds(self) -> Bounds:
+        """How much of a window is read at once."""
+        return Bounds(self._account.ahead, self._account.budget)
+
+    def _expect(self, contacts: int) -> None:
+        """A window with so many contacts begins."""
+        self._out.expect(contacts)
 
     def _since(self, item: SliceRef, status: str) -> datetime | None:
         """A second before the cursor: rows of that very second may have come after it was read."""
@@ -189,32 +195,22 @@ class PerContactReader(ContactReader):
         if self._denied:
             logger.warning("%s: %d contacts were refused and skipped", self._stream.name, self._denied)
 
-    async def _slices(self) -> list[SliceRef]:
-        contacts = self._contacts
-        parents = await self._account.parents[contacts.parent.name].rows() if contacts.parent else []
-        return [item for item in slices_of(contacts, parents) if self._account.admits(item.audience)]
-
     @property
     def _contacts(self) -> Stream:
         if self._stream.parent is None:
             raise ValueError(f"{self._stream.name} has no parent whose contacts to ask for")
         return self._stream.parent
 
-    def _window(self, item: SliceRef, status: str) -> WindowReader:
-        account, contacts = self._account, self._contacts
-        if contacts.cursor is None:
-            raise ValueError(f"{contacts.name} has no cursor to cut windows by")
-        return WindowReader(
-            account.fetcher,
-            listing_of(contacts, item.params, {"status": status} if status else {}),
-            contacts.cursor,
-            # Its pages wait while their contacts are asked: they must not take the places of those requests.
-            ahead=_CONTACT_PAGES_AHEAD,
-            budget=asyncio.Semaphore(_CONTACT_PAGES_AHEAD),
-            pages_per_piece=_CONTACTS_PER_PIECE_PAGES,
-        )
+    @property
+    def _bounds(self) -> Bounds:
+        # Its pages wait while their contacts are asked: they must not take the places of those requests.
+        budget = asyncio.Semaphore(_CONTACT_PAGES_AHEAD)
+        return Bounds(_CONTACT_PAGES_AHEAD, budget, _CONTACTS_PER_PIECE_PAGES)
 
-    async def _emit(self, batch: Rows, item: SliceRef) -> None:
+    def _expect(self, contacts: int) -> None:
+        """Says nothing of the rows below them."""
+
+    async def _emit(self, batch: PieceRows, item: SliceRef) -> None:
         account, stream = self._account, self._stream
         wanted = stream.only_parents or (lambda _: True)
         contacts = [self._slim(row, item) for row in batch.rows if wanted(row)]
@@ -224,14 +220,14 @@ class PerContactReader(ContactReader):
                 await self._out.rows(rows, params)
 
     def _slim(self, row: Record, item: SliceRef) -> dict[str, Any]:
-        return {**item.params, self._stream.parameters[-1]: row.get(self._stream.parent_field)}
+        return {**item.params, self._stream.parameters[-1]: row.get("id")}
 
     async def _rows_of(self, params: dict[str, Any]) -> tuple[dict[str, Any], list[Record]]:
         rows: list[Record] = []
         try:
-            async with aclosing(self._contact_pages(params)) as batches:
+            async with aclosing(self._pages.batches(params)) as batches:
                 async for batch in batches:
-                    rows += batch
+                    rows += batch.rows
             self._answered = True
         except ResourceGone:
             self._missing += 1
@@ -240,11 +236,6 @@ class PerContactReader(ContactReader):
             if not self._answered and self._denied >= _MOST_REFUSALS:
                 raise
         return params, rows
-
-    async def _contact_pages(self, params: dict[str, Any]) -> AsyncGenerator[list[Record], None]:
-        async with aclosing(self._pages.batches(params)) as batches:
-            async for batch in batches:
-                yield batch.rows
 
 
 def _slice_id(item: SliceRef, status: str) -> str:

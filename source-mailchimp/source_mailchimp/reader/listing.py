@@ -68,6 +68,10 @@ class Listing:
     twins: bool = False
     exact: bool = False
 
+    async def pages(self, fetcher: Fetcher, offset: int, count: int) -> list[Page]:
+        """Its rows ``offset`` … ``offset + count - 1``, in parts where they timed out as a whole."""
+        return await fetcher.pages(self.path, self.params, items=self.items, offset=offset, count=count, kind=self.kind)
+
 
 @dataclass
 class Rows:
@@ -175,15 +179,7 @@ class ListingReader:
 
     async def page_at(self, offset: int) -> list[Page]:
         """The page at ``offset``, in parts where it timed out as a whole."""
-        listing = self.listing
-        return await self._fetcher.pages(
-            listing.path,
-            listing.params,
-            items=listing.items,
-            offset=offset,
-            count=self._size,
-            kind=listing.kind,
-        )
+        return await self.listing.pages(self._fetcher, offset, self._size)
 
     def _pages_at(self, offsets: Iterable[int]) -> AsyncGenerator[list[Page], None]:
         return in_order((partial(self.page_at, offset) for offset in offsets), ahead=self._ahead, budget=self._budget)
@@ -316,14 +312,7 @@ class ListingReader:
         end = after.offset + _OVERLAP
         for _ in range(_REPAIR_ROUNDS):
             offset = max(0, end - self._size)
-            pages = await self._fetcher.pages(
-                self.listing.path,
-                self.listing.params,
-                items=self.listing.items,
-                offset=offset,
-                count=end - offset,
-                kind=self.listing.kind,
-            )
+            pages = await self.listing.pages(self._fetcher, offset, end - offset)
             found: set[Hashable] = set()
             for page in pages:
                 self._note(page, audit)

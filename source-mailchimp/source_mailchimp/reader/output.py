@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,12 +75,12 @@ class StreamOutput:
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream)
 
-    async def rows(self, rows: list[Record], params: Slice, parent: Mapping[str, Any] | None = None) -> None:
+    async def rows(self, rows: list[Record], params: Slice) -> None:
         """Make records of ``rows`` and hand them on; returns when there is room for more."""
-        records = self._maker.records(rows, params, parent)
+        records = self._maker.records(rows, params)
         if records:
             self._rows_since_state += len(records)
-            estimate = self.take_estimate()
+            estimate = self._estimate()
             if estimate is not None:
                 await self.queue.put(Estimate(self.stream, estimate))
             await self.queue.put(Records(self.stream, records))
@@ -97,7 +97,7 @@ class StreamOutput:
         """Add ``rows`` to the estimate; it is told with the next records, once it has grown by a tenth."""
         self._expected += rows
 
-    def take_estimate(self) -> int | None:
+    def _estimate(self) -> int | None:
         """How many rows to announce now, None if that has been said."""
         if self._expected <= self._announced * 1.1:
             return None

@@ -106,12 +106,12 @@ class PageReader:
             start, first = 0, None
         async with aclosing(reader.rows(start=start, first=first)) as batches:
             async for batch in batches:
-                last = batch.next_offset is not None
+                known = batch.next_offset is not None
                 yield Batch(
                     batch.rows,
                     batch.total,
                     offset=batch.next_offset,
-                    mark=mark_of(batch.last_key) if last else None,
+                    mark=mark_of(batch.last_key) if known else None,
                 )
 
     async def resumed_at(
@@ -150,19 +150,19 @@ class PageReader:
         query = {**params_of(stream, filters), "count": MAX_PAGE_SIZE}
         body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
         rows, told = body[items], body.get("total_items")
-        total = told if isinstance(told, int) else 0
+        total = told if isinstance(told, int) else None
         key_of = row_key_of(stream)
         # Before they are handed on: rows become records, which hold other things.
         seen = {key_of(row) for row in rows}
         yield Batch(rows, len(rows))
-        if total > len(rows):
+        if len(rows) >= MAX_PAGE_SIZE if total is None else total > len(rows):
             for direction in ("ASC", "DESC"):
                 query |= {"sort_field": "created_at", "sort_dir": direction}
                 body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
                 new = [row for row in body[items] if key_of(row) not in seen]
                 seen |= {key_of(row) for row in new}
                 yield Batch(new)
-            if len(seen) < total:
+            if total is None or len(seen) < total:
                 raise IncompleteListing(stream.name, seen=len(seen), total=total)
 
     async def _by_cursor(
@@ -177,18 +177,20 @@ class PageReader:
         if resume and cursor and cursor.since:
             query[cursor.since] = resume.isoformat()
         followed: set[str] = set()
+        seen = 0
         while True:
             body = await account.fetcher.some(
                 path_of(stream, params), query, items=stream.items or "", kind=stream.name
             )
             rows, following = body[stream.items or ""], body.get("next_cursor")
+            seen += len(rows)
             last = parse_date(rows[-1].get(cursor.field)) if rows and cursor and cursor.sort else None
             # The second at a page's end goes on on the next page, so it is read again.
             yield Batch(rows, len(rows), cursor=last - 2 * ONE_SECOND if last else None)
             if not following:
                 return
             if following in followed:
-                raise IncompleteListing(stream.name, seen=len(followed) * account.fetcher.page_size, total=0)
+                raise IncompleteListing(stream.name, seen=seen, total=None)
             followed.add(following)
             query["cursor"] = following
 

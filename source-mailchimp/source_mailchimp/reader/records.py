@@ -18,12 +18,11 @@ _SORTED = orjson.OPT_SORT_KEYS
 class RecordMaker:
     """Turns rows of one stream into records, in place where it can.
 
-    Path parameters are put in where the row lacks them, ``keep_parent`` fields copied, empty dates become null
-    (Mailchimp's unset date is ``""``), links go, and keys are made where there is no natural one.
+    Path parameters are put in where the row lacks them, empty dates become null (Mailchimp's unset date is ``""``),
+    links go, and keys are made where there is no natural one.
     """
 
     def __init__(self, stream: Stream) -> None:
-        self._stream = stream
         self._expand = stream.expand
         paths = date_paths_of(stream)
         self._dates = [path[0] for path in paths if len(path) == 1]
@@ -32,14 +31,11 @@ class RecordMaker:
         self._hashed = stream.hash_key
         self._hash_name = stream.key[-1] if stream.hash_key else ""
 
-    def records(self, rows: Iterable[Record], params: Slice, parent: Mapping[str, Any] | None) -> list[Record]:
-        """The records of ``rows``, read with the path parameters ``params`` under the row ``parent``."""
-        added = dict(params)
-        if parent:
-            added.update((ours, parent.get(theirs)) for ours, theirs in self._stream.keep_parent.items())
+    def records(self, rows: Iterable[Record], params: Slice) -> list[Record]:
+        """The records of ``rows``, read with the path parameters ``params``."""
         if self._expand:
             rows = [record for row in rows for record in self._expand(row, params)]
-        return [self._finish(row, added) for row in rows]
+        return [self._finish(row, params) for row in rows]
 
     def _finish(self, record: Record, added: Mapping[str, Any]) -> Record:
         record.pop("_links", None)

@@ -177,7 +177,7 @@ class SlicedReader:
                     if first and batch.total and not self._stream.expand:
                         self._out.expect(batch.total)
                     first = False
-                    await self._out.rows(self._changed(rows, since), extra, item.parent)
+                    await self._out.rows(self._changed(rows, since), extra)
                     if self._withheld:
                         continue  # what is withheld is not emitted yet: the state must not pass it
                     if batch.offset is not None:

@@ -41,7 +41,7 @@ def slices_of(stream: Stream, parents: Iterable[Record]) -> list[SliceRef]:
     slices: dict[str, SliceRef] = {}
     for row in parents:
         params = {name: row.get(name) for name in stream.parameters[:-1]}
-        params[own] = row.get(stream.parent_field)
+        params[own] = row.get("id")
         if any(value in (None, "") for value in params.values()):
             continue
         names = [str(value) for value in params.values()]

@@ -112,21 +112,18 @@ class Sync:
             fetcher.close()
 
     def _account(self, fetcher: Fetcher) -> Account:
-        needed: dict[str, list[Stream]] = {}
+        needed: dict[str, Stream] = {}
         for item in self._selected:
-            child = item.stream
-            for parent in child.ancestors:
-                if parent.reading is not Reading.WINDOW:  # contacts are walked, not remembered
-                    needed.setdefault(parent.name, []).append(child)
-                child = parent
+            # Contacts are walked, not remembered.
+            needed |= {above.name: above for above in item.stream.ancestors if above.reading is not Reading.WINDOW}
             if item.stream.follows_reports and not item.full_refresh:
-                needed.setdefault("reports", [])
+                needed["reports"] = self._all["reports"]
         return Account(
             self._config,
             fetcher,
             budget=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
             sub_reports=self._all["sub_reports"],
-            parents={name: Parents(self._all[name], children) for name, children in needed.items()},
+            parents={name: Parents(stream) for name, stream in needed.items()},
             states={item.stream: (item.state, item.full_refresh) for item in self._selected},
         )
 

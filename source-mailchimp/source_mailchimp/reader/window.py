@@ -51,25 +51,35 @@ class Piece:
 
 
 @dataclass
-class Rows:
+class PieceRows:
     """Rows of a piece; ``complete_to`` on the last batch of each piece: everything up to there has been yielded."""
 
     rows: list[Record]
     complete_to: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How much of a window is read at once.
+
+    ``ahead``: pages under way; ``budget``: bounds them in memory; ``pages_per_piece``: bounds a piece's length.
+    """
+
+    ahead: int
+    budget: asyncio.Semaphore
+    pages_per_piece: int = _LONGEST_PIECE
+
+
 class WindowReader:
-    """Reads windows of one listing, sorted by ``cursor``. ``pages_per_piece`` bounds a piece's length."""
+    """Reads windows of one listing, sorted by ``cursor``. ``on_total`` is told how many rows each has."""
 
     def __init__(
         self,
         fetcher: Fetcher,
         listing: Listing,
         cursor: Cursor,
+        bounds: Bounds,
         *,
-        ahead: int,
-        budget: asyncio.Semaphore,
-        pages_per_piece: int = _LONGEST_PIECE,
         on_total: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._fetcher = fetcher
@@ -79,12 +89,10 @@ class WindowReader:
         self._listing = replace(
             listing, params={**listing.params, **order}, order_of=lambda row: parse_date(row.get(field)), exact=True
         )
-        self._ahead = ahead
-        self._budget = budget
-        self._pages_per_piece = pages_per_piece
+        self._bounds = bounds
         self._on_total = on_total
 
-    async def rows(self, since: datetime | None, until: datetime, *, hint: int = 0) -> AsyncGenerator[Rows, None]:
+    async def rows(self, since: datetime | None, until: datetime, *, hint: int = 0) -> AsyncGenerator[PieceRows, None]:
         """Yield every row with ``since < cursor <= until`` that does not change meanwhile, in pieces, oldest first.
 
         ``hint``: about how many rows there are, if known: of a long window one row is asked for first, not a page.
@@ -98,14 +106,14 @@ class WindowReader:
         if total <= len(first[0].rows):
             async with aclosing(self._reader(whole).rows(first=first)) as batches:
                 async for batch in batches:
-                    yield Rows(batch.rows)
-            yield Rows([], complete_to=until)
+                    yield PieceRows(batch.rows)
+            yield PieceRows([], complete_to=until)
             return
         async with aclosing(self._pieces(whole, total)) as batches:
             async for rows in batches:
                 yield rows
 
-    async def _pieces(self, whole: Piece, total: int) -> AsyncGenerator[Rows, None]:
+    async def _pieces(self, whole: Piece, total: int) -> AsyncGenerator[PieceRows, None]:
         """The window piece by piece; pages of later pieces are under way while earlier ones are handed on."""
         ranks = self._ranks(total)
         owners: list[asyncio.Future[Piece]] = [asyncio.get_running_loop().create_future() for _ in ranks]
@@ -120,7 +128,7 @@ class WindowReader:
             for offset in offsets
         )
         try:
-            async with aclosing(in_order(jobs, ahead=self._ahead, budget=self._budget)) as pages:
+            async with aclosing(in_order(jobs, ahead=self._bounds.ahead, budget=self._bounds.budget)) as pages:
                 index = 0
                 while index < len(ranks):
                     piece, planned = await owners[index], 0
@@ -129,8 +137,8 @@ class WindowReader:
                         index += 1
                     async with aclosing(self._reader(piece).rows(planned=_take(pages, planned))) as batches:
                         async for batch in batches:
-                            yield Rows(batch.rows)
-                    yield Rows([], complete_to=piece.until)
+                            yield PieceRows(batch.rows)
+                    yield PieceRows([], complete_to=piece.until)
         finally:
             cutting.cancel()
             await asyncio.gather(cutting, *owners, return_exceptions=True)
@@ -140,7 +148,7 @@ class WindowReader:
         piece = await owner
         return await self._page(piece, rank - piece.rank, self._fetcher.page_size)
 
-    async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[Rows, None]:
+    async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[PieceRows, None]:
         """Yield the rows that changed after ``moment``, up to this very moment, however many change meanwhile.
 
         For a full refresh, which no later sync repairs: a row that left the window before its page was asked for
@@ -154,7 +162,7 @@ class WindowReader:
             pages = await self._page(Piece(moment - ONE_SECOND, None), 0, count)
             total = _total_of(pages[0])
             if len(pages) == 1 and total <= pages[0].count:
-                yield Rows(pages[0].rows, complete_to=settled)
+                yield PieceRows(pages[0].rows, complete_to=settled)
                 return
             # Small pages are meant for long listings; what changed within seconds must fit into one.
             count = max(self._fetcher.page_size, min(2 * total, MAX_PAGE_SIZE))
@@ -164,14 +172,14 @@ class WindowReader:
                 continue
             async with aclosing(self.rows(moment - ONE_SECOND, until)) as batches:
                 async for batch in batches:
-                    yield Rows(batch.rows)
+                    yield PieceRows(batch.rows)
             moment = until
         raise IncompleteListing(self._listing.kind, seen=min(count, total), total=total)
 
     def _ranks(self, total: int) -> list[int]:
         """The ranks at which pieces should begin."""
         size = self._fetcher.page_size
-        pages = max(1, min(self._pages_per_piece, -(-total // size) // _PIECES))
+        pages = max(1, min(self._bounds.pages_per_piece, -(-total // size) // _PIECES))
         return list(range(0, total, max(1, int(pages * size * _FULL))))
 
     async def _cut(self, whole: Piece, ranks: list[int], owners: list[asyncio.Future[Piece]]) -> None:
@@ -207,10 +215,7 @@ class WindowReader:
         return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
 
     async def _page(self, piece: Piece, offset: int, count: int) -> list[Page]:
-        listing = self._listing_of(piece)
-        return await self._fetcher.pages(
-            listing.path, listing.params, items=listing.items, offset=offset, count=count, kind=listing.kind
-        )
+        return await self._listing_of(piece).pages(self._fetcher, offset, count)
 
     def _listing_of(self, piece: Piece) -> Listing:
         bounds = {}

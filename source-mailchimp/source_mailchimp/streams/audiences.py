@@ -13,7 +13,7 @@ LISTS = Stream(
     items="lists",
     key=("id",),
     reading=Reading.REFRESH,
-    cursor=Cursor("date_created", "since_date_created", "before_date_created", sort="date_created", created=True),
+    cursor=Cursor("date_created"),
     params={"include_total_contacts": "true"},
     family=FAMILY,
 )

@@ -13,7 +13,7 @@ AUTOMATIONS = Stream(
     items="automations",
     key=("id",),
     reading=Reading.REFRESH,
-    cursor=Cursor("create_time", "since_create_time", "before_create_time", created=True),
+    cursor=Cursor("create_time"),
     family=FAMILY,
 )
 

@@ -27,7 +27,7 @@ CAMPAIGNS = Stream(
     items="campaigns",
     key=("id",),
     reading=Reading.REFRESH,
-    cursor=Cursor("create_time", "since_create_time", "before_create_time", sort="create_time", created=True),
+    cursor=Cursor("create_time"),
     follows_reports=True,
     may_have_changed=may_have_changed,
     family=FAMILY,

@@ -18,7 +18,7 @@ CONVERSATION_MESSAGES = Stream(
     paging=Paging.NONE,
     as_text=("list_id",),
     reading=Reading.FILTER,
-    cursor=Cursor("timestamp", "since_timestamp", "before_timestamp", created=True),
+    cursor=Cursor("timestamp", "since_timestamp", "before_timestamp"),
     family=FAMILY,
 )
 

@@ -18,7 +18,7 @@ NOT_STREAMS: Mapping[str, str] = {
         "their `list_id`"
     ),
     "/lists/{list_id}/surveys/{survey_id}": "likewise",
-    "/ping": "says that the API is up: what the connection check asks",
+    "/ping": "says that the API is up; a read asks it once, for Mailchimp's clock",
     "/activity-feed": "an index of links; what it links to is in `chimp_chatter`",
     "/ecommerce": "an index of links; what it links to is in `stores` and `orders`",
     "/file-manager": "an index of links; what it links to is in `files` and `file_folders`",

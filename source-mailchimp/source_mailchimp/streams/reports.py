@@ -30,7 +30,7 @@ REPORTS = Stream(
     items="reports",
     key=("id",),
     reading=Reading.REFRESH,
-    cursor=Cursor("send_time", "since_send_time", "before_send_time", created=True),
+    cursor=Cursor("send_time"),
     follows_reports=True,
     may_have_changed=may_have_changed,
     family=FAMILY,
