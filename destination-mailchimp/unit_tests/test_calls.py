@@ -8,28 +8,36 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 import requests
 import requests_mock
 
 from destination_mailchimp import roster as roster_module
+from destination_mailchimp.audience import Audience
+from destination_mailchimp.buffer import Buffer
 from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.catalog import ConfiguredStream
 from destination_mailchimp.checks import check
 from destination_mailchimp.config import read_config
 from destination_mailchimp.contact import Contact
 from destination_mailchimp.engine import Engine
 from destination_mailchimp.failures import Stopped, SyncFailure
-from destination_mailchimp.jobs import Job, Result, Step
+from destination_mailchimp.intake import Intake
+from destination_mailchimp.jobs import Result, Step
 from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.new_fields import NewFields
+from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.new_contacts import NewContacts
 from destination_mailchimp.policy import StatusPolicy
+from destination_mailchimp.rejects import Rejects
 from destination_mailchimp.roster import Roster
 from destination_mailchimp.singles import Singles
+from destination_mailchimp.states import States
+from destination_mailchimp.stdin import Reader
 from destination_mailchimp.tags import TagBook, TagBuffer, Tagger
 from destination_mailchimp.write import open_calls
 from destination_mailchimp.writer import Writer
@@ -256,6 +264,40 @@ def people(count: int) -> list[Contact]:
     return [Contact(address, {"email_address": address}, ledger, ledger.receive()) for address in addresses]
 
 
+class Sync:
+    """A whole sync of the stream ``s``, but for the writer, which may be another."""
+
+    def __init__(self, calls: Calls, writer: Writer | None = None) -> None:
+        config, policy = read_config(CONFIG), StatusPolicy("subscribed")
+        columns = Columns(config, Audience("abc", "News"))
+        mapper = RecordMapper(ConfiguredStream("s", None, [["id"]], []), config, columns)
+        writer = writer or Writer(calls, config, policy)
+        self.emitted: list[bytes] = []
+        self.ledger = StreamLedger("s")
+        states, rejects = States(self.emitted.append), Rejects(None)
+        self.engine = Engine(
+            intake=Intake({(None, "s"): (mapper, self.ledger)}, states, rejects),
+            buffer=Buffer(),
+            states=states,
+            rejects=rejects,
+            writer=writer,
+            singles=Singles(calls, config, policy, writer.new_contacts, writer.archived),
+            tagger=Tagger(calls, TagBook(calls)),
+            tags=[],
+            replace_tags=False,
+            workers=1,
+            stop_calls=calls.stopping.set,
+            interrupt_calls=calls.interrupt,
+        )
+
+    def run(self, count: int) -> None:
+        """So many records, and a STATE."""
+        records = [{"stream": "s", "data": {"id": n, "email": f"{n}@example.com"}} for n in range(count)]
+        messages = [{"type": "RECORD", "record": record} for record in records]
+        lines = [orjson.dumps(message) for message in [*messages, {"type": "STATE", "state": {"data": {}}}]]
+        self.engine.run(lambda put: Reader([(lines, True)], put))
+
+
 class TestWriting:
     """What several threads and several versions of a record must not get wrong."""
 
@@ -277,18 +319,17 @@ class TestWriting:
 
         assert {contact.key for contact, _ in (*result.written, *result.later)} == {c.key for c in contacts}
 
-    def test_a_record_of_which_nothing_is_known_ends_the_sync_and_lets_no_state_pass(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        engine = Engine.__new__(Engine)
-        monkeypatch.setattr(engine, "_workers", SimpleNamespace(returned=lambda: None), raising=False)
-        monkeypatch.setattr(engine, "_book", lambda _: None)
-        (contact,) = people(1)
-        contact.unsettled = 1
+    def test_a_record_of_which_nothing_is_known_ends_the_sync_and_lets_no_state_pass(self, calls: Calls) -> None:
+        class Forgetful(Writer):
+            def write(self, contacts: list[Contact], result: Result) -> None:
+                result.written += [(contact, "created") for contact in contacts[1:]]
 
-        with pytest.raises(SyncFailure):
-            engine._done(Job(lambda _: None, [contact]))
-        assert contact.segments[0].open == 1
+        sync = Sync(calls, Forgetful(calls, read_config(CONFIG), StatusPolicy("subscribed")))
+        sync.run(3)
+
+        assert isinstance(sync.engine.failure, SyncFailure)
+        assert dict(sync.ledger.outcomes) == {"created": 2, "not_written": 1}
+        assert sync.emitted == []
 
     @pytest.mark.parametrize("present,sent", [("archived", "subscribed"), ("unsubscribed", None)])
     def test_who_has_come_back_from_the_archive_and_left_since_is_not_subscribed_again(
@@ -407,9 +448,7 @@ class TestNewFields:
     def test_a_signal_ends_the_wait_for_a_field(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         patient = Calls(calls.client, calls.client, "abc", workers=2, retry=RetryPolicy(attempts=9))
         asked = mock.post(f"{LIST}/merge-fields", status_code=503, text="", headers={"Retry-After": "20"})
-        engine = Engine.__new__(Engine)
-        engine._events, engine._interrupt_calls = SimpleQueue(), patient.interrupt
-        threading.Timer(0.3, engine.stop).start()
+        threading.Timer(0.3, Sync(patient).engine.stop).start()
         began = time.monotonic()
 
         with pytest.raises(Stopped):
@@ -484,13 +523,17 @@ class TestSomebodyDeletesContactsMeanwhile:
 class TestCauses:
     """What Mailchimp says is counted by cause, and names nobody."""
 
-    def test_the_same_cause_counts_as_one_whatever_address_it_quotes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        engine = Engine.__new__(Engine)
-        monkeypatch.setattr(engine, "_dispatch_singles", lambda _: None)
-        contacts = people(3)
-        ledger = contacts[0].ledger
-        texts = [(contact, f"Tag refused for {contact.address}") for contact in contacts]
-        engine._book(Result(tags_failed=texts, lost_fields=texts))
+    def test_the_same_cause_counts_as_one_whatever_address_it_quotes(self, calls: Calls) -> None:
+        class Quoting(Writer):
+            def write(self, contacts: list[Contact], result: Result) -> None:
+                texts = [(contact, f"Refused for {contact.address}") for contact in contacts]
+                result.written += [(contact, "created") for contact in contacts]
+                result.lost_fields += texts
+                result.tags_failed += texts
 
-        assert ledger.reasons == {"tag not set: Tag refused for …": 3}
-        assert ledger.fields_lost == {"Tag refused for …": 3}
+        sync = Sync(calls, Quoting(calls, read_config(CONFIG), StatusPolicy("subscribed")))
+        sync.run(3)
+
+        assert sync.ledger.reasons == {"tag not set: Refused for …": 3}
+        assert sync.ledger.fields_lost == {"Refused for …": 3}
+        assert len(sync.emitted) == 1
