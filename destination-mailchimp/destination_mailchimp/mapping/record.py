@@ -9,7 +9,7 @@ from typing import Any
 from destination_mailchimp.catalog import ConfiguredStream
 from destination_mailchimp.config import Config
 from destination_mailchimp.contact import Contact
-from destination_mailchimp.cursors import Cursor, read_cursor
+from destination_mailchimp.cursors import NONE, Cursor, read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.ledger import Segment, StreamLedger
 from destination_mailchimp.mapping.addresses import email_column, read_address
@@ -236,7 +236,7 @@ class RecordMapper:
         return self._email
 
     def _cursor(self, data: Json) -> Cursor:
-        return read_cursor(_at(data, self._stream.cursor)) if self._stream.cursor else (0, None)
+        return read_cursor(_at(data, self._stream.cursor)) if self._stream.cursor else (NONE, None)
 
 
 def _is_nothing(value: Any) -> bool:
