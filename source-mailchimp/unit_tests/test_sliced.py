@@ -193,6 +193,20 @@ class TestResume:
 
             assert {"r0003", "new", "new too"} <= ids(reader.emitted), f"killed after {kill} events"
 
+    def test_counts_of_reports_that_change_between_a_kill_and_the_next_sync_are_seen(self) -> None:
+        """The first sync had emitted the report before it was killed."""
+        for kill in range(2, 20):
+            site = campaigns(60)
+            reader = Reader(site, REPORTS, page_size=10, refresh_window_days=1)
+            reader.sync(kill_after=kill)
+            site.tables["reports"][3]["unsubscribed"] = 9
+            site.now += 100
+
+            assert reader.sync()
+
+            emitted = {row["unsubscribed"] for row in reader.emitted if row["id"] == "r0003"}
+            assert 9 in emitted, f"killed after {kill} events"
+
     def test_a_finished_full_refresh_begins_anew(self) -> None:
         site = segment(20)
         reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True)

@@ -9,13 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.reader.account import Account
-from source_mailchimp.reader.children import PARENT_CAMPAIGN, children_key, children_of
-from source_mailchimp.reader.gate import Gate, last_activity
+from source_mailchimp.reader.gate import last_activity
+from source_mailchimp.reader.news import News, news_of
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader
 from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
@@ -51,14 +49,11 @@ class SlicedReader:
         self._full = full_refresh
         self._feed = account.parents.get(stream.name)
         self._pages = PageReader(account, stream)
-        self._reports: dict[str, Record] = {}
-        self._gate: Gate | None = None
-        self._below: list[tuple[StreamState, bool, Gate]] = []
+        self._news = News(account, self._state)
         self._gone = 0
         self._refused: list[tuple[SliceRef, ResourceRefused]] = []
         self._failures: list[MailchimpError] = []
         self._failed_in_a_row = 0
-        self._withheld: list[bytes] = []
         self._not_found = set(account.config.list_ids) if stream.name in _AUDIENCES else set()
 
     async def read(self) -> None:
@@ -78,9 +73,8 @@ class SlicedReader:
             self._feed.restart()
         parents = await account.parents[stream.parent.name].rows() if stream.parent else []
         until = None if self._full else await account.until()
-        await self._open_gate()
-        counts = self._gate.counts if self._gate else None
-        run = state.run or Run(until=until, full_refresh=self._full, scope=self._scope, counts=counts)
+        self._news = await self._open_news()
+        run = state.run or Run(until=until, full_refresh=self._full, scope=self._scope, counts=self._news.counts)
         slices = [item for item in slices_of(stream, parents) if account.admits(item.audience)]
         pending = [
             item
@@ -89,11 +83,11 @@ class SlicedReader:
         ]
         state.run = run
         # In the state from the first checkpoint on: a run that is cut short passes by them, too.
-        state.slices = {**self._unlisted(), **state.slices}
+        state.slices = {**self._news.unlisted(), **state.slices}
         progress = Progress(run, pending)
         await self._read_all(pending, progress)
         try:
-            await self._feed_children()
+            await self._all_read()
         except MailchimpError as error:
             self._failures.append(error)
         self._warn(len(pending))
@@ -125,7 +119,7 @@ class SlicedReader:
     async def _read_slice(self, index: int, item: SliceRef, progress: Progress) -> None:
         try:
             await self._read_rows(item, progress)
-            await self._release_withheld()  # before any state says that the slice is done
+            await self._slice_read()
         except ConfigError:
             raise
         except ResourceRefused as error:
@@ -178,8 +172,8 @@ class SlicedReader:
                         self._out.expect(batch.total)
                     first = False
                     await self._out.rows(self._changed(rows, since), extra)
-                    if self._withheld:
-                        continue  # what is withheld is not emitted yet: the state must not pass it
+                    if not self._may_checkpoint():
+                        continue
                     if batch.offset is not None:
                         progress.stand(item, offset=batch.offset, mark=batch.mark)
                         await self._checkpoint()
@@ -201,40 +195,15 @@ class SlicedReader:
         """What each record of the slice gets beside its row."""
         added = dict(item.params)
         if _CAMPAIGN_LAST_ACTIVITY in self._stream.adds:
-            latest = last_activity(self._report_of(item))
+            latest = last_activity(self._news.report_of(item))
             added[_CAMPAIGN_LAST_ACTIVITY] = format_date(latest) if latest else None
         return added
 
     # -- which slices and rows are new
 
-    async def _open_gate(self) -> None:
-        follows = self._stream.follows_reports and not self._full
-        if self._stream.reading is not Reading.GATED and not follows:
-            return
-        if self._stream.name == "reports" or "reports" not in self._account.parents:
-            return
-        reports = await self._account.parents["reports"].rows()
-        self._reports = {str(report["id"]): report for report in reports}
-        self._gate = await self._gate_of(reports, self._state)
-        if self._feed:
-            self._below = await self._gates_below(reports)
-
-    async def _gates_below(self, reports: list[Record]) -> list[tuple[StreamState, bool, Gate]]:
-        """For each selected stream that looks under this one: how far it is, and what is new to it."""
-        return [
-            (state, full, await self._gate_of(reports, state))
-            for child, (state, full) in self._account.states.items()
-            if self._stream.name in (ancestor.name for ancestor in child.ancestors)
-        ]
-
-    async def _gate_of(self, reports: list[Record], state: StreamState) -> Gate:
-        lookback = timedelta(days=self._account.config.activity_lookback_days)
-        unknown = () if state.cursor or state.slices else None
-        counts = unknown if state.counts is None else state.counts
-        return Gate(reports, until=await self._account.until(), lookback=lookback, counts=counts)
-
-    def _report_of(self, item: SliceRef) -> Record:
-        return self._reports.get(str(item.params.get("campaign_id")), {})
+    async def _open_news(self) -> News:
+        """What tells the run which slices and rows are new."""
+        return await news_of(self._account, self._stream, self._state, full_refresh=self._full)
 
     def _since(self, item: SliceRef) -> datetime | None:
         """The moment from which on the slice is wanted, None for its beginning."""
@@ -248,46 +217,19 @@ class SlicedReader:
         """Whether the slice has to be read, for itself or for streams that look under its rows."""
         if self._out and self._has_news(item, self._since(item)):
             return True
-        return self._feed is not None and (self._gate is None or self._wanted_below(item))
+        return self._feed is not None and self._news.below(item)
 
     def _is_done(self, item: SliceRef, run: Run) -> bool:
         """Whether the run has read the slice; it has passed by one that could not be listed when it began."""
-        return run.is_done(item.id, item.position) and self._children_key(item) not in self._state.slices
+        passed_by = any(name in self._state.slices for name in self._news.names_above(item))
+        return run.is_done(item.id, item.position) and not passed_by
 
     def _cursor_of(self, item: SliceRef) -> datetime | None:
         """How far the slice has been read; None: not at all."""
-        return self._state.cursor_of(item.id, self._children_key(item))
-
-    def _children_key(self, item: SliceRef) -> str:
-        return children_key(self._report_of(item).get(PARENT_CAMPAIGN))
-
-    def _unlisted(self) -> dict[str, datetime | None]:
-        """How far the children were read of campaigns that do not let them be listed."""
-        if self._stream.reading is not Reading.GATED or "reports" not in self._account.parents:
-            return {}
-        keys = map(children_key, self._account.parents["reports"].unlisted)
-        return {key: self._state.cursor_of(key) for key in keys}
+        return self._state.cursor_of(item.id, *self._news.names_above(item))
 
     def _has_news(self, item: SliceRef, since: datetime | None) -> bool:
-        if self._stream.reading is not Reading.GATED or self._gate is None:
-            return True
-        return self._gate.has_news(self._report_of(item), since)
-
-    def _wanted_below(self, item: SliceRef) -> bool:
-        """Whether a stream that looks under this one has not seen all there is of this campaign."""
-        report = self._report_of(item)
-        return any(
-            gate.has_news(report, self._oldest_below(item, state, full=full)) for state, full, gate in self._below
-        )
-
-    def _oldest_below(self, item: SliceRef, state: StreamState, *, full: bool) -> datetime | None:
-        """From when on a stream below wants to see what is under ``item``; None: from the beginning."""
-        if full or not state.covers(item.audience, self._account.config.list_ids):
-            return None
-        above = self._children_key(item)
-        cursors = [state.cursor]
-        cursors += [at for key, at in state.slices.items() if key == above or key.startswith(f"{item.id}/")]
-        return None if None in cursors else min(at for at in cursors if at)
+        return self._stream.reading is not Reading.GATED or self._news.of_slice(item, since)
 
     def _filters(self, since: datetime | None, run: Run) -> dict[str, str | int]:
         """The endpoint's own date filters, where this reading uses them."""
@@ -319,37 +261,27 @@ class SlicedReader:
         window = timedelta(days=self._account.config.refresh_window_days)
         if test is None or test(row, since - window):
             return True
-        if not self._stream.follows_reports:
-            return False
-        if self._stream.name == "reports":
-            latest = last_activity(row)
-            if latest is None or latest >= since:
-                return True
-            self._withheld.append(orjson.dumps(row))
-            return False
-        report = self._reports.get(str(row.get("id")))
-        return report is not None and self._gate is not None and self._gate.has_news(report, since)
+        return self._stream.follows_reports and self._follows(row, since)
 
-    async def _release_withheld(self) -> None:
-        """Reports without a newer date whose counts may have changed: known when all reports are."""
-        if self._stream.name != "reports" or not self._feed or not self._out:
-            return
-        self._gate = await self._gate_of(self._feed.so_far, self._state)
-        rows = [orjson.loads(row) for row in self._withheld]
-        self._withheld.clear()
-        await self._out.rows([row for row in rows if self._gate.counts_changed(row)], {})
+    def _follows(self, row: Record, since: datetime) -> bool:
+        """Whether the row's campaign has news since then."""
+        return self._news.of_campaign(row.get("id"), since)
 
-    async def _feed_children(self) -> None:
-        """Let the streams below look under the children of campaigns, too."""
-        if self._stream.name != "reports" or not self._feed:
-            return
-        reports = list(self._feed.so_far)
-        if any(self._stream in child.ancestors for child in self._account.states):
-            async with aclosing(
-                children_of(self._account, self._account.sub_reports, reports, self._feed.unlisted)
-            ) as answers:
-                async for rows in answers:
-                    self._feed.add([row for row in rows if self._account.includes(row)])
+    # -- what a reader of its own kind may do besides
+
+    def _may_checkpoint(self) -> bool:
+        """Whether all rows up to here have been handed on."""
+        return True
+
+    async def _slice_read(self) -> None:
+        """All rows of a slice have come, and no state says so yet."""
+
+    async def _all_read(self) -> None:
+        """All slices have been read, or have failed."""
+
+    def _counts_of(self, run: Run) -> tuple[int, ...] | None:
+        """What the campaigns' counts were up to which all has been read: what a slice had after it is still to come."""
+        return run.counts
 
     # -- the end
 
@@ -360,10 +292,9 @@ class SlicedReader:
             return replace(self._state, run=None)
         return StreamState(
             cursor=run.until,
-            slices={**{item.id: self._cursor_of(item) for item, _ in self._refused}, **self._unlisted()},
+            slices={**{item.id: self._cursor_of(item) for item, _ in self._refused}, **self._news.unlisted()},
             scope=self._scope,
-            # Those of its beginning: what a slice that was done by then had later is still to come.
-            counts=run.counts or (self._gate.counts if self._gate else None),
+            counts=self._counts_of(run),
         )
 
     @property

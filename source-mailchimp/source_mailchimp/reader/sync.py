@@ -15,6 +15,7 @@ from source_mailchimp.reader.account import Account, Parents
 from source_mailchimp.reader.contacts import ContactReader, PerContactReader
 from source_mailchimp.reader.fetch import Fetcher
 from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
+from source_mailchimp.reader.reports import ReportsReader
 from source_mailchimp.reader.sliced import SlicedReader
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Reading, Stream
@@ -156,7 +157,8 @@ class Sync:
         await queue.put(Ended(item.stream, error))
 
     async def _read_parent(self, account: Account, parents: Parents) -> None:
-        reader = SlicedReader(account, parents.stream, None, StreamState(), full_refresh=True)
+        kind = _sliced_reader_of(parents.stream)
+        reader = kind(account, parents.stream, None, StreamState(), full_refresh=True)
         await self._settle(account, parents.stream.name, reader.read())
 
     async def _settle(self, account: Account, name: str, reading: Coroutine[Any, Any, None]) -> Exception | None:
@@ -175,5 +177,10 @@ class Sync:
 
     def _reading(self, account: Account, item: Selected, out: StreamOutput) -> Coroutine[Any, Any, None]:
         stream = item.stream
-        kind = {Reading.WINDOW: ContactReader, Reading.PER_CONTACT: PerContactReader}.get(stream.reading, SlicedReader)
+        readers = {Reading.WINDOW: ContactReader, Reading.PER_CONTACT: PerContactReader}
+        kind = readers.get(stream.reading) or _sliced_reader_of(stream)
         return kind(account, stream, out, item.state, full_refresh=item.full_refresh).read()
+
+
+def _sliced_reader_of(stream: Stream) -> type[SlicedReader]:
+    return ReportsReader if stream.name == "reports" else SlicedReader
