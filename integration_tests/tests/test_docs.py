@@ -244,10 +244,10 @@ class TestBenchmarks:
     def test_a_profile_counts_what_works_and_shows_no_path_of_the_machine(self) -> None:
         """A thread that waits is no work, nor is an import; a function counts where it was innermost."""
         stacks = [
-            "main (/home/me/source_mailchimp/run.py:9);read (/home/me/source_mailchimp/source.py:12) 3",
-            "main (/home/me/source_mailchimp/run.py:9);loads (/home/me/lib/mailchimp_api/answers.py:70) 1",
+            "main (/opt/app/source_mailchimp/run.py:9);read (/opt/app/source_mailchimp/source.py:12) 3",
+            "main (/opt/app/source_mailchimp/run.py:9);loads (/opt/app/lib/mailchimp_api/answers.py:70) 1",
             "run (/usr/lib/threading.py:1);_worker (/usr/lib/concurrent/futures/thread.py:81) 96",
-            "<module> (/home/me/x.py:1);_load (<frozen importlib._bootstrap>:1) 50",
+            "<module> (/opt/app/x.py:1);_load (<frozen importlib._bootstrap>:1) 50",
         ]
 
         profile = profiles.summary("reading", stacks)
