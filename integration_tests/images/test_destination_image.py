@@ -130,7 +130,7 @@ class TestWrite:
         run = destination.run("write", config=options, catalog=CATALOG, stdin=[record(1), state(1)])
 
         assert run.exit_code == 1
-        assert [error["failure_type"] for error in run.errors] == ["config_error"]
+        assert [error["failure_type"] for error in run.error_traces] == ["config_error"]
         assert run.of("STATE") == []
 
     def test_docker_stop_ends_it_soon_and_a_state_that_came_back_is_kept(

@@ -81,7 +81,7 @@ class TestRead:
         changed = simulator.control.change("update", count=7)
         simulator.control.clock(advance=3600)
 
-        second = source.run("read", config=config, catalog=catalog, state=first.state).succeeded()
+        second = source.run("read", config=config, catalog=catalog, state=first.last_states).succeeded()
 
         assert {row["id"] for row in second.records("list_members")} == {item["hash"] for item in changed}
 
@@ -92,7 +92,7 @@ class TestRead:
         run = source.run("read", config=config, catalog=catalog)
 
         assert run.exit_code == 1
-        assert {error["failure_type"] for error in run.errors} == {"config_error"}
+        assert {error["failure_type"] for error in run.error_traces} == {"config_error"}
 
     def test_docker_stop_ends_it_within_moments_and_between_messages(
         self, source: Container, config: Json, simulator: SimulatorProcess

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from platform_client.catalogs import configured, configured_stream
 from platform_client.connectors import Connector, Container, Installed, Running
-from platform_client.runs import NotAMessage, Run, stream_state
+from platform_client.messages import Messages, NotAMessage
+from platform_client.runs import Run
 
 __all__ = [
     "Connector",
     "Container",
     "Installed",
+    "Messages",
     "NotAMessage",
     "Run",
     "Running",
     "configured",
     "configured_stream",
-    "stream_state",
 ]

@@ -11,11 +11,9 @@ import logging
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from airbyte_cdk.models import AirbyteMessageSerializer
 
 from mailchimp_api.masking import MaskingFilter
 from mailchimp_simulator.client import Simulator, SimulatorProcess
+from platform_client import Messages
 from source_mailchimp.run import Entrypoint
 from source_mailchimp.source import SourceMailchimp
 from source_mailchimp.streams import STREAMS
@@ -37,32 +36,16 @@ COMMAND = str(Path(sys.executable).with_name("source-mailchimp"))
 
 
 @dataclass
-class Run:
-    """What a run of the connector has left behind."""
+class Run(Messages):
+    """What a run of the source has left behind."""
 
     code: int
     output: bytes
     errors: bytes = b""
 
-    @cached_property
-    def messages(self) -> list[Json]:
-        """Every line of the output; each must be a message."""
-        messages = [orjson.loads(line) for line in self.output.splitlines()]
-        assert all(isinstance(message, dict) and "type" in message for message in messages)
-        return messages
-
-    @cached_property
-    def by_stream(self) -> dict[str, list[Json]]:
-        """All records, by stream."""
-        found: dict[str, list[Json]] = {}
-        for message in self.messages:
-            if message["type"] == "RECORD":
-                found.setdefault(message["record"]["stream"], []).append(message["record"]["data"])
-        return found
-
-    def records(self, stream: str) -> list[Json]:
-        """The records of a stream, in order."""
-        return self.by_stream.get(stream, [])
+    def printed(self) -> list[bytes]:
+        """Standard output, line by line."""
+        return self.output.splitlines()
 
     def keys(self, stream: str) -> list[tuple[Any, ...]]:
         """The primary keys of a stream's records, in order."""
@@ -70,79 +53,16 @@ class Run:
         return [tuple(record.get(name) for name in names) for record in self.records(stream)]
 
     @property
-    def states(self) -> list[Json]:
-        """All STATE messages' states, in order."""
-        return [message["state"] for message in self.messages if message["type"] == "STATE"]
-
-    @property
-    def last_states(self) -> list[Json]:
-        """The last state of each stream: what Airbyte keeps and hands to the next sync."""
-        return list({name_of(state): state for state in self.states}.values())
-
-    def statuses(self, stream: str) -> list[str]:
-        """What the traces said of a stream: STARTED, RUNNING, COMPLETE, INCOMPLETE."""
-        return [
-            trace["stream_status"]["status"]
-            for trace in self._traces("STREAM_STATUS")
-            if trace["stream_status"]["stream_descriptor"]["name"] == stream
-        ]
-
-    @property
-    def complete(self) -> set[str]:
-        """The streams that ended as complete."""
-        return self._ended("COMPLETE")
-
-    @property
-    def incomplete(self) -> set[str]:
-        """The streams that ended as incomplete."""
-        return self._ended("INCOMPLETE")
-
-    @property
     def failures(self) -> dict[str | None, Json]:
         """ERROR traces: by stream, and under None that of the whole sync."""
-        return {
-            (trace["error"].get("stream_descriptor") or {}).get("name"): trace["error"]
-            for trace in self._traces("ERROR")
-        }
-
-    def logs(self, *levels: str) -> list[str]:
-        """Log messages, of these levels or of all."""
-        return [
-            message["log"]["message"]
-            for message in self.messages
-            if message["type"] == "LOG" and (not levels or message["log"]["level"] in levels)
-        ]
+        return {(error.get("stream_descriptor") or {}).get("name"): error for error in self.error_traces}
 
     @property
     def answer(self) -> Json:
         """The one answer of ``check``, ``discover`` or ``spec``."""
-        kinds = {"CONNECTION_STATUS": "connectionStatus", "CATALOG": "catalog", "SPEC": "spec"}
-        [answer] = [message for message in self.messages if message["type"] in kinds]
-        body: Json = answer[kinds[answer["type"]]]
+        [answer] = [body for kind in ("CONNECTION_STATUS", "CATALOG", "SPEC") for body in self.of(kind)]
+        body: Json = answer
         return body
-
-    @property
-    def counts(self) -> Counter[str]:
-        """How many records each stream has."""
-        return Counter({name: len(records) for name, records in self.by_stream.items()})
-
-    def _traces(self, kind: str) -> Iterator[Json]:
-        for message in self.messages:
-            if message["type"] == "TRACE" and message["trace"]["type"] == kind:
-                yield message["trace"]
-
-    def _ended(self, status: str) -> set[str]:
-        return {
-            trace["stream_status"]["stream_descriptor"]["name"]
-            for trace in self._traces("STREAM_STATUS")
-            if trace["stream_status"]["status"] == status
-        }
-
-
-def name_of(state: Json) -> str:
-    """The stream that a state is about."""
-    name: str = state["stream"]["stream_descriptor"]["name"]
-    return name
 
 
 @dataclass

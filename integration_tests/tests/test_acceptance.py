@@ -133,7 +133,7 @@ class TestSource:
         changed = simulator.control.change("update", count=5)
         simulator.control.news(1, opens=3)
         simulator.control.clock(advance=3600)
-        second = source_process.run("read", config=config, catalog=catalog, state=first.state).succeeded()
+        second = source_process.run("read", config=config, catalog=catalog, state=first.last_states).succeeded()
 
         incremental = {item["stream"]["name"] for item in catalog["streams"] if item["sync_mode"] == "incremental"}
         for item in catalog["streams"]:
@@ -163,7 +163,7 @@ class TestSource:
         if killed.lines and not killed.lines[-1].endswith(b"}"):
             killed.lines.pop()
         safe, _ = killed.before_last_state("list_members")
-        resumed = source_process.run("read", config=config, catalog={"streams": members}, state=killed.state)
+        resumed = source_process.run("read", config=config, catalog={"streams": members}, state=killed.last_states)
 
         whole = {tuple(key[:2]) for key in simulator.control.truth(MEMBERS, "keys")["keys"]}
         have = {(row["list_id"], row["id"]) for row in [*safe, *resumed.succeeded().records("list_members")]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -10,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from destination_mailchimp.write import write
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.members import subscriber_hash
 from mailchimp_simulator.client import SimulatorProcess
+from platform_client import Messages
 
 Json = dict[str, Any]
 
@@ -77,35 +77,28 @@ def stream_of(name: str = "people", columns: list[str] | None = None, **more: An
 
 
 @dataclass
-class Ended:
+class Ended(Messages):
     """What a run has left behind."""
 
     code: int
     output: bytes
     errors: bytes
-    messages: list[Json] = field(default_factory=list)
+
+    def printed(self) -> list[bytes]:
+        """Standard output, line by line."""
+        return self.output.splitlines()
 
     @property
-    def logs(self) -> str:
-        """All log messages."""
-        return "\n".join(message["log"]["message"] for message in self.messages if message["type"] == "LOG")
-
-    @property
-    def states(self) -> list[Json]:
-        """All states, in order."""
-        return [message["state"] for message in self.messages if message["type"] == "STATE"]
-
-    @property
-    def traces(self) -> list[Json]:
-        """All ERROR traces."""
-        return [message["trace"]["error"] for message in self.messages if message["type"] == "TRACE"]
+    def log(self) -> str:
+        """All log messages, a line each."""
+        return "\n".join(self.logs())
 
     def accounting(self, stream: str = "people") -> dict[str, int]:
         """The numbers of a stream's accounting, those that are 0 left out."""
-        for match in _ACCOUNTING.finditer(self.logs):
+        for match in _ACCOUNTING.finditer(self.log):
             if match["stream"] == stream:
                 return {key: int(value) for key, value in match.groupdict().items() if key != "stream" and value != "0"}
-        raise AssertionError(f"no accounting of {stream} in:\n{self.logs}\n{self.errors.decode()}")
+        raise AssertionError(f"no accounting of {stream} in:\n{self.log}\n{self.errors.decode()}")
 
 
 class Bench:
@@ -163,7 +156,7 @@ class Bench:
         process = self.start(config, streams, command=command)
         data = lines if isinstance(lines, bytes) else b"".join(line + b"\n" for line in lines)
         output, errors = process.communicate(data, timeout=timeout)
-        return ended(process.returncode, output, errors)
+        return Ended(process.returncode, output, errors)
 
     def write(
         self, lines: list[bytes] | list[list[bytes]], config: Json | None = None, streams: list[Json] | None = None
@@ -199,7 +192,7 @@ class Bench:
             logging.getLogger().handlers[:] = handlers
             logging.getLogger().setLevel(level)
         assert {number: signal.getsignal(number) for number in signals} == signals, "they are this process's own"
-        return ended(code, produced.getvalue(), b"")
+        return Ended(code, produced.getvalue(), b"")
 
     def check(self, config: Json) -> Json:
         """Run the check command within this process: the connection status."""
@@ -234,11 +227,6 @@ class Bench:
     def calls(self, operation: str) -> int:
         """How many calls of an operation have been made since the counts began."""
         return int(self.control.stats()["by_operation"].get(operation, 0))
-
-
-def ended(code: int, output: bytes, errors: bytes) -> Ended:
-    """Decode what a process wrote; every line of it must be a message."""
-    return Ended(code, output, errors, [json.loads(line) for line in output.splitlines()])
 
 
 @pytest.fixture(scope="module")

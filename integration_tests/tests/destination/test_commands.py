@@ -157,15 +157,15 @@ class TestRefusedCatalogs:
         run = bench.run(streams=[bench.stream_of(columns=["email"], **change)])
 
         assert run.code == 1
-        assert [trace["failure_type"] for trace in run.traces] == ["config_error"]
-        assert words in run.traces[0]["message"]
+        assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
+        assert words in run.error_traces[0]["message"]
         assert bench.control.stats()["writes"] == {}
 
     def test_a_stream_without_an_address_is_refused(self, bench: Any) -> None:
         run = bench.run(streams=[bench.stream_of(columns=["id", "name"])])
 
         assert run.code == 1
-        assert "email_field" in run.traces[0]["message"]
+        assert "email_field" in run.error_traces[0]["message"]
 
 
 class TestWayBack:
@@ -182,7 +182,7 @@ class TestWayBack:
         written = {row["email_address"]: row for row in bench.members()}
         new = [row for row in rows if row["email_address"] not in before]
 
-        assert run.code == 0, run.logs
+        assert run.code == 0, run.log
         assert new
         for row in new:
             twin = written[row["email_address"]]

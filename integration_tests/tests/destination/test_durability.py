@@ -235,7 +235,7 @@ class TestStateOrder:
             for s in run.states
         ]
 
-        assert run.code == 0, run.logs
+        assert run.code == 0, run.log
         assert order == [("quick", 1), ("slow", 1), "GLOBAL", ("quick", 2), "LEGACY", ("slow", 2)]
         assert run.states[2]["destinationStats"] == {"recordCount": 0.0, "rejectedRecordCount": 0.0}
 
@@ -260,7 +260,7 @@ class TestStateOrder:
         accounting = run.accounting()
 
         assert run.code == 1
-        assert run.traces[0]["failure_type"] == "transient_error"
+        assert run.error_traces[0]["failure_type"] == "transient_error"
         assert accounting["not_written"] > 0
         assert all(holds(bench, state["stream"]["stream_state"]["at"]) == [] for state in run.states)
 
