@@ -13,7 +13,15 @@ from unittest.mock import patch
 import orjson
 import pytest
 
-from mailchimp_api.errors import MailchimpError, Problem, RequestRefused, ResourceGone, ResourceRefused, ServerFault
+from mailchimp_api.errors import (
+    InvalidApiKey,
+    MailchimpError,
+    Problem,
+    RequestRefused,
+    ResourceGone,
+    ResourceRefused,
+    ServerFault,
+)
 from source_mailchimp.reader import fetch, sync
 from source_mailchimp.reader.fetch import Page
 from source_mailchimp.stream import Record, Stream
@@ -396,6 +404,15 @@ class TestVersions:
         assert len(asked) == 6
         assert reader.state["run"]["slices"] == {} or reader.state["run"]["after"], "its own rows have been read"
         assert ids(reader.emitted) == ids(site.tables["reports"])
+
+    def test_a_key_that_is_revoked_ends_the_sync_also_where_reports_had_failed_before(self) -> None:
+        site = self.site(6)
+        site.faults["reports"] = lambda params: ServerFault("down") if params["offset"] else None
+        for row in site.tables["reports"]:
+            site.faults[f"reports/{row['id']}/sub-reports"] = lambda _: InvalidApiKey("revoked", field="credentials")
+
+        with pytest.raises(InvalidApiKey):
+            Reader(site, UNSUBSCRIBES, page_size=3).sync()
 
     def test_mailchimp_is_not_asked_for_the_versions_of_every_campaign_while_it_is_down(self) -> None:
         site = self.site(200)

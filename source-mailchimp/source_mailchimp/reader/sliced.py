@@ -88,6 +88,8 @@ class SlicedReader:
         await self._read_all(pending, progress)
         try:
             await self._all_read()
+        except ConfigError:
+            raise
         except MailchimpError as error:
             self._failures.append(error)
         self._warn(len(pending))
