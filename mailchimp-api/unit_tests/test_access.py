@@ -173,7 +173,7 @@ class TestAccount:
     @pytest.mark.parametrize(
         "answer,kind,field,remedy",
         [
-            ((401, "API Key Invalid"), errors.InvalidApiKey, "credentials.apikey", "make a new one in Mailchimp under Account"),
+            ((401, "API Key Invalid"), errors.InvalidApiKey, "credentials.apikey", "make a new one in Mailchimp under"),
             ((403, "User Disabled"), errors.UserDisabled, "credentials.apikey", "Reactivate the user"),
             ((403, "WrongDatacenter"), errors.InvalidApiKey, "credentials.apikey", "another data center than its"),
             ((403, "Forbidden"), errors.PermissionDenied, "credentials", "at least the Viewer role"),
