@@ -222,8 +222,8 @@ class TestRefusals:
 
     def test_throttling_is_waited_out(self, bench: Any) -> None:
         bench.control.limit(3)
-        # Without it a call is over before the next one begins.
-        bench.control.latency(seconds=0.05)
+        # Without it a call is over before three others have begun.
+        bench.control.latency(seconds=0.5)
         run = bench.write(new_people(bench, 6000))
 
         assert run.code == 0
