@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from destination_mailchimp.failures import SyncFailure
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
+from mailchimp_api.options import unknown_options
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
 
 NewStatus = Literal["subscribed", "pending", "unsubscribed", "transactional"]
 
@@ -187,7 +191,8 @@ class Config(BaseModel):
         int | None,
         _option(
             "Most new contacts",
-            "Stop the sync before it adds more contacts than this, so that a mistake can't flood your plan's limit.",
+            "Stop the sync before it adds more contacts than this, so that a mistake can't flood your plan's limit. "
+            "Each sync counts anew.",
             ge=0,
         ),
     ] = None
@@ -263,12 +268,13 @@ class Config(BaseModel):
 
 
 def read_config(values: Any) -> Config:
-    """Validate a configuration, decoded and of any shape. Raises SyncFailure if it is not valid.
+    """Validate a configuration, decoded and of any shape; warns of options that do not exist.
 
-    The message names the options and what is wrong with them, never their values.
+    Raises SyncFailure if it is not valid. The message names the options and what is wrong with them, never
+    their values.
     """
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: "
@@ -276,3 +282,6 @@ def read_config(values: Any) -> Config:
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         )
         raise SyncFailure(f"The configuration is not valid. {mask(faults)}") from None
+    for sentence in unknown_options(Config, {key: value for key, value in values.items() if key != "apikey"}):
+        logger.warning("%s", sentence)
+    return config

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 Json = dict[str, Any]
+
+
+def unknown_options(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
+    """A sentence for each option in ``given`` that ``model`` does not have: a misspelt one must not pass for set.
+
+    It names the option, never its value, and the one that may be meant. Empty ones and those of the platform, which
+    begin with an underscore, are passed over.
+    """
+    known = list(model.model_fields)
+    sentences = []
+    for name in given:
+        if name in known or name.startswith("_") or given[name] in (None, ""):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        sentences.append(f"The configuration has an option that does not exist, and does nothing: {name}.{hint}")
+    return sentences
 
 
 def option_schema(model: type[BaseModel]) -> Json:

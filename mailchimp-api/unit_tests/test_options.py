@@ -8,7 +8,7 @@ from jsonschema import Draft7Validator
 from pydantic import BaseModel, Field
 
 from mailchimp_api.credentials import Credentials
-from mailchimp_api.options import option_schema
+from mailchimp_api.options import option_schema, unknown_options
 
 
 class Options(BaseModel):
@@ -48,3 +48,21 @@ class TestOptionSchema:
 
     def test_options_of_other_versions_are_let_through(self) -> None:
         assert Draft7Validator(option_schema(Options)).is_valid({"list_id": "a", "of_old": 1})
+
+
+class TestUnknownOptions:
+    """A misspelt option does not pass for set."""
+
+    def test_it_is_named_with_the_one_that_may_be_meant_and_without_its_value(self) -> None:
+        [sentence] = unknown_options(Options, {"list_id": "a", "nmae": "s3cret"})
+
+        assert "does nothing: nmae. Did you mean name?" in sentence
+        assert "s3cret" not in sentence
+
+    def test_one_like_no_other_is_named_alone(self) -> None:
+        [sentence] = unknown_options(Options, {"zzz": 1})
+
+        assert sentence.endswith("does nothing: zzz.")
+
+    def test_what_is_empty_and_what_the_platform_adds_is_passed_over(self) -> None:
+        assert unknown_options(Options, {"list_id": "a", "old": None, "cleared": "", "__airbyte": 1}) == []

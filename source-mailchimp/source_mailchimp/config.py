@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
 from mailchimp_api.errors import ConfigError
+from mailchimp_api.options import unknown_options
 from source_mailchimp.dates import parse_date
+
+logger = logging.getLogger("airbyte.source_mailchimp")
 
 
 class Config(BaseModel):
@@ -158,7 +162,10 @@ class Config(BaseModel):
 
 
 def parse_config(raw: dict[str, Any]) -> Config:
-    """Validate ``raw``. Raises ConfigError that names the field and what it should be, never its value."""
+    """Validate ``raw``; warns of options that do not exist.
+
+    Raises ConfigError that names the field and what it should be, never its value.
+    """
     # Old configurations carry nulls for what was left empty, and credentials without a type.
     given = {key: value for key, value in raw.items() if value is not None}
     credentials = given.get("credentials")
@@ -170,6 +177,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
         field, problem = _complaint(error)
         raise ConfigError(f"Invalid configuration: {field}: {problem}.", field=field) from None
     _ = config.access_credentials
+    for sentence in unknown_options(Config, raw):
+        logger.warning("%s", sentence)
     return config
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
@@ -30,6 +32,8 @@ from mailchimp_api.masking import mask
 from source_mailchimp.errors import IncompleteListing, ParentFailed
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
 
+logger = logging.getLogger("airbyte.source_mailchimp")
+
 
 class SyncFailed(AirbyteTracedException):
     """Some streams are not complete; each has had a trace of its own."""
@@ -55,7 +59,8 @@ class MessageMaker:
 
     def __init__(self, namespaces: Mapping[str, str | None]) -> None:
         self._namespaces = namespaces
-        self._running: set[str] = set()
+        self._began = time.monotonic()
+        self._records: Counter[str] = Counter()
         self._open: set[str] = set()
         self._failures: dict[str, AirbyteTracedException] = {}
 
@@ -64,9 +69,9 @@ class MessageMaker:
         name = event.stream.name
         match event:
             case Records(_, records):
-                if name not in self._running:
-                    self._running.add(name)
+                if name not in self._records:
                     yield self._status(name, AirbyteStreamStatus.RUNNING)
+                self._records[name] += len(records)
                 now = int(time.time() * 1000)
                 namespace = self._namespaces.get(name)
                 for record in records:
@@ -82,11 +87,17 @@ class MessageMaker:
                 self._open.add(name)
                 yield self._status(name, AirbyteStreamStatus.STARTED)
             case Ended(_, None):
-                self._open.discard(name)
+                self._close(name)
                 yield self._status(name, AirbyteStreamStatus.COMPLETE)
             case Ended(_, error):
-                self._open.discard(name)
+                self._close(name)
                 yield from self.failure(name, error)
+
+    def _close(self, name: str) -> None:
+        self._open.discard(name)
+        # All streams begin at once: which one made the sync long shows in when it ended.
+        seconds = time.monotonic() - self._began
+        logger.info("%s: %s records, ended after %.1f s", name, f"{self._records[name]:,}", seconds)
 
     def failure(self, name: str, error: Exception | None) -> Iterator[AirbyteMessage]:
         """The messages that say that stream ``name`` is not complete, and why; ``raise_failures`` will tell again."""

@@ -96,3 +96,11 @@ class TestOldConfigurations:
     )
     def test_a_start_date_may_have_any_usual_form(self, text: str) -> None:
         assert parse_config({"credentials": KEY, "start_date": text}).start == moment(0)
+
+
+def test_a_misspelt_option_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """It would not do what it was set for, and nobody would know."""
+    parse_config({"credentials": KEY, "list_id": [SECRET]})
+
+    assert "does nothing: list_id. Did you mean list_ids?" in caplog.text
+    assert SECRET not in caplog.text

@@ -69,6 +69,13 @@ class TestCheck:
         assert status["status"] == "FAILED"
         assert words in status["message"]
 
+    def test_a_misspelt_option_is_a_warning(self, bench: Any) -> None:
+        """Or the limit that somebody believes in would not be there."""
+        run = bench.run(config=bench.config(max_new_contact=3), command="check")
+
+        assert status_of(run)["status"] == "SUCCEEDED"
+        assert b"does nothing: max_new_contact. Did you mean max_new_contacts?" in run.output
+
     def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: Any) -> None:
         bench.control.forbid("/lists")
         status = bench.check(bench.config())
