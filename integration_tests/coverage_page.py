@@ -32,7 +32,7 @@ Lines and branches that all tests run, in every process that they start, of the 
 those in containers (`make test-images`) are not among them.
 A line of a test that never runs is a test that looks at less than it says.
 
-Measured on {machine}, at commit {commit}.
+Measured on {machine}. Commit {commit} was the last that had changed the connectors.
 """
 
 

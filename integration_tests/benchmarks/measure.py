@@ -52,8 +52,7 @@ def run(
     """Run ``command`` to its end and count the records on its stdout.
 
     ``on_record`` gets each record's line. ``keep_states``: return the STATE messages. ``stop_after``: send SIGTERM
-    after so many seconds. The peak is the kernel's own (``ru_maxrss``), which starts at the size
-    of the process that starts it: this one must stay small, so it imports little and keeps nothing.
+    after so many seconds.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as errors, open(stdin or os.devnull, "rb") as given:  # noqa: PTH123 - may be devnull
@@ -69,7 +68,9 @@ def run(
         if stop_after:
             timer.start()
         assert process.stdout is not None
+        peak = _Peak(process.pid)
         records, last, states = _read(process.stdout, on_record, keep_states=keep_states)
+        peak_mb = peak.stop()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         timer.cancel()
@@ -80,13 +81,49 @@ def run(
     return Cost(
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss * 1024 / 1e6,
+        peak_mb=peak_mb or usage.ru_maxrss * 1024 / 1e6,
         records=records,
         exit_code=process.returncode,
         last_record=(last or time.monotonic()) - started,
         states=states,
         stderr=stderr,
     )
+
+
+class _Peak:
+    """Looks at the most memory that a process has held, from its start until ``stop``.
+
+    The kernel's ``ru_maxrss`` begins with the size of whoever started the process; what ``/proc`` says begins
+    with the program itself. Without ``/proc`` there is nothing to see.
+    """
+
+    _INTERVAL = 0.05
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+        self._most = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> float:
+        """Megabytes at the peak; 0 if that could not be seen."""
+        self._look()
+        self._stopped.set()
+        self._thread.join()
+        return self._most * 1024 / 1e6
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._INTERVAL):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            found = re.search(r"VmHWM:\s*(\d+) kB", self._status.read_text(encoding="ascii", errors="replace"))
+        except OSError:
+            return
+        # It can only grow; a process that has ended shows none.
+        self._most = max(self._most, int(found[1]) if found else 0)
 
 
 def _read(

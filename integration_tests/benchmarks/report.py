@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 RESULTS = DOCS / "benchmarks" / "results.json"
 SIDE_BY_SIDE = "side by side"
+_CONNECTORS = ("mailchimp-api", "source-mailchimp", "destination-mailchimp")
 _MARKS = {True: "kept", False: "**missed**", None: ""}
 
 _HEAD = """\
@@ -36,7 +37,7 @@ A page is 1000 rows; a megabyte is a million bytes. Seconds and microseconds are
 Connections in use are counted from the first page's answer to the last request's start.
 A missed limit stays in the table.
 
-Measured on {machine}, at commit {commit}.
+Measured on {machine}. Commit {commit} was the last that had changed the connectors.
 """
 
 
@@ -66,12 +67,12 @@ def note(results: Json, section: str, part: str, content: Json) -> None:
 
 
 def commit() -> str:
-    """The commit that is checked out, with a `+` where files differ from it; `unknown` without git."""
+    """The last commit that changed the connectors, with a `+` where files differ from it; `unknown` without git."""
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return "unknown"
-    head = _output(git, "rev-parse", "--short=10", "HEAD")
-    changed = _output(git, "status", "--porcelain", "--", ".", ":!docs")
+    head = _output(git, "log", "-1", "--abbrev=10", "--format=%h", "--", *_CONNECTORS)
+    changed = _output(git, "status", "--porcelain", "--", *_CONNECTORS)
     return head + ("+" if changed else "")
 
 
