@@ -306,7 +306,7 @@ class Engine:
     def _wind_down(self) -> None:
         """Let calls in flight come back for a while, then count what has not been written."""
         began = time.monotonic()
-        while self._workers.outstanding:
+        while self._workers.outstanding or self._begin_last_tags():
             # Asked again each time: SIGTERM may come while a failure is being wound down.
             grace = _GRACE_SECONDS_IF_STOPPED if self._stopped else _GRACE_SECONDS
             left = began + grace - time.monotonic()
@@ -318,6 +318,13 @@ class Engine:
         self._stop_calls()
         for contact in (*self._on_the_way.values(), *self._buffer.left()):
             settle(contact, "not_written")
+
+    def _begin_last_tags(self) -> bool:
+        """Begin the tags of those who were added before the limit was reached; whether there are any."""
+        if self._stopped or not isinstance(self.failure, LimitReached):
+            return False
+        self._dispatch_tags(everything=True)
+        return self._workers.outstanding > 0
 
     def _came_back(self, seconds: float) -> bool:
         """Wait for one more event; False if none came."""

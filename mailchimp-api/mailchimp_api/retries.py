@@ -16,13 +16,12 @@ logger = logging.getLogger("airbyte.mailchimp_api")
 class RetryPolicy:
     """How long a request is worth trying: whichever bound is reached first ends it.
 
-    At most ``attempts`` times, the last begun within ``seconds`` of the first. By default the time is what counts:
-    an outage of some minutes passes, whether it answers at once or not at all.
+    At most ``attempts`` times, the last begun within ``seconds`` of the first.
     Waits are random between nothing and ``first_wait * 2**n`` seconds, at most ``longest_wait``
     (full jitter), or as long as ``Retry-After`` says if that is more.
     """
 
-    attempts: int = 1000
+    attempts: int = 8
     seconds: float = 600.0
     first_wait: float = 1.0
     longest_wait: float = 60.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -142,8 +142,8 @@ def _client(options: Config, *, retry: RetryPolicy | None = None, timeouts: Time
     access = open_access(options.access_credentials, data_center=options.data_center, api_url=options.api_url)
     if options.request_timeout:
         timeouts = Timeouts(read=options.request_timeout)
-    if options.retry_seconds:
-        retry = replace(retry or RetryPolicy(), seconds=options.retry_seconds)
+    if options.retry_seconds and retry is None:
+        retry = RetryPolicy(attempts=sys.maxsize, seconds=options.retry_seconds)
     return MailchimpClient(
         access, max_connections=options.num_workers, user_agent=_USER_AGENT, retry=retry, timeouts=timeouts
     )

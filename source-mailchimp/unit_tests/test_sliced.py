@@ -22,7 +22,7 @@ from mailchimp_api.errors import (
     ResourceRefused,
     ServerFault,
 )
-from source_mailchimp.reader import fetch, sync
+from source_mailchimp.reader import fetch, sliced, sync
 from source_mailchimp.reader.fetch import Page
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
@@ -290,14 +290,30 @@ class TestFailures:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
-        reader.sync(kill_after=kill)
-        site.faults.clear()
+        with patch.object(sliced, "_MOST_REFUSED", 100):
+            reader.sync(kill_after=kill)
+            site.faults.clear()
+            site.now += 10_000_000
+
+            assert reader.sync()
+
+        assert max(len(orjson.dumps(state)) for state in reader.states) < 20_000
+        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+
+    def test_hundreds_of_refusals_are_remembered_and_cost_later_syncs_nothing_else(self) -> None:
+        """Those are asked again; what was read does not come again."""
+        site = campaigns(700)
+        for row in site.tables["reports"][::2]:
+            site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
+        reader = Reader(site, UNSUBSCRIBES)
+        assert reader.sync()
+        first = len(reader.emitted)
         site.now += 10_000_000
 
         assert reader.sync()
 
-        assert max(len(orjson.dumps(state)) for state in reader.states) < 20_000
-        assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
+        assert first > 0
+        assert len(reader.emitted) == first
 
     def test_the_others_are_read_though_too_many_are_refused(self, caplog: pytest.LogCaptureFixture) -> None:
         site = campaigns(700)
@@ -305,7 +321,7 @@ class TestFailures:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
 
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING), patch.object(sliced, "_MOST_REFUSED", 100):
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])

@@ -359,6 +359,15 @@ class TestLimit:
         assert {bench.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
         assert run.states == []
 
+    def test_those_who_were_added_before_the_limit_have_their_tags(self, bench: Any) -> None:
+        """Nobody would come back for them: no later sync need bring them again."""
+        run = bench.write(new_people(bench, 5), bench.config(max_new_contacts=2, tags="Import"))
+        made = [row for row in bench.members() if row["email_address"].startswith("new")]
+
+        assert run.code == 1
+        assert run.accounting()["created"] == len(made) == 2
+        assert [[tag["name"] for tag in row["tags"]] for row in made] == [["Import"], ["Import"]]
+
 
 class TestInput:
     """Whatever comes on standard input, the records among it are written."""

@@ -79,7 +79,10 @@ class News:
             return None
         above = self.names_above(item)
         cursors = [state.cursor]
-        cursors += [at for key, at in state.slices.items() if key in above or key.startswith(f"{item.id}/")]
+        unknown = children_key(item.id)  # of which nothing is under the campaign itself
+        cursors += [
+            at for key, at in state.slices.items() if key in above or (key.startswith(f"{item.id}/") and key != unknown)
+        ]
         return None if None in cursors else min(at for at in cursors if at)
 
 

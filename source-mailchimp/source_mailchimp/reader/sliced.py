@@ -29,6 +29,7 @@ _CAMPAIGN_LAST_ACTIVITY = "campaign_last_activity"
 _HOPELESS = 3
 # Each slice that failed or was refused has an entry in the state.
 _MOST_FAILURES = 100
+_MOST_REFUSED = 2_000  # a line of the state for each; beyond that it does not pass them
 _SHOWN_WARNINGS = 3
 
 
@@ -302,7 +303,7 @@ class SlicedReader:
     @property
     def _too_many_refused(self) -> bool:
         """Whether the state can't name all slices that were refused, and so can't pass them."""
-        return len(self._refused) > _MOST_FAILURES
+        return len(self._refused) > _MOST_REFUSED
 
     def _warn(self, asked: int) -> None:
         name = self._stream.name
