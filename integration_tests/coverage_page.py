@@ -30,7 +30,8 @@ This page is made by `make coverage`, from what it measured. Do not edit it.
 
 Lines and branches that all tests run, in every process that they start, of the code and of the tests themselves;
 those in containers (`make test-images`) are not among them.
-A line of a test that never runs is a test that looks at less than it says.
+They are lower bounds: what a process has run that is killed outright is lost, and after some exceptions
+the rest of a test goes unseen.
 
 Measured on {machine}. Commit {commit} was the last that had changed the connectors.
 """
