@@ -151,7 +151,8 @@ def _by_peer(title: str, lines: list[Json], labels: Iterable[str]) -> str:
 _PEERS = """\
 ## Side by side
 
-The same simulated account for all, in one run. Figures are medians of three rounds, in which they take turns;
+The same simulated account for all; [When](#when) tells at what time.
+Figures are medians of three rounds, in which they take turns;
 memory, faults, and the points between the plot's ends are measured once. Lost contacts are added up over the rounds.
 A reader that takes long over the contacts is stopped after ten seconds, and judged until its last record.
 “—”: it has no such thing.
