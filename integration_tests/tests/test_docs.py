@@ -260,6 +260,7 @@ class TestBenchmarks:
         assert [share for _, share in profile.areas] == [0.75, 0.25]
 
     @pytest.mark.slow
+    @pytest.mark.timeout(900)
     def test_every_part_runs(self) -> None:
         """In small, without the others; the figures say nothing, but each of them comes, and the documents stay."""
         before = text_of("docs/benchmarks.md")
@@ -270,7 +271,7 @@ class TestBenchmarks:
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=840,
         )
 
         assert run.returncode == 0, run.stderr
