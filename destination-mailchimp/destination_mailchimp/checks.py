@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from destination_mailchimp.audience import Audience, MergeField, read_audience
-from destination_mailchimp.calls import Calls
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.fields import Audience, MergeField, read_audience
 from destination_mailchimp.config import Config
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.policy import STATUSES
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.tags import TagBook
-from destination_mailchimp.write import open_calls
+from destination_mailchimp.sync import open_calls
+from destination_mailchimp.writing.consent import STATUSES
+from destination_mailchimp.writing.tags import TagBook
 from mailchimp_api.account import account_of
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.errors import PermissionDenied

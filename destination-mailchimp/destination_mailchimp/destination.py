@@ -27,7 +27,7 @@ from destination_mailchimp.checks import check, destination_catalog
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.output import Output
-from destination_mailchimp.write import write
+from destination_mailchimp.sync import write
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.options import option_schema
 

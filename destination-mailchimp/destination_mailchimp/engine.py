@@ -11,21 +11,21 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from destination_mailchimp.buffer import Buffer
-from destination_mailchimp.calls import BATCH
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.accounting.ledger import release, settle
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.states import States
+from destination_mailchimp.audience.calls import BATCH
+from destination_mailchimp.audience.refusals import cause_of
+from destination_mailchimp.contacts.buffer import Buffer
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import LimitReached, RecordRejected, Stopped, SyncFailure
-from destination_mailchimp.intake import Intake
-from destination_mailchimp.jobs import Job, Result, Step
-from destination_mailchimp.ledger import release, settle
-from destination_mailchimp.reasons import cause_of
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.singles import Singles
-from destination_mailchimp.states import States
-from destination_mailchimp.stdin import Reader
-from destination_mailchimp.tags import TagBuffer, Tagger
-from destination_mailchimp.workers import Workers
-from destination_mailchimp.writer import Writer
+from destination_mailchimp.input.lines import Reader
+from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.writing.batches import Writer
+from destination_mailchimp.writing.result import Job, Result, Step
+from destination_mailchimp.writing.singles import Singles
+from destination_mailchimp.writing.tags import TagBuffer, Tagger
+from destination_mailchimp.writing.workers import Workers
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 

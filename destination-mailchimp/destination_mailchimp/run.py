@@ -15,11 +15,11 @@ from typing import Any
 
 import orjson
 
-from destination_mailchimp import stdin
 from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
+from destination_mailchimp.input import lines
 from destination_mailchimp.output import Output, log_to
-from destination_mailchimp.write import write
+from destination_mailchimp.sync import write
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -54,7 +54,7 @@ def run(args: list[str]) -> int:
             gc.set_threshold(50_000, 50, 100)
             catalog = _read(parsed.catalog, "catalog")
             config = read_config(_read(parsed.config, "configuration"))
-            return write(config, catalog, stdin.lines_of(0), output, own_process=True)
+            return write(config, catalog, lines.lines_of(0), output, own_process=True)
         _run_with_kit(parsed, output)
     except Exception as error:
         logger.exception("The command failed")

@@ -15,32 +15,32 @@ import pytest
 import requests
 import requests_mock
 
-from destination_mailchimp import roster as roster_module
-from destination_mailchimp.audience import Audience
-from destination_mailchimp.buffer import Buffer
-from destination_mailchimp.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
-from destination_mailchimp.catalog import ConfiguredStream
+from destination_mailchimp.accounting.ledger import StreamLedger
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.states import States
+from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.audience.fields import Audience
+from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.checks import check
 from destination_mailchimp.config import read_config
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.contacts.buffer import Buffer
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.engine import Engine
 from destination_mailchimp.failures import Stopped, SyncFailure
-from destination_mailchimp.intake import Intake
-from destination_mailchimp.jobs import Result, Step
-from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.input.lines import Reader
+from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.mapping.record import RecordMapper
-from destination_mailchimp.new_contacts import NewContacts
-from destination_mailchimp.policy import StatusPolicy
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.roster import Roster
-from destination_mailchimp.singles import Singles
-from destination_mailchimp.states import States
-from destination_mailchimp.stdin import Reader
-from destination_mailchimp.tags import TagBook, TagBuffer, Tagger
-from destination_mailchimp.write import open_calls
-from destination_mailchimp.writer import Writer
+from destination_mailchimp.sync import open_calls
+from destination_mailchimp.writing import membership as roster_module
+from destination_mailchimp.writing.batches import Writer
+from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.limit import NewContacts
+from destination_mailchimp.writing.membership import Roster
+from destination_mailchimp.writing.result import Result, Step
+from destination_mailchimp.writing.singles import Singles
+from destination_mailchimp.writing.tags import TagBook, TagBuffer, Tagger
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 from mailchimp_api.errors import PermissionDenied, RequestRefused, ResourceGone, ResourceRefused, ServerFault

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import requests_mock
 
-from destination_mailchimp.audience import Audience, Interest, MergeField
-from destination_mailchimp.calls import ONE_ATTEMPT, Calls
-from destination_mailchimp.catalog import ConfiguredStream, read_catalog
+from destination_mailchimp.accounting.ledger import StreamLedger
+from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
+from destination_mailchimp.audience.fields import Audience, Interest, MergeField
+from destination_mailchimp.audience.new_fields import NewFields, make_tag, type_of
 from destination_mailchimp.config import Config, read_config
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected, SyncFailure
-from destination_mailchimp.ledger import StreamLedger
+from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.new_fields import NewFields, make_tag, type_of
 from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy

@@ -15,21 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_mailchimp.audience import Audience
-from destination_mailchimp.buffer import Buffer
-from destination_mailchimp.catalog import ConfiguredStream
+from destination_mailchimp.accounting.ledger import StreamLedger, release, report, settle
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.states import States, with_stats
+from destination_mailchimp.audience.fields import Audience
 from destination_mailchimp.config import Config, read_config
-from destination_mailchimp.contact import Contact
-from destination_mailchimp.cursors import MOMENT, NONE, NUMBER, TEXT, Cursor, read_cursor
+from destination_mailchimp.contacts.buffer import Buffer
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.cursors import MOMENT, NONE, NUMBER, TEXT, Cursor, read_cursor
+from destination_mailchimp.contacts.versions import Versions
 from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
-from destination_mailchimp.intake import Intake
-from destination_mailchimp.ledger import StreamLedger, release, report, settle
+from destination_mailchimp.input.lines import decode, lines_of
+from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.states import States, with_stats
-from destination_mailchimp.stdin import decode, lines_of
-from destination_mailchimp.versions import Versions
 from mailchimp_api.options import option_schema
 
 KEY = "0123456789abcdef0123456789abcdef-us10"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_mailchimp.audience import MergeField
+from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.mapping.addresses import email_column, read_address
 from destination_mailchimp.mapping.values import BadValue, as_flag, as_names, coercion

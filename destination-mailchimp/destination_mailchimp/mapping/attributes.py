@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from destination_mailchimp.audience import Interest
-from destination_mailchimp.cursors import MOMENT, read_cursor
-from destination_mailchimp.mapping.draft import Draft
+from destination_mailchimp.audience.fields import Interest
+from destination_mailchimp.contacts.cursors import MOMENT, read_cursor
+from destination_mailchimp.mapping.partial_contact import Draft
 from destination_mailchimp.mapping.values import BadValue, as_flag, as_names
 
 Binding = Callable[[Draft, Any], None]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from destination_mailchimp.audience import Audience, MergeField
+from destination_mailchimp.audience.fields import Audience, MergeField
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.addresses import plain
 from destination_mailchimp.mapping.attributes import ATTRIBUTES, Binding, Interests, as_object, put_tags
-from destination_mailchimp.mapping.draft import Draft
+from destination_mailchimp.mapping.partial_contact import Draft
 from destination_mailchimp.mapping.values import BadValue, Coerce, address_part, coercion
 
 _SYNONYMS = {

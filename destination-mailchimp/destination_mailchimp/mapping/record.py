@@ -6,19 +6,19 @@ import logging
 import math
 from typing import Any
 
-from destination_mailchimp.catalog import ConfiguredStream
+from destination_mailchimp.accounting.ledger import Segment, StreamLedger
+from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.config import Config
-from destination_mailchimp.contact import Contact
-from destination_mailchimp.cursors import NONE, Cursor, read_cursor
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.cursors import NONE, Cursor, read_cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.ledger import Segment, StreamLedger
 from destination_mailchimp.mapping.addresses import email_column, read_address
 from destination_mailchimp.mapping.attributes import Binding
+from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
-from destination_mailchimp.mapping.draft import Draft
-from destination_mailchimp.mapping.new_fields import NewFields
+from destination_mailchimp.mapping.partial_contact import Draft
 from destination_mailchimp.mapping.values import BadValue, as_address, as_date, as_flag
-from destination_mailchimp.policy import STATUSES
+from destination_mailchimp.writing.consent import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from destination_mailchimp.audience import MergeField
+from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.mapping.addresses import plain
 
 

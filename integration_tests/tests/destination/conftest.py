@@ -20,9 +20,9 @@ import pytest
 from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import failure_of
+from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.output import Output, log_to
-from destination_mailchimp.stdin import lines_of
-from destination_mailchimp.write import write
+from destination_mailchimp.sync import write
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.members import subscriber_hash
 from mailchimp_simulator.client import SimulatorProcess

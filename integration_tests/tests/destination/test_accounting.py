@@ -16,7 +16,7 @@ from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp import rejects as rejects_module
 from destination_mailchimp.config import read_config
 from destination_mailchimp.output import Output
-from destination_mailchimp.write import write
+from destination_mailchimp.sync import write
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import Problem, RequestRefused
 

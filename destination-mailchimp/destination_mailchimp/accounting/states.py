@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from destination_mailchimp.ledger import Segment, StreamLedger
+from destination_mailchimp.accounting.ledger import Segment, StreamLedger
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 _COLON = re.compile(rb"\s*:")

@@ -7,9 +7,9 @@ import re
 import unicodedata
 from typing import Any
 
-from destination_mailchimp.audience import MergeField, merge_fields
-from destination_mailchimp.calls import Calls
-from destination_mailchimp.reasons import concerns_everybody
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.fields import MergeField, merge_fields
+from destination_mailchimp.audience.refusals import concerns_everybody
 from mailchimp_api.errors import RequestRefused, ResourceRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

@@ -7,7 +7,7 @@ import tempfile
 from array import array
 from typing import Any
 
-from destination_mailchimp.cursors import TEXT, Cursor
+from destination_mailchimp.contacts.cursors import TEXT, Cursor
 
 # One byte an address holds the kind of its cursor and two flags.
 _KIND = 7

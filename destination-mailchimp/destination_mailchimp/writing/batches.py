@@ -10,15 +10,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from destination_mailchimp.calls import SKIP_VALIDATION, Calls, TooMuchAtOnce, in_parts
+from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls, TooMuchAtOnce, in_parts
+from destination_mailchimp.audience.refusals import (
+    CONTACT_EXISTS,
+    asks_for_status,
+    concerns_everybody,
+    of_problem,
+    of_row,
+)
 from destination_mailchimp.config import Config
-from destination_mailchimp.contact import Contact, Json, key_of
+from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.failures import RecordRejected, SyncFailure
-from destination_mailchimp.jobs import Result, Step
-from destination_mailchimp.new_contacts import NewContacts
-from destination_mailchimp.policy import HAS_NOT_LEFT, StatusPolicy, movable_from
-from destination_mailchimp.reasons import CONTACT_EXISTS, asks_for_status, concerns_everybody, of_problem, of_row
-from destination_mailchimp.roster import Roster
+from destination_mailchimp.writing.consent import HAS_NOT_LEFT, StatusPolicy, movable_from
+from destination_mailchimp.writing.limit import NewContacts
+from destination_mailchimp.writing.membership import Roster
+from destination_mailchimp.writing.result import Result, Step
 from mailchimp_api.errors import RequestRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from destination_mailchimp.contact import Contact
-from destination_mailchimp.cursors import Cursor
+from destination_mailchimp.accounting.ledger import Segment, StreamLedger
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.states import States, scope_of
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.cursors import Cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.ledger import Segment, StreamLedger
+from destination_mailchimp.input.lines import decode
 from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.states import States, scope_of
-from destination_mailchimp.stdin import decode
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from itertools import islice
 
-from destination_mailchimp.contact import Contact
-from destination_mailchimp.cursors import Cursor
-from destination_mailchimp.ledger import settle
-from destination_mailchimp.versions import Versions
+from destination_mailchimp.accounting.ledger import settle
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.cursors import Cursor
+from destination_mailchimp.contacts.versions import Versions
 
 
 class Buffer:

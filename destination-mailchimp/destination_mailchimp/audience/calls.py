@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from destination_mailchimp.audience.refusals import concerns_everybody
 from destination_mailchimp.failures import Stopped
-from destination_mailchimp.reasons import concerns_everybody
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout, Problem, RateLimited, RequestRefused, ResourceGone, TransientError
 from mailchimp_api.masking import mask

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from destination_mailchimp.calls import Calls
-from destination_mailchimp.policy import STATUSES
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.writing.consent import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 

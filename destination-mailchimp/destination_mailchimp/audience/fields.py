@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from destination_mailchimp.calls import Calls
+from destination_mailchimp.audience.calls import Calls
 from mailchimp_api.account import audience_of
 from mailchimp_api.errors import PermissionDenied, ResourceRefused
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from destination_mailchimp.calls import BATCH, Calls, in_parts
-from destination_mailchimp.contact import Contact, key_of
-from destination_mailchimp.jobs import Result
-from destination_mailchimp.reasons import concerns_everybody
+from destination_mailchimp.audience.calls import BATCH, Calls, in_parts
+from destination_mailchimp.audience.refusals import concerns_everybody
+from destination_mailchimp.contacts.contact import Contact, key_of
+from destination_mailchimp.writing.result import Result
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

@@ -7,26 +7,26 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from destination_mailchimp.audience import read_audience
-from destination_mailchimp.buffer import Buffer
-from destination_mailchimp.calls import ONE_ATTEMPT, Calls
-from destination_mailchimp.catalog import ConfiguredStream, read_catalog
+from destination_mailchimp.accounting.ledger import StreamLedger, report
+from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.states import States
+from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
+from destination_mailchimp.audience.fields import read_audience
+from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.config import Config
+from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.engine import Engine, stop_on_signals
 from destination_mailchimp.failures import Stopped, SyncFailure, failure_of
-from destination_mailchimp.intake import Intake
-from destination_mailchimp.ledger import StreamLedger, report
+from destination_mailchimp.input.lines import Lines, Reader
+from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.new_fields import NewFields
 from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.output import Output
-from destination_mailchimp.policy import StatusPolicy
-from destination_mailchimp.rejects import Rejects
-from destination_mailchimp.singles import Singles
-from destination_mailchimp.states import States
-from destination_mailchimp.stdin import Lines, Reader
-from destination_mailchimp.tags import TagBook, Tagger
-from destination_mailchimp.writer import Writer
+from destination_mailchimp.writing.batches import Writer
+from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.singles import Singles
+from destination_mailchimp.writing.tags import TagBook, Tagger
 from mailchimp_api.access import open_access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 

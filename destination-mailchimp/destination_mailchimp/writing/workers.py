@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from destination_mailchimp.jobs import Job
+from destination_mailchimp.writing.result import Job
 
 
 class Workers:

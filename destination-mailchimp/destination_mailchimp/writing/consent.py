@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from destination_mailchimp.audience import Audience
+from destination_mailchimp.audience.fields import Audience
 from destination_mailchimp.config import Config
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.contacts.contact import Contact
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 
 

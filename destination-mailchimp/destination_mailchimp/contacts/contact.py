@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mailchimp_api.members import subscriber_hash
 
 if TYPE_CHECKING:
-    from destination_mailchimp.ledger import Segment, StreamLedger
+    from destination_mailchimp.accounting.ledger import Segment, StreamLedger
 
 Json = dict[str, Any]
 

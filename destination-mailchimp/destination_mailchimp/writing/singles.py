@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from destination_mailchimp.calls import SKIP_VALIDATION, Calls
+from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
+from destination_mailchimp.audience.refusals import concerns_everybody, of_problem
 from destination_mailchimp.config import Config
-from destination_mailchimp.contact import Contact, Json
-from destination_mailchimp.cursors import read_cursor
+from destination_mailchimp.contacts.contact import Contact, Json
+from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.jobs import Result, Step
-from destination_mailchimp.new_contacts import NewContacts
-from destination_mailchimp.policy import StatusPolicy, movable_from
-from destination_mailchimp.reasons import concerns_everybody, of_problem
-from destination_mailchimp.roster import Roster
-from destination_mailchimp.writer import drop_field
+from destination_mailchimp.writing.batches import drop_field
+from destination_mailchimp.writing.consent import StatusPolicy, movable_from
+from destination_mailchimp.writing.limit import NewContacts
+from destination_mailchimp.writing.membership import Roster
+from destination_mailchimp.writing.result import Result, Step
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 _METHOD_NOT_ALLOWED = 405

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from destination_mailchimp.contact import Contact
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import SyncFailure
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

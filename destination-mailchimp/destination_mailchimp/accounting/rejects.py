@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from destination_mailchimp.audience.refusals import cause_of
 from destination_mailchimp.failures import RecordRejected, SyncFailure
-from destination_mailchimp.reasons import cause_of
 from mailchimp_api.masking import mask, mask_address
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
