@@ -1,4 +1,4 @@
-"""The small parts of the reader: counting keys, making records, telling which campaigns have news, handing on."""
+"""The small parts of the reader: making records, telling which campaigns have news, handing on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_mailchimp.reader.gate import Gate, counts_of, last_activity
-from source_mailchimp.reader.keys import KeySet
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
 from source_mailchimp.reader.records import RecordMaker, hash_of, mark_of, row_key_of
 from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
@@ -21,34 +20,6 @@ from source_mailchimp.reader.state import Run
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import date, moment, run
-
-
-class TestKeySet:
-    @given(
-        st.lists(st.integers(0, 2**40))
-        | st.lists(st.text(max_size=3))
-        | st.lists(st.tuples(st.text(max_size=2), st.integers(0, 3)))
-    )
-    def test_it_counts_like_a_set(self, keys: list[Any]) -> None:
-        counted, known = KeySet(), set[Any]()
-        for key in keys:
-            assert counted.add(key) == (key not in known)
-            known.add(key)
-
-        assert len(counted) == len(known)
-
-    def test_small_numbers_and_zero_are_keys_like_others(self) -> None:
-        keys = KeySet()
-
-        assert [keys.add(number) for number in (0, 1, 0, 1)] == [True, True, False, False]
-
-    def test_a_hundred_thousand_keys_take_two_megabytes(self) -> None:
-        keys = KeySet()
-        for number in range(100_000):
-            keys.add(f"key-{number}")
-
-        assert len(keys) == 100_000
-        assert keys._slots.itemsize * len(keys._slots) <= 2 * 2**20
 
 
 class TestRecords:

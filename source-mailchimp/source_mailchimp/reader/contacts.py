@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from mailchimp_api.completeness import KeySet
 from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.reader.account import Account
 from source_mailchimp.reader.flow import all_of, in_order
-from source_mailchimp.reader.keys import KeySet
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.pages import PageReader, listing_of
 from source_mailchimp.reader.records import row_key_of

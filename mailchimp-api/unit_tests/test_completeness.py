@@ -1,0 +1,138 @@
+"""A listing is complete when nothing can be missing from it; whatever can't be settled never counts as complete."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailchimp_api.completeness import Completeness, KeySet, PageEnd, Repair, Verdict
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a listing of numbers."""
+
+    offset: int
+    asked: int
+    rows: tuple[int, ...]
+    total: int | None
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+
+def page(offset: int, rows: list[int], total: int | None, asked: int = 4) -> Page:
+    return Page(offset, asked, tuple(rows), total)
+
+
+def read(completeness: Completeness, *pages: Page, start: int = 0) -> tuple[Verdict, list[bool]]:
+    """One pass over ``pages``, none of which is repaired: what it shows, and which of them joined."""
+    joined: list[bool] = []
+    before: PageEnd | None = None
+    for item in pages:
+        completeness.note(item)
+        keys: list[Hashable] = list(item.rows)
+        if before is not None:
+            joined.append(completeness.joins(before, item, keys))
+            if not joined[-1]:
+                completeness.broken()
+        completeness.new(item.rows, keys)
+        before = PageEnd.of(item, keys)
+    return completeness.end_pass(start=start, size=4), joined
+
+
+class TestKeySet:
+    @given(
+        st.lists(st.integers(0, 2**40))
+        | st.lists(st.text(max_size=3))
+        | st.lists(st.tuples(st.text(max_size=2), st.integers(0, 3)))
+    )
+    def test_it_counts_like_a_set(self, keys: list[Any]) -> None:
+        counted, known = KeySet(), set[Any]()
+        for key in keys:
+            assert counted.add(key) == (key not in known)
+            known.add(key)
+
+        assert len(counted) == len(known)
+
+    def test_small_numbers_and_zero_are_keys_like_others(self) -> None:
+        keys = KeySet()
+
+        assert [keys.add(number) for number in (0, 1, 0, 1)] == [True, True, False, False]
+
+    def test_a_hundred_thousand_keys_take_two_megabytes(self) -> None:
+        keys = KeySet()
+        for number in range(100_000):
+            keys.add(f"key-{number}")
+
+        assert len(keys) == 100_000
+        assert keys._slots.itemsize * len(keys._slots) <= 2 * 2**20
+
+
+class TestCompleteness:
+    def test_pages_that_share_a_row_and_reach_the_total_are_all_of_it(self) -> None:
+        assert read(Completeness(), page(0, [1, 2, 3, 4], 6), page(3, [4, 5, 6], 6)) == (Verdict.COMPLETE, [True])
+
+    def test_a_row_that_left_while_another_came_is_noticed_though_the_total_stands_still(self) -> None:
+        verdict, joined = read(Completeness(), page(0, [1, 2, 3, 4], 9), page(3, [6, 7, 8], 9))
+
+        assert (verdict, joined) == (Verdict.AGAIN, [False])
+
+    @pytest.mark.parametrize("exact", [True, False])
+    def test_as_many_rows_as_the_total_do_not_count_when_one_was_lost_and_one_had_left(self, exact: bool) -> None:  # noqa: FBT001
+        """Two of ten rows are missing, and two left after they were seen: eight distinct ones of a total of eight."""
+        first = page(0, [1, 2, 3, 4], 10)
+        second = page(3, [7, 8, 9, 10], 8)
+
+        assert read(Completeness(exact=exact), first, second)[0] is Verdict.AGAIN
+
+    def test_what_never_shows_all_that_it_counts_is_incomplete_where_the_total_is_right(self) -> None:
+        completeness = Completeness(exact=True)
+        verdicts = [read(completeness, page(0, [1, 2, 3], 4))[0] for _ in range(13)]
+
+        assert verdicts == [Verdict.AGAIN] * 12 + [Verdict.INCOMPLETE]
+
+    def test_a_short_page_is_the_end_only_where_the_total_does_not_say_that_more_follow(self) -> None:
+        completeness = Completeness()
+
+        assert completeness.goes_on(page(0, [1, 2], 5))
+        assert not completeness.goes_on(page(0, [1, 2], 2))
+        assert not completeness.goes_on(page(0, [1, 2], None))
+        assert not completeness.goes_on(page(5, [], 9))
+
+    def test_a_full_page_goes_on_where_the_total_is_too_small(self) -> None:
+        assert Completeness(trust_total=False).goes_on(page(0, [1, 2, 3, 4], 1))
+
+
+class TestRepair:
+    def test_it_asks_for_what_lies_between_until_both_pages_are_joined(self) -> None:
+        """Row 2 has left after the first page came: row 5 has moved to offset 3, before the second page began."""
+        listing = [1, 3, 4, 5, 6, 7, 8, 9]
+        completeness = Completeness()
+        before, after = page(0, [1, 2, 3, 4], 9), page(4, [6, 7, 8, 9], 8)
+        repair = Repair(completeness, PageEnd.of(before, list(before.rows)), after, [6, 7, 8, 9], size=4)
+        found: set[Any] = set()
+        while not repair.over:
+            rows = listing[repair.offset : repair.offset + repair.count]
+            found.update(rows)
+            repair.came(page(repair.offset, rows, 8, asked=repair.count), rows)
+
+        assert repair.joined
+        assert 5 in found
+
+    def test_it_gives_up_where_rows_never_join(self) -> None:
+        before, after = page(0, [1, 2, 3, 4], 99), page(40, [41, 42], 99)
+        repair = Repair(Completeness(), PageEnd.of(before, list(before.rows)), after, [41, 42], size=4)
+        asked = 0
+        while not repair.over:
+            repair.came(page(repair.offset, [-1], 99), [-1])
+            asked += 1
+
+        assert not repair.joined
+        assert asked < 10
