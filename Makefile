@@ -7,8 +7,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := mailchimp-api source-mailchimp destination-mailchimp integration_tests
+PACKAGES := mailchimp-api source-mailchimp destination-mailchimp mailchimp-simulator
+# What stands beside the packages and is not installed: run from here.
+FOLDERS := integration_tests benchmarks probes examples
 UNIT_TESTS := $(wildcard $(PACKAGES:%=%/unit_tests))
+PROCESS_TESTS := mailchimp-simulator/tests $(filter-out integration_tests/images,$(wildcard integration_tests/[a-z]*))
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Passed on to pytest, as in: make unit PYTEST="-k retry -x"
 PYTEST ?=
@@ -40,7 +43,7 @@ lint: venv ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@# Folder by folder: modules such as main.py and unit_tests/conftest.py exist in several.
-	@for package in $(PACKAGES); do echo "== mypy $$package"; $(BIN)/mypy $$package || exit 1; done
+	@for package in $(PACKAGES) $(FOLDERS); do echo "== mypy $$package"; $(BIN)/mypy $$package || exit 1; done
 
 .PHONY: format
 format: venv ## Format the code and mend what ruff can mend
@@ -55,7 +58,7 @@ unit: venv ## Run the unit tests of the three packages
 .PHONY: integration
 integration: venv ## Run the tests across processes, against the simulator
 	@echo "== integration tests"
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) integration_tests/tests
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(PROCESS_TESTS)
 
 # One name for the builder and for the tests. An image is tagged with the version of its package.
 DOCKER ?= docker
@@ -79,23 +82,23 @@ test-images: venv ## Run both images against the simulator
 
 .PHONY: test-live
 test-live: venv ## Read a real account and settle open facts of Mailchimp (docs/live-tests.md)
-	@cd integration_tests && $(CURDIR)/$(BIN)/python -m live $(LIVE)
+	@$(BIN)/python -m probes $(LIVE)
 
 .PHONY: coverage
 coverage: venv ## Run all tests and measure what they cover, in every process (docs/coverage.md)
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS) integration_tests/tests
+	@$(BIN)/coverage run -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS) $(PROCESS_TESTS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --skip-covered
-	@cd integration_tests && $(CURDIR)/$(BIN)/python coverage_page.py
+	@$(BIN)/python -m integration_tests.repository.coverage_page
 
 .PHONY: demo
 demo: venv ## Read a simulated account into DuckDB and ask it three questions
-	@$(BIN)/python integration_tests/demo.py
+	@$(BIN)/python -m examples.demo
 
 .PHONY: bench
 bench: venv ## Measure both connectors against the simulator
-	@cd integration_tests && $(CURDIR)/$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 .PHONY: schemas
 schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
@@ -104,11 +107,11 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 .PHONY: docs-tables
 docs-tables: venv ## Make the documents' tables from the stream table and the options
 	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
-	@cd integration_tests && $(CURDIR)/$(BIN)/python -m compatibility.option_tables
+	@$(BIN)/python -m integration_tests.harness.compatibility.option_tables
 
 .PHONY: golden
 golden: venv ## Agree on a changed spec, catalog or record; refuses what would break saved connections
-	@cd integration_tests && $(CURDIR)/$(BIN)/python -m compatibility
+	@$(BIN)/python -m integration_tests.harness.compatibility
 
 .PHONY: lock
 lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases

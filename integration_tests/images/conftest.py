@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness import Container
+from integration_tests.harness.repository import version_of
 from mailchimp_simulator.client import SimulatorProcess
-from platform_client import Container
-from workspace import version_of
 
 Json = dict[str, Any]
 

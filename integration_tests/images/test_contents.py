@@ -11,8 +11,8 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
-from platform_client import Container
-from workspace import CONNECTORS, ROOT, installed, version_of
+from integration_tests.harness import Container
+from integration_tests.harness.repository import CONNECTORS, ROOT, installed, version_of
 
 Json = dict[str, Any]
 MODULES = {"source-mailchimp": "source_mailchimp.run", "destination-mailchimp": "destination_mailchimp.destination"}

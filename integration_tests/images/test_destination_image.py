@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
+from integration_tests.harness import Container
 from mailchimp_simulator.client import SimulatorProcess
-from platform_client import Container
 
 Json = dict[str, Any]
 LIST = "/lists/{list_id}/members"

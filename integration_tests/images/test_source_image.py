@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness import Container, configured
 from mailchimp_simulator.client import SimulatorProcess
-from platform_client import Container, configured
 
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"

@@ -1,0 +1,1 @@
+"""Measures both connectors against the simulator: `python -m benchmarks`, or `make bench`."""

@@ -1,0 +1,130 @@
+"""What each connector's ``metadata.yaml`` and fixtures say is true."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from airbyte_cdk.models.connector_metadata import MetadataFile
+from jsonschema import Draft7Validator
+
+from integration_tests.harness.compatibility import Golden
+from integration_tests.harness.repository import CONNECTORS, ROOT, pyproject
+from mailchimp_api.access import LOGIN_HOST
+from mailchimp_api.credentials import api_root
+from source_mailchimp.streams import STREAMS, SUGGESTED
+
+Json = dict[str, Any]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+# Airbyte's own source-mailchimp: somebody may have both.
+OFFICIAL = "b03a9f3e-22a5-11eb-adc1-0242ac120002"
+# The last is Mailchimp's own, of each audience's beamer address.
+_NOBODYS = ("example.com", "example.org", "example.net", "inbound.mailchimp.com")
+_KEY = re.compile(r"[0-9a-f]{32}-[a-z]{2}\d")
+
+
+def metadata_of(connector: str) -> Json:
+    """The connector's metadata."""
+    data: Json = yaml.safe_load((ROOT / connector / "metadata.yaml").read_text(encoding="utf-8"))["data"]
+    return data
+
+
+def fixtures_of(connector: str) -> list[Path]:
+    """All files that Airbyte's tools look for in the connector's folder."""
+    folder = ROOT / connector
+    return [folder / "metadata.yaml", folder / "acceptance-test-config.yml", *(folder / "integration_tests").iterdir()]
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+class TestMetadata:
+    """Airbyte's tools and its interface go by it."""
+
+    def test_airbytes_kit_reads_it(self, connector: str) -> None:
+        data = MetadataFile.from_file(ROOT / connector / "metadata.yaml").data
+
+        assert data.language.value == "python"
+        assert data.dockerRepository.endswith(f"/{connector}")
+
+    def test_the_definition_is_ours_and_no_others(self, connector: str) -> None:
+        """A random id: neither Airbyte's nor that of the other connector."""
+        found = uuid.UUID(metadata_of(connector)["definitionId"])
+        others = {uuid.UUID(metadata_of(name)["definitionId"]) for name in CONNECTORS if name != connector}
+
+        assert found.version == 4
+        assert found not in {uuid.UUID(OFFICIAL), *others}
+
+    def test_every_host_it_asks_is_allowed(self, connector: str) -> None:
+        """Where Airbyte limits a connector to these hosts, both the API and the login host of OAuth are among them."""
+        patterns = [re.escape(host).replace(r"\*", "[^.]+") for host in metadata_of(connector)["allowedHosts"]["hosts"]]
+        asked = [url.partition("://")[2].partition("/")[0] for url in (api_root("us10"), LOGIN_HOST)]
+
+        assert [host for host in asked if not any(re.fullmatch(pattern, host) for pattern in patterns)] == []
+
+    def test_the_licence_is_the_repositorys(self, connector: str) -> None:
+        licence = pyproject(connector)["project"]["license"]
+
+        assert metadata_of(connector)["license"] == licence
+        assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{licence} License")
+
+    def test_the_documentation_is_where_the_spec_says(self, connector: str) -> None:
+        assert metadata_of(connector)["documentationUrl"] == Golden.load(connector).spec["documentationUrl"]
+
+    def test_the_dockerfile_builds_what_it_names(self, connector: str) -> None:
+        """Base image, repository and version stand in both: an image is right without any argument."""
+        data = metadata_of(connector)
+        target = DOCKERFILE.partition(f"FROM runtime AS {connector}\n")[2].partition("\nFROM ")[0]
+        [base] = re.findall(r"^ARG BASE_IMAGE=(\S+)$", DOCKERFILE, flags=re.MULTILINE)
+
+        assert data["connectorBuildOptions"]["baseImage"] == base
+        assert f'io.airbyte.name="{data["dockerRepository"]}"' in target
+        assert set(re.findall(r'\.version="([^"]+)"', target)) == {data["dockerImageTag"]}
+
+    def test_the_documentation_names_this_version(self, connector: str) -> None:
+        """Who copies a command gets an image that exists."""
+        page = (ROOT / "docs" / "airbyte.md").read_text(encoding="utf-8")
+
+        assert set(re.findall(rf"{connector}:([\w.]+)", page)) == {metadata_of(connector)["dockerImageTag"]}
+
+    def test_the_icon_is_a_picture(self, connector: str) -> None:
+        """A square SVG without scripts and without anything fetched from elsewhere."""
+        text = (ROOT / connector / metadata_of(connector)["icon"]).read_text(encoding="utf-8")
+        icon = ET.fromstring(text)  # noqa: S314 - our own file
+
+        assert icon.tag == "{http://www.w3.org/2000/svg}svg"
+        assert icon.get("width") == icon.get("height")
+        assert "script" not in text
+        assert "href" not in text
+
+
+def test_the_suggested_streams_are_the_stream_tables() -> None:
+    """What the interface ticks at first is what most people want, and all of it exists."""
+    suggested = metadata_of("source-mailchimp")["suggestedStreams"]["streams"]
+
+    assert tuple(suggested) == SUGGESTED
+    assert set(suggested) <= set(STREAMS)
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+class TestFixtures:
+    """The files in Airbyte's layout."""
+
+    def test_no_secret_is_in_them(self, connector: str) -> None:
+        """Nothing that looks like a key, and no address of anybody real."""
+        for path in fixtures_of(connector):
+            text = path.read_text(encoding="utf-8").lower()
+            assert _KEY.search(text) is None, path.name
+            hosts = set(re.findall(r"[\w.+-]+@([\w-]+(?:\.[\w-]+)+)", text))
+            assert {host for host in hosts if not host.endswith(_NOBODYS)} == set()
+
+    def test_the_sample_configuration_is_valid(self, connector: str) -> None:
+        """Somebody who fills in the sample has a configuration that the interface accepts."""
+        schema = Golden.load(connector).spec["connectionSpecification"]
+        sample = json.loads((ROOT / connector / "integration_tests" / "sample_config.json").read_text(encoding="utf-8"))
+
+        assert [error.message for error in Draft7Validator(schema).iter_errors(sample)] == []

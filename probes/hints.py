@@ -1,0 +1,72 @@
+"""Probes of what the source relies on to ask fewer contacts: ``last_note`` tells of notes, ``tags_count`` of tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from probes.findings import Account, Finding, Probe, Unsettled
+from probes.workbench import Workbench
+from source_mailchimp.streams.contacts import has_note, has_tags
+
+Json = dict[str, Any]
+Hint = Callable[[Json], bool]
+_SAMPLE = 10  # contacts of each kind and audience
+_CONTACTS = 500
+
+
+def last_note_tells_of_notes(account: Account) -> Finding:
+    """Have contacts notes if, and only if, their row names a last one?"""
+    return _hint(account, "notes", "last_note", has_note, lambda bench, address: bench.note(address))
+
+
+def tags_count_tells_of_tags(account: Account) -> Finding:
+    """Have contacts tags if, and only if, their row counts some?"""
+
+    def tag(bench: Workbench, address: str) -> None:
+        name = bench.tag()
+        bench.put_tag(address, name)
+        bench.shows_tag(address, name)
+
+    return _hint(account, "tags", "tags_count", has_tags, tag)
+
+
+def _hint(
+    account: Account, collection: str, field: str, hinted: Hint, put: Callable[[Workbench, str], None]
+) -> Finding:
+    right: dict[bool, int] = {True: 0, False: 0}
+    wrong: dict[bool, int] = {True: 0, False: 0}
+
+    def judge(hint: bool, there: bool) -> None:  # noqa: FBT001 - two facts about one contact
+        (right if hint == there else wrong)[hint] += 1
+
+    lists = account.client.get("lists", {"count": 20, "fields": "lists.id"}, items="lists")["lists"]
+    for audience in lists:
+        path = f"lists/{audience['id']}/members"
+        query: Json = {"count": _CONTACTS, "fields": f"members.id,members.{field}"}
+        rows = account.client.get(path, query, items="members")["members"]
+        for hint in (True, False):
+            for row in [row for row in rows if hinted(row) is hint][:_SAMPLE]:
+                below = account.client.get(f"{path}/{row['id']}/{collection}", items=collection)[collection]
+                judge(hint, bool(below))
+    if account.own is not None:
+        address = account.own.add()
+        judge(hinted(account.own.listed(address)), bool(account.own.below(address, collection)))
+        put(account.own, address)
+        judge(
+            account.own.seen(lambda bench: hinted(bench.listed(address))), bool(account.own.below(address, collection))
+        )
+    seen = f"{right[True]} contacts with and {right[False]} without"
+    if any(wrong.values()):
+        return Finding(
+            "false", f"{wrong[False]} contacts have {collection} untold, {wrong[True]} none though told; right: {seen}"
+        )
+    if not all(right.values()):
+        raise Unsettled(f"{seen} were seen, and it takes both")
+    return Finding("true", seen)
+
+
+PROBES = (
+    Probe("last_note_tells_of_notes", last_note_tells_of_notes),
+    Probe("tags_count_tells_of_tags", tags_count_tells_of_tags),
+)
