@@ -12,8 +12,9 @@ import orjson
 
 from destination_mailchimp.audience.fields import Interest
 from destination_mailchimp.contacts.cursors import MOMENT, read_cursor
+from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import Draft
-from destination_mailchimp.mapping.values import BadValue, as_flag, as_names
+from destination_mailchimp.mapping.values import as_flag, as_names
 
 Binding = Callable[[Draft, Any], None]
 """Puts a value that is not null into a draft; raises BadValue if it does not fit."""

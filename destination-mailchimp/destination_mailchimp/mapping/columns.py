@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from destination_mailchimp.audience.fields import Audience, MergeField
@@ -9,8 +10,10 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.addresses import plain
 from destination_mailchimp.mapping.attributes import ATTRIBUTES, Binding, Interests, as_object, put_tags
+from destination_mailchimp.mapping.dates import DayReader
+from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import Draft
-from destination_mailchimp.mapping.values import BadValue, Coerce, address_part, coercion
+from destination_mailchimp.mapping.values import address_part, coercion
 
 _SYNONYMS = {
     "FNAME": ("firstname", "first", "givenname", "forename"),
@@ -60,6 +63,8 @@ MEMBER_COLUMNS = frozenset(
     ]
 )
 
+FieldPut = Callable[[dict[str, Any], Any], None]
+"""Puts a value into its field of an object of merge fields; raises BadValue if it does not fit."""
 Match = tuple[int, str, Binding]
 """How good a match is (the less the better), what is matched, and how to put a value there."""
 
@@ -72,8 +77,8 @@ class Columns:
         self._config = config
         self.fields = list(audience.merge_fields)
         self.interests = Interests(audience.interests)
-        self._by_tag: dict[str, tuple[str, Coerce]] = {}
-        """Tags as ``merge_fields`` spells them: the field's own tag, and how a value is made to fit."""
+        self._by_tag: dict[str, tuple[str, FieldPut]] = {}
+        """Tags as ``merge_fields`` spells them: the field's own tag, and how a value gets into it."""
         self._explicit: dict[str, Match | None] = {}
         for entry in config.field_mapping:
             target = entry.field.strip()
@@ -92,7 +97,7 @@ class Columns:
         for field in self.fields:
             rank = self._rank(column, name, field)
             if rank and (best is None or rank < best[0]):
-                best = (rank, field.tag, self.into(field))
+                best = (rank, field.tag, self.into(field, column))
         if best:
             return best
         if column == self._config.tags_field:
@@ -113,17 +118,14 @@ class Columns:
         """Whether the mapping keeps a column out."""
         return column in self._explicit and self._explicit[column] is None
 
-    def into(self, field: MergeField) -> Binding:
-        """How to put a value into a merge field."""
-        tag, coerce = field.tag, self._coercion(field)
+    def into(self, field: MergeField, column: str) -> Binding:
+        """How to put a value of a column into a merge field."""
+        put_into = field_put(field, column, nested_as_json=self._config.nested_as_json)
 
         def put(draft: Draft, value: Any) -> None:
-            draft.merge[tag] = coerce(value)
+            put_into(draft.merge, value)
 
         return put
-
-    def _coercion(self, field: MergeField) -> Coerce:
-        return coercion(field, nested_as_json=self._config.nested_as_json)
 
     def by_tag(self, tag: str) -> MergeField | None:
         """The merge field with a tag, without regard to case."""
@@ -132,7 +134,7 @@ class Columns:
     def _named(self, column: str, target: str) -> Match:
         field = self.by_tag(target) or next((f for f in self.fields if plain(f.name) == plain(target)), None)
         if field:
-            return 0, field.tag, self.into(field)
+            return 0, field.tag, self.into(field, column)
         name = target.casefold()
         if name == "interests":
             return 0, "interests", self.interests.put
@@ -180,20 +182,34 @@ class Columns:
             if known is None:
                 draft.lose(f"merge_fields.{given}", BadValue("is a field that the audience does not have"))
                 continue
-            tag, coerce = known
+            tag, put_into = known
             try:
                 if tag not in merge:
-                    merge[tag] = coerce(item)
+                    put_into(merge, item)
             except BadValue as fault:
                 draft.lose(tag, fault)
 
-    def _learn(self, given: str) -> tuple[str, Coerce] | None:
+    def _learn(self, given: str) -> tuple[str, FieldPut] | None:
         """Find a field by its tag. What is not found is not remembered: it may be made later."""
         field = self.by_tag(given)
         if field is None:
             return None
-        known = self._by_tag[given] = (field.tag, self._coercion(field))
+        put_into = field_put(field, f"merge_fields.{field.tag}", nested_as_json=self._config.nested_as_json)
+        known = self._by_tag[given] = (field.tag, put_into)
         return known
+
+
+def field_put(field: MergeField, column: str, *, nested_as_json: bool = False) -> FieldPut:
+    """How values of one column get into ``field``. One for each column: the order of day and month is a column's."""
+    if field.type in ("date", "birthday"):
+        day_first = field.date_format.upper().startswith("DD")
+        return DayReader(column, field.tag, birthday=field.type == "birthday", day_first=day_first).put
+    tag, coerce = field.tag, coercion(field, nested_as_json=nested_as_json)
+
+    def put(merge: dict[str, Any], value: Any) -> None:
+        merge[tag] = coerce(value)
+
+    return put
 
 
 def _part(tag: str, part: str) -> Binding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from destination_mailchimp.mapping.values import BadValue
+from destination_mailchimp.mapping.errors import BadValue
 
 
 class Draft:

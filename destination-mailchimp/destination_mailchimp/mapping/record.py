@@ -16,8 +16,10 @@ from destination_mailchimp.mapping.addresses import email_column, read_address
 from destination_mailchimp.mapping.attributes import Binding
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
+from destination_mailchimp.mapping.dates import read_day
+from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import Draft
-from destination_mailchimp.mapping.values import BadValue, as_address, as_date, as_flag
+from destination_mailchimp.mapping.values import as_address, as_flag
 from destination_mailchimp.writing.consent import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -154,7 +156,7 @@ class RecordMapper:
             schema = self._stream.columns.get(column, {})
             field = self._new_fields.make(column, schema, value, self._columns.fields)
             if field and self._takes(column, field.tag):
-                binding = self._columns.into(field)
+                binding = self._columns.into(field, column)
         self._plan[column] = binding
         return binding
 
@@ -218,15 +220,13 @@ class RecordMapper:
             pass
         if isinstance(value, int | float) and _EARLIEST_EPOCH <= value < _LATEST_EPOCH:
             return True
-        try:
-            as_date(value)
-        except BadValue:
-            raise RecordRejected(
-                "invalid_deletion",
-                "The deleted column holds neither yes nor no nor a date.",
-                self._config.deleted_field or "",
-            ) from None
-        return True
+        if isinstance(value, str) and _is_date(value):
+            return True
+        raise RecordRejected(
+            "invalid_deletion",
+            "The deleted column holds neither yes nor no nor a date.",
+            self._config.deleted_field or "",
+        )
 
     def _find_email(self, data: Json) -> str | None:
         """For a stream without a schema the first record that has such a column decides."""
@@ -242,6 +242,16 @@ class RecordMapper:
 def _is_nothing(value: Any) -> bool:
     """Null, an empty text, or NaN, which some tables hold where nothing is."""
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_date(text: str) -> bool:
+    """Whether a text is a date with its year; in which order its numbers stand does not matter here."""
+    try:
+        day = read_day(text, example="a date")
+        day.date()
+    except BadValue:
+        return False
+    return day.year is not None
 
 
 def _join_address(draft: Draft, tag: str, parts: Json) -> None:

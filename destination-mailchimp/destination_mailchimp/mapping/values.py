@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -13,17 +12,10 @@ import orjson
 
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.mapping.addresses import plain
-
-
-class BadValue(Exception):
-    """The value does not fit its field; the message says what would."""
-
+from destination_mailchimp.mapping.errors import BadValue
 
 Coerce = Callable[[Any], Any]
 
-_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.DOTALL)
-_SLASHED_DATE = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
-_BIRTHDAY = re.compile(r"(?:--)?(\d{1,2})[/\-.](\d{1,2})")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
@@ -45,12 +37,10 @@ _PART_OF = {name: part for part, names in ADDRESS_PARTS.items() for name in name
 
 
 def coercion(field: MergeField, *, nested_as_json: bool = False) -> Coerce:
-    """The function that makes values fit ``field``; it raises BadValue. An empty text always clears."""
+    """What makes values fit ``field`` (no date or birthday); it raises BadValue. An empty text always clears."""
     text = partial(as_text, nested_as_json=nested_as_json)
     made: dict[str, Coerce] = {
         "number": as_number,
-        "date": partial(as_date, day_first=field.date_format.upper().startswith("DD")),
-        "birthday": as_birthday,
         "phone": as_text,
         "zip": as_zip,
         "url": as_url,
@@ -101,35 +91,6 @@ def as_number(value: Any) -> int | float | str:
         return value if -_BIGGEST < value < _BIGGEST else float(value)
     except OverflowError:
         raise BadValue("is a number beyond all that Mailchimp can hold") from None
-
-
-def as_date(value: Any, *, day_first: bool = False) -> str:
-    """``YYYY-MM-DD`` from an ISO date or moment, or from ``MM/DD/YYYY`` (``DD/MM/YYYY`` where the field says so)."""
-    if value == "":
-        return ""
-    if isinstance(value, str):
-        text = value.strip()
-        if match := _ISO_DATE.fullmatch(text):
-            return _date(int(match[1]), int(match[2]), int(match[3])).isoformat()
-        if match := _SLASHED_DATE.fullmatch(text):
-            month, day = (int(match[2]), int(match[1])) if day_first else (int(match[1]), int(match[2]))
-            return _date(int(match[3]), month, day).isoformat()
-    raise BadValue("is not a date such as 2026-11-22")
-
-
-def as_birthday(value: Any) -> str:
-    """``MM/DD`` from ``MM/DD``, ``MM-DD`` or a whole date."""
-    if value == "":
-        return ""
-    if isinstance(value, str):
-        if match := _BIRTHDAY.fullmatch(value.strip()):
-            day = _date(2000, int(match[1]), int(match[2]))
-        elif _ISO_DATE.fullmatch(value.strip()) or _SLASHED_DATE.fullmatch(value.strip()):
-            day = date.fromisoformat(as_date(value))
-        else:
-            raise BadValue("is not a birthday such as 11/22")
-        return f"{day.month:02}/{day.day:02}"
-    raise BadValue("is not a birthday such as 11/22")
 
 
 def as_zip(value: Any) -> str:
@@ -227,10 +188,3 @@ def as_names(value: Any) -> list[str]:
     if any(isinstance(name, bool) or not isinstance(name, str | int) for name in found):
         raise BadValue("holds something that is not a name")
     return [text for name in found if (text := str(name).strip())]
-
-
-def _date(year: int, month: int, day: int) -> date:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        raise BadValue("is a date that does not exist") from None
