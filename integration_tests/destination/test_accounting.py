@@ -13,7 +13,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
 from destination_mailchimp import DestinationMailchimp
-from destination_mailchimp import rejects as rejects_module
+from destination_mailchimp.accounting import rejects as rejects_module
 from destination_mailchimp.config import read_config
 from destination_mailchimp.output import Output
 from destination_mailchimp.sync import write

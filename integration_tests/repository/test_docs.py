@@ -86,7 +86,8 @@ def test_every_make_command_that_is_named_exists(document: str) -> None:
     assert named - targets == set()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+# The page of coverage speaks of the commit that was measured, not of this one.
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if name != "docs/coverage.md"])
 def test_files_that_are_named_exist(document: str) -> None:
     """Paths in backticks below one of the repository's folders."""
     assert [path for path in paths_in(document) if not (ROOT / path).exists()] == []
@@ -103,9 +104,10 @@ def test_modules_in_the_tables_of_the_architecture_exist() -> None:
         folder = ROOT / package.replace("_", "-") / package
         cells = re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", text, flags=re.MULTILINE)
         named = [name for cell in cells for name in re.findall(r"`([\w/]+(?:\.py|/))`", cell)]
+        places = (folder, ROOT / "mailchimp-api")
 
         assert len(named) > 5
-        assert [name for name in named if not (folder / name).exists()] == []
+        assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
 
 class TestReadme:
