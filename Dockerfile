@@ -30,11 +30,12 @@ RUN python -m venv --without-pip /opt/connector \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(numpy|pandas)/' /opt/connector
 
 FROM tools AS wheels
+COPY connector-cli connector-cli
 COPY mailchimp-api mailchimp-api
 COPY source-mailchimp source-mailchimp
 COPY destination-mailchimp destination-mailchimp
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels \
-        ./mailchimp-api ./source-mailchimp ./destination-mailchimp
+        ./connector-cli ./mailchimp-api ./source-mailchimp ./destination-mailchimp
 
 # What both images stand on. Python's own images come without bytecode.
 FROM ${BASE_IMAGE} AS runtime
@@ -55,11 +56,13 @@ LABEL io.airbyte.name="mailchimp-connectors/source-mailchimp" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=source-dependencies /opt/connector /opt/connector
 COPY LICENSE /opt/connector/
-COPY --from=wheels /build/wheels/mailchimp_api-*.whl /build/wheels/source_mailchimp-*.whl /opt/connector/wheels/
+COPY --from=wheels /build/wheels/connector_cli-*.whl /build/wheels/mailchimp_api-*.whl \
+    /build/wheels/source_mailchimp-*.whl /opt/connector/wheels/
 RUN pip --disable-pip-version-check --python /opt/connector/bin/python install --quiet --root-user-action ignore \
         --no-compile --no-deps --no-index /opt/connector/wheels/*.whl \
     && pip --python /opt/connector/bin/python check \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib/python3*/site-packages/*mailchimp* \
+        /opt/connector/lib/python3*/site-packages/connector_cli \
     && rm -r /opt/connector/wheels
 USER 1000:1000
 ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/source-mailchimp"
@@ -74,11 +77,13 @@ LABEL io.airbyte.name="mailchimp-connectors/destination-mailchimp" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=destination-dependencies /opt/connector /opt/connector
 COPY LICENSE /opt/connector/
-COPY --from=wheels /build/wheels/mailchimp_api-*.whl /build/wheels/destination_mailchimp-*.whl /opt/connector/wheels/
+COPY --from=wheels /build/wheels/connector_cli-*.whl /build/wheels/mailchimp_api-*.whl \
+    /build/wheels/destination_mailchimp-*.whl /opt/connector/wheels/
 RUN pip --disable-pip-version-check --python /opt/connector/bin/python install --quiet --root-user-action ignore \
         --no-compile --no-deps --no-index /opt/connector/wheels/*.whl \
     && pip --python /opt/connector/bin/python check \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib/python3*/site-packages/*mailchimp* \
+        /opt/connector/lib/python3*/site-packages/connector_cli \
     && rm -r /opt/connector/wheels
 USER 1000:1000
 ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/destination-mailchimp"

@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := mailchimp-api source-mailchimp destination-mailchimp mailchimp-simulator
+PACKAGES := connector-cli mailchimp-api source-mailchimp destination-mailchimp mailchimp-simulator
 # What stands beside the packages and is not installed: run from here.
 FOLDERS := integration_tests benchmarks probes examples
 UNIT_TESTS := $(wildcard $(PACKAGES:%=%/unit_tests))

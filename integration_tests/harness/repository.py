@@ -17,7 +17,7 @@ else:
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTORS = ("source-mailchimp", "destination-mailchimp")
-PACKAGES = ("mailchimp-api", *CONNECTORS, "mailchimp-simulator")
+PACKAGES = ("connector-cli", "mailchimp-api", *CONNECTORS, "mailchimp-simulator")
 TEST_FOLDERS = ("integration_tests", "benchmarks", "probes", "examples")
 
 

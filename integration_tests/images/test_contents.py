@@ -63,7 +63,7 @@ def test_an_image_holds_its_connector_the_shared_package_and_their_pinned_depend
 ) -> None:
     """Nothing else of the repository is inside, no build tool, and no package that was not tested."""
     inside = python(LIST_PACKAGES)
-    own = {name: version_of(name) for name in (connector, "mailchimp-api")}
+    own = {name: version_of(name) for name in (connector, "mailchimp-api", "connector-cli")}
 
     pinned = installed(connector.partition("-")[0], inside["python"], inside["full"])
     packages = {canonicalize_name(name): version for name, version in inside["packages"].items()}

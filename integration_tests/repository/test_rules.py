@@ -28,11 +28,11 @@ from integration_tests.harness.repository import (
 
 ENVIRONMENTS = {
     "build": (),
-    "source": ("source-mailchimp", "mailchimp-api"),
-    "destination": ("destination-mailchimp", "mailchimp-api"),
+    "source": ("source-mailchimp", "mailchimp-api", "connector-cli"),
+    "destination": ("destination-mailchimp", "mailchimp-api", "connector-cli"),
     "dev": PACKAGES,
 }
-OWN_PACKAGES = {"mailchimp-api", "source-mailchimp", "destination-mailchimp"}
+OWN_PACKAGES = {"connector-cli", "mailchimp-api", "source-mailchimp", "destination-mailchimp"}
 # By scripts that run in the environment of another program, beside which ours is measured.
 IMPORTED_ELSEWHERE = {"tap_mailchimp"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -187,8 +187,26 @@ class TestVersions:
     "package,may_not_import",
     [
         (
+            "connector-cli/connector_cli",
+            {
+                "airbyte_cdk",
+                "airbyte",
+                "mailchimp_api",
+                "source_mailchimp",
+                "destination_mailchimp",
+                "mailchimp_simulator",
+            },
+        ),
+        (
             "mailchimp-api/mailchimp_api",
-            {"airbyte_cdk", "airbyte", "source_mailchimp", "destination_mailchimp", "mailchimp_simulator"},
+            {
+                "airbyte_cdk",
+                "airbyte",
+                "connector_cli",
+                "source_mailchimp",
+                "destination_mailchimp",
+                "mailchimp_simulator",
+            },
         ),
         ("source-mailchimp/source_mailchimp", {"destination_mailchimp", "mailchimp_simulator"}),
         ("destination-mailchimp/destination_mailchimp", {"source_mailchimp", "mailchimp_simulator"}),
@@ -199,7 +217,7 @@ class TestVersions:
     ],
 )
 def test_nothing_imports_upward(package: str, may_not_import: set[str]) -> None:
-    """The shared package knows no connector, a connector not the other, and the simulator none of them."""
+    """The shared packages know no connector, a connector not the other, and the simulator none of them."""
     modules = list((ROOT / package).rglob("*.py"))
     upward = [
         f"{module.relative_to(ROOT)}: {name}"
