@@ -106,7 +106,7 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 
 .PHONY: docs-tables
 docs-tables: venv ## Make the documents' tables from the stream table and the options
-	@$(BIN)/python source-mailchimp/tools/generate_stream_docs.py
+	@for page in stream_docs field_docs relations; do $(BIN)/python source-mailchimp/tools/generate_$$page.py || exit 1; done
 	@$(BIN)/python -m integration_tests.harness.compatibility.option_tables
 
 .PHONY: golden

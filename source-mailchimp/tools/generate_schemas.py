@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- a command beside the package, not part of it
-"""Makes ``source_mailchimp/schemas/*.json`` from the contract of Mailchimp's API (``make schemas``).
+"""Makes ``source_mailchimp/schemas/*.json`` from Mailchimp's contract and ``descriptions/`` (``make schemas``).
 
 The contract says more than a schema may promise: it gets looser in one way only, by admitting null everywhere,
 new fields and new values of enumerations, for the real API sends them. With ``--check`` nothing is written, and
@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from field_descriptions import Descriptions
 
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
@@ -151,13 +153,24 @@ def text_of(schema: Json) -> str:
     return _LIST_OF_NAMES.sub(lambda match: " ".join(match[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
 
 
+def all_schemas(contract: Contract, descriptions: Descriptions) -> dict[str, Json]:
+    """The schemas of all streams by name, every field described.
+
+    Raises LookupError for fields without a description, ValueError for descriptions without a field.
+    """
+    schemas = {name: descriptions.add_to(schema_for(stream, contract), name) for name, stream in STREAMS.items()}
+    if descriptions.unused:
+        raise ValueError(f"Descriptions of no field: {', '.join(descriptions.unused)}")
+    return schemas
+
+
 def main() -> int:
     """Write the files, or compare them with ``--check``. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
     check = parser.parse_args().check
-    contract = Contract()
-    wanted = {f"{name}.json": text_of(schema_for(stream, contract)) for name, stream in STREAMS.items()}
+    schemas = all_schemas(Contract(), Descriptions())
+    wanted = {f"{name}.json": text_of(schema) for name, schema in schemas.items()}
     present = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.glob("*.json")}
     stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
     for name in stale:

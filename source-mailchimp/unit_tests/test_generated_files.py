@@ -12,10 +12,16 @@ _TOOLS = Path(__file__).resolve().parents[1] / "tools"
 
 
 @pytest.mark.parametrize(
-    "tool, command", [("generate_schemas.py", "make schemas"), ("generate_stream_docs.py", "make docs-tables")]
+    "tool, command",
+    [
+        ("generate_schemas.py", "make schemas"),
+        ("generate_stream_docs.py", "make docs-tables"),
+        ("generate_field_docs.py", "make docs-tables"),
+        ("generate_relations.py", "make docs-tables"),
+    ],
 )
 def test_generated_files_are_current(tool: str, command: str) -> None:
-    """A schema file for each stream and none besides, and a row for each in docs/streams.md."""
+    """A schema file for each stream and none besides, a row for each in docs/streams.md, its fields and keys."""
     run = subprocess.run([sys.executable, _TOOLS / tool, "--check"], capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, f"run `{command}`:\n{run.stdout}{run.stderr}"
