@@ -109,11 +109,11 @@ class TestPinnedRequirements:
 
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_a_package_declares_what_it_imports(folder: str) -> None:
-    """What only came with something else may be gone with that one's next release. Tests have their own needs."""
+    """What only came with something else may be gone with that one's next release. Tests and tools need more."""
     project = pyproject(folder)["project"]
     extras = [line for lines in project.get("optional-dependencies", {}).values() for line in lines]
     declared = {canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *extras)}
-    modules = [path for path in modules_of(folder) if not {"unit_tests", "tests"} & set(path.parts)]
+    modules = [path for path in modules_of(folder) if not {"unit_tests", "tests", "tools"} & set(path.parts)]
 
     assert modules
     assert undeclared(modules, ROOT / folder, declared) == set()
