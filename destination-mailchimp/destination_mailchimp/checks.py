@@ -9,10 +9,10 @@ from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import Audience, MergeField, read_audience
 from destination_mailchimp.config import Config
+from destination_mailchimp.contacts.contact import STATUSES
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.sync import open_calls
-from destination_mailchimp.writing.consent import STATUSES
-from destination_mailchimp.writing.tags import TagBook
+from destination_mailchimp.writing.tags import TagIds
 from mailchimp_api.account import account_of
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.errors import PermissionDenied
@@ -50,7 +50,7 @@ def check(config: Config) -> list[str]:
                 "The audience uses double opt-in, but status_for_new is subscribed: "
                 "new contacts are subscribed without being asked."
             )
-    missing = TagBook(calls).missing(config.tag_names) if config.tag_names else []
+    missing = TagIds(calls).missing(config.tag_names) if config.tag_names else []
     if missing:
         warnings.append(f"The audience does not have these tags yet; the first sync makes them: {', '.join(missing)}.")
     if config.rejects_file and "://" in config.rejects_file:

@@ -103,7 +103,7 @@ class Config(BaseModel):
     ] = Field(default_factory=list)
     create_missing_merge_fields: Annotated[
         bool,
-        _option("Create missing fields", "Make a field in the audience for every column that matches none."),
+        _option("Create missing fields", "Create a merge field for each column that matches none."),
     ] = False
     nested_as_json: Annotated[
         bool,
@@ -171,7 +171,7 @@ class Config(BaseModel):
         Literal["ignore", "unsubscribe", "archive"],
         _option(
             "Deleted records",
-            "What happens to the contact of a record that was deleted at its origin: nothing, it is unsubscribed, "
+            "What happens to the contact of a record that was deleted in the source: nothing, it is unsubscribed, "
             "or it is archived.",
         ),
     ] = "ignore"
@@ -190,7 +190,7 @@ class Config(BaseModel):
     max_new_contacts: Annotated[
         int | None,
         _option(
-            "Most new contacts",
+            "Maximum new contacts",
             "Stop the sync before it adds more contacts than this, so that a mistake can't flood your plan's limit. "
             "Each sync counts anew.",
             ge=0,
@@ -207,7 +207,7 @@ class Config(BaseModel):
     max_rejected_percent: Annotated[
         float,
         _option(
-            "Most rejected records",
+            "Maximum rejected records (%)",
             "Let the sync fail if more than this percentage of the records is rejected.",
             ge=0,
             le=100,
@@ -216,7 +216,7 @@ class Config(BaseModel):
     num_workers: Annotated[
         int,
         _option(
-            "Calls at once",
+            "Number of concurrent requests",
             "How many calls are made at the same time. Mailchimp admits ten per user, all programs together.",
             ge=1,
             le=10,
@@ -225,7 +225,7 @@ class Config(BaseModel):
     ] = 10
     retry_seconds: Annotated[
         float,
-        _option("Retry for", "How many seconds a failing call is tried again.", gt=0, hidden=True),
+        _option("Retry time (seconds)", "How many seconds a failing call is tried again.", gt=0, hidden=True),
     ] = 600.0
     data_center: Annotated[str | None, _option("Data center", "The account's data center.", hidden=True)] = None
     api_url: Annotated[

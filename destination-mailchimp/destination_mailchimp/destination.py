@@ -27,7 +27,7 @@ from destination_mailchimp.checks import check, destination_catalog
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.output import Output
-from destination_mailchimp.sync import write
+from destination_mailchimp.sync import run_sync
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.options import option_schema
 
@@ -70,7 +70,7 @@ class DestinationMailchimp(Destination):
         produced = BytesIO()
         source = (([orjson.dumps(AirbyteMessageSerializer.dump(message))], True) for message in input_messages)
         catalog = orjson.loads(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)))
-        failed = write(read_config(config), catalog, source, Output(produced))
+        failed = run_sync(read_config(config), catalog, source, Output(produced))
         for line in produced.getvalue().splitlines():
             yield AirbyteMessageSerializer.load(orjson.loads(line))
         if failed:

@@ -11,18 +11,18 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from destination_mailchimp.accounting.ledger import release, settle
+from destination_mailchimp.accounting.causes import anonymised
+from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import BATCH
-from destination_mailchimp.audience.refusals import cause_of
 from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.contacts.contact import Contact
-from destination_mailchimp.failures import LimitReached, RecordRejected, Stopped, SyncFailure
+from destination_mailchimp.failures import NewContactLimitReached, RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.input.lines import Reader
-from destination_mailchimp.input.messages import Intake
-from destination_mailchimp.writing.batches import Writer
-from destination_mailchimp.writing.result import Job, Result, Step
+from destination_mailchimp.input.messages import MessageReader
+from destination_mailchimp.writing.batches import BatchWriter
+from destination_mailchimp.writing.result import FollowUp, Job, Result, Step
 from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import TagBuffer, Tagger
 from destination_mailchimp.writing.workers import Workers
@@ -38,16 +38,16 @@ _GRACE_SECONDS_IF_STOPPED = 3.0
 
 
 class Engine:
-    """Runs one sync. The main thread reads, maps and keeps the books; workers make the calls."""
+    """Runs one sync. The main thread reads, maps and does the accounting; workers make the calls."""
 
     def __init__(
         self,
         *,
-        intake: Intake,
+        messages: MessageReader,
         buffer: Buffer,
         states: States,
         rejects: Rejects,
-        writer: Writer,
+        writer: BatchWriter,
         singles: Singles,
         tagger: Tagger,
         tags: list[str],
@@ -56,7 +56,7 @@ class Engine:
         stop_calls: Callable[[], None],
         interrupt_calls: Callable[[], None],
     ) -> None:
-        self._intake = intake
+        self._messages = messages
         self._buffer = buffer
         self._states = states
         self._rejects = rejects
@@ -95,7 +95,7 @@ class Engine:
         if self.failure is not None:
             self._wind_down()
         self._workers.close()
-        self._states.release()
+        self._states.emit_ready()
 
     def _step(self, reader: Reader) -> None:
         """Deal with one chunk of input or one event, whichever may go on."""
@@ -116,7 +116,7 @@ class Engine:
                 reader.done_with()
             self._drain_events()
             self._flush_if_due()
-            self._states.release()
+            self._states.emit_ready()
             return
         if self._ended and not self._input:
             self._flush()
@@ -135,13 +135,12 @@ class Engine:
     # -- input -------------------------------------------------------------------------------------------
 
     def _take(self, line: bytes) -> None:
-        taken = self._intake.take(line)
+        taken = self._messages.take(line)
         if taken is None:
             return
-        if not self._buffer.put(*taken):
-            contact = taken[0]
-            settle(contact, "deduplicated")
-            release(contact)
+        if not self._buffer.put(taken.contact, taken.cursor):
+            taken.contact.receipt.record_outcome(Outcome.DEDUPLICATED)
+            taken.contact.receipt.mark_durable()
         elif len(self._buffer.pending) >= BATCH:
             self._dispatch()
             while not self._room():
@@ -149,7 +148,7 @@ class Engine:
 
     def _tail(self, line: bytes) -> None:
         """A last line without a line feed: a whole message is as good as any, half of one means the sender died."""
-        if self._intake.readable(line):
+        if self._messages.readable(line):
             self._take(line)
             return
         self._ended = True
@@ -179,7 +178,7 @@ class Engine:
             self._handle(self._events.get(timeout=timeout))
         except Empty:
             self._flush_if_due()
-        self._states.release()
+        self._states.emit_ready()
 
     def _drain_events(self) -> None:
         while not self._events.empty():
@@ -212,85 +211,88 @@ class Engine:
     def _dispatch(self) -> None:
         contacts = self._buffer.take(BATCH)
         for contact in contacts:
-            contact.unsettled += 1
+            contact.open_calls += 1
             self._on_the_way[id(contact)] = contact
-        self._workers.give(Job(partial(self._writer.write, contacts), contacts))
+        self._workers.give(Job(partial(self._writer.write_batch, contacts), contacts))
 
     def _dispatch_tags(self, *, everything: bool) -> None:
         for name, remove, contacts in self._tag_buffer.take(everything=everything):
             self._workers.give(Job(partial(self._tagger.tag, name, contacts, remove=remove), contacts))
 
-    def _dispatch_singles(self, later: list[tuple[Contact, Step]]) -> None:
-        for start in range(0, len(later), _SINGLES_A_JOB):
-            part = later[start : start + _SINGLES_A_JOB]
-            for contact, _ in part:
-                contact.unsettled += 1
-            self._workers.give(Job(partial(self._run_singles, part), [contact for contact, _ in part]))
+    def _dispatch_follow_ups(self, follow_ups: list[FollowUp]) -> None:
+        for start in range(0, len(follow_ups), _SINGLES_A_JOB):
+            part = follow_ups[start : start + _SINGLES_A_JOB]
+            for follow_up in part:
+                follow_up.contact.open_calls += 1
+            self._workers.give(Job(partial(self._run_singles, part), [follow_up.contact for follow_up in part]))
 
-    def _run_singles(self, part: list[tuple[Contact, Step]], result: Result) -> None:
-        for contact, step in part:
-            self._singles.run(contact, step, result)
+    def _run_singles(self, part: list[FollowUp], result: Result) -> None:
+        for follow_up in part:
+            self._singles.run(follow_up.contact, follow_up.step, result)
 
     def _done(self, job: Job) -> None:
-        """Book what came of a job, and begin what follows from it."""
+        """Account for what came of a job, and begin what follows from it."""
         self._workers.returned()
-        self._book(job.result)
+        self._record(job.result)
         if job.result.error is not None:
             raise job.result.error
         for contact in job.contacts:
-            contact.unsettled -= 1
-            if not contact.unsettled:
-                if contact.outcome is None:
+            contact.open_calls -= 1
+            if not contact.open_calls:
+                if contact.receipt.outcome is None:
                     # Its STATE must not pass it: better a sync that fails than a record that is lost.
                     raise SyncFailure("A record got lost on its way. Please report it with the log.", "system_error")
                 self._durable(contact)
         if self._tag_buffer.size >= BATCH:
             self._dispatch_tags(everything=False)
 
-    def _book(self, result: Result) -> None:
-        for contact, reason in result.skipped:
-            settle(contact, "skipped", reason)
-        for contact, lost in result.lost_fields:
-            contact.ledger.fields_lost[cause_of(lost)] += 1
-        for contact, text in result.tags_failed:
-            contact.ledger.tags_failed += 1
-            contact.ledger.reasons[f"tag not set: {cause_of(text)}"] += 1
-        for contact, outcome in result.written:
-            if contact.outcome is None and outcome != "removed":
-                self._tag(contact, outcome)
-            settle(contact, outcome)
+    def _record(self, result: Result) -> None:
+        for skipped in result.skipped:
+            skipped.contact.receipt.record_outcome(Outcome.SKIPPED, skipped.why)
+        for lost in result.lost_fields:
+            lost.contact.receipt.ledger.fields_lost[anonymised(lost.what)] += 1
+        for failed in result.tags_failed:
+            ledger = failed.contact.receipt.ledger
+            ledger.tags_failed += 1
+            ledger.reasons[f"tag not set: {anonymised(failed.why)}"] += 1
+        for written in result.written:
+            receipt = written.contact.receipt
+            if receipt.outcome is None and written.outcome is not Outcome.REMOVED:
+                self._tag(written.contact, written.outcome)
+            receipt.record_outcome(written.outcome)
         # Last of what has been decided: if the rejects file can't be written, all else is accounted for.
-        for contact, fault in result.rejected:
-            self._reject(contact, fault)
-        for contact, name in result.untag:
-            contact.unsettled += 1
-            self._tag_buffer.put(name, contact, remove=True)
-        self._dispatch_singles(result.later)
+        for rejected in result.rejected:
+            self._reject(rejected.contact, rejected.fault)
+        for untag in result.untag:
+            untag.contact.open_calls += 1
+            self._tag_buffer.put(untag.tag, untag.contact, remove=True)
+        self._dispatch_follow_ups(result.follow_ups)
 
-    def _tag(self, contact: Contact, outcome: str) -> None:
+    def _tag(self, contact: Contact, outcome: Outcome) -> None:
         names = {name.casefold(): name for name in (*self._tags, *(contact.tags or ()))}
         for name in names.values():
-            contact.unsettled += 1
+            contact.open_calls += 1
             self._tag_buffer.put(name, contact)
-        if self._replace_tags and contact.tags is not None and outcome != "created":
-            self._dispatch_singles([(contact, Step.COMPARE_TAGS)])
+        if self._replace_tags and contact.tags is not None and outcome is not Outcome.CREATED:
+            self._dispatch_follow_ups([FollowUp(contact, Step.COMPARE_TAGS)])
 
     def _reject(self, contact: Contact, fault: RecordRejected) -> None:
-        if contact.outcome is not None:
+        receipt = contact.receipt
+        if receipt.outcome is not None:
             # It was written; only something beside it (permissions, a subscription) was refused.
-            contact.ledger.reasons[f"written but for: {fault.reason}"] += 1
+            receipt.ledger.reasons[f"written but for: {fault.reason}"] += 1
             return
         self._rejects.add(
-            contact.ledger.label,
+            receipt.ledger.label,
             fault,
             address=contact.address,
-            primary_key=contact.primary_key,
-            record=contact.record,
+            primary_key=receipt.primary_key,
+            record=receipt.record,
         )
-        settle(contact, "rejected", fault.reason)
+        receipt.record_outcome(Outcome.REJECTED, fault.reason)
 
     def _durable(self, contact: Contact) -> None:
-        release(contact)
+        contact.receipt.mark_durable()
         self._on_the_way.pop(id(contact), None)
         self._buffer.free(contact)
 
@@ -300,7 +302,7 @@ class Engine:
         """Keep the first error: what comes after it are calls that were told to stop, or its consequences."""
         if self.failure is None:
             self.failure = Stopped() if self._stopped else error
-        if not isinstance(error, LimitReached):
+        if not isinstance(error, NewContactLimitReached):
             self._stop_calls()
 
     def _wind_down(self) -> None:
@@ -312,16 +314,16 @@ class Engine:
             left = began + grace - time.monotonic()
             if left <= 0 or not self._came_back(left):
                 break
-            if isinstance(self.failure, LimitReached) and not self._stopped:
+            if isinstance(self.failure, NewContactLimitReached) and not self._stopped:
                 # Single calls follow from what comes back: they may go on for as long as they get on.
                 began = time.monotonic()
         self._stop_calls()
         for contact in (*self._on_the_way.values(), *self._buffer.left()):
-            settle(contact, "not_written")
+            contact.receipt.record_outcome(Outcome.NOT_WRITTEN)
 
     def _begin_last_tags(self) -> bool:
         """Begin the tags of those who were added before the limit was reached; whether there are any."""
-        if self._stopped or not isinstance(self.failure, LimitReached):
+        if self._stopped or not isinstance(self.failure, NewContactLimitReached):
             return False
         self._dispatch_tags(everything=True)
         return self._workers.outstanding > 0

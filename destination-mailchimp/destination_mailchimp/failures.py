@@ -2,7 +2,7 @@
 
 Exception
 ├── SyncFailure           the sync ends with exit code 1 and this message; carries Airbyte's failure type
-│   └── LimitReached      … and no new contact may be made, but the calls that have begun are still carried out
+│   └── NewContactLimitReached  … no new contact may be made, but calls that have begun are still carried out
 ├── Stopped               somebody asked the process to end (SIGTERM), or another failure is ending the sync
 └── RecordRejected        this record can't become a contact; the others can
 """
@@ -55,7 +55,7 @@ class SyncFailure(Exception):
         self.failure_type = failure_type
 
 
-class LimitReached(SyncFailure):
+class NewContactLimitReached(SyncFailure):
     """As many contacts have been made as the user admits. What was sent along and exists is still updated."""
 
 

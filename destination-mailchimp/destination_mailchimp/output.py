@@ -29,7 +29,7 @@ class Output:
         self._stream = stream or sys.stdout.buffer
         self._lock = threading.Lock()
 
-    def write(self, line: bytes) -> None:
+    def emit(self, line: bytes) -> None:
         """Write one message."""
         with self._lock:
             self._stream.write(line + b"\n")
@@ -50,7 +50,7 @@ class Output:
                 },
             },
         }
-        self.write(orjson.dumps(message))
+        self.emit(orjson.dumps(message))
 
 
 class _Handler(logging.Handler):
@@ -64,7 +64,7 @@ class _Handler(logging.Handler):
             text = f"{text}\n{record.exc_text}"
         level = _LEVELS.get(record.levelno, "INFO")
         line = orjson.dumps({"type": "LOG", "log": {"level": level, "message": text}}, option=orjson.OPT_NON_STR_KEYS)
-        self._output.write(line)
+        self._output.emit(line)
 
 
 def log_to(output: Output) -> None:

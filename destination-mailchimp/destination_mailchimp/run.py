@@ -19,7 +19,7 @@ from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.input import lines
 from destination_mailchimp.output import Output, log_to
-from destination_mailchimp.sync import write
+from destination_mailchimp.sync import run_sync
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -54,7 +54,7 @@ def run(args: list[str]) -> int:
             gc.set_threshold(50_000, 50, 100)
             catalog = _read(parsed.catalog, "catalog")
             config = read_config(_read(parsed.config, "configuration"))
-            return write(config, catalog, lines.lines_of(0), output, own_process=True)
+            return run_sync(config, catalog, lines.lines_of(0), output, own_process=True)
         _run_with_kit(parsed, output)
     except Exception as error:
         logger.exception("The command failed")
@@ -85,9 +85,9 @@ def _run_with_kit(parsed: argparse.Namespace, output: Output) -> None:
         status = destination.check(logger, _read(parsed.config, "configuration"))
         message = AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
     else:
-        output.write(orjson.dumps(destination.discover(_read(parsed.config, "configuration"))))
+        output.emit(orjson.dumps(destination.discover(_read(parsed.config, "configuration"))))
         return
-    output.write(orjson.dumps(AirbyteMessageSerializer.dump(message)))
+    output.emit(orjson.dumps(AirbyteMessageSerializer.dump(message)))
 
 
 def _read(path: str, what: str) -> Any:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from destination_mailchimp.accounting.ledger import StreamLedger, report
+from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, report
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
-from destination_mailchimp.audience.fields import read_audience
+from destination_mailchimp.audience.fields import MergeField, read_audience
 from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.engine import Engine, stop_on_signals
 from destination_mailchimp.failures import Stopped, SyncFailure, failure_of
 from destination_mailchimp.input.lines import Lines, Reader
-from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.record import RecordMapper
+from destination_mailchimp.mapping.record import RecordMapper, WantedField
 from destination_mailchimp.output import Output
-from destination_mailchimp.writing.batches import Writer
+from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.singles import Singles
-from destination_mailchimp.writing.tags import TagBook, Tagger
+from destination_mailchimp.writing.tags import Tagger, TagIds
 from mailchimp_api.access import open_access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 
@@ -50,7 +50,7 @@ def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     return Calls(client, patient, config.list_id, workers=config.num_workers, retry=retry)
 
 
-def write(
+def run_sync(
     config: Config,
     catalog: Any,
     source: Iterable[tuple[Lines, bool]],
@@ -68,25 +68,25 @@ def write(
     audience = read_audience(calls, config.list_id)
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
-    states = States(output.write)
-    new_fields = NewFields(calls) if config.create_missing_merge_fields else None
-    known = {}
+    states = States(output.emit)
+    make = _field_maker(calls, columns)
+    by_name = {}
     for stream in streams:
-        mapper = RecordMapper(stream, config, columns, new_fields, keep_records=rejects.keeps_records)
-        known[stream.namespace, stream.name] = (mapper, StreamLedger(stream.name, stream.namespace))
+        mapper = RecordMapper(stream, config, columns, keep_records=rejects.keeps_records)
+        by_name[stream.namespace, stream.name] = (mapper, StreamLedger(stream.name, stream.namespace))
         _log_mapping(stream, mapper, config)
-    intake = Intake(known, states, rejects)
+    messages = MessageReader(by_name, states, rejects, make)
     policy = StatusPolicy.of(config, audience)
-    writer = Writer(calls, config, policy)
+    writer = BatchWriter(calls, config, policy)
     buffer = Buffer()
     engine = Engine(
-        intake=intake,
+        messages=messages,
         buffer=buffer,
         states=states,
         rejects=rejects,
         writer=writer,
-        singles=Singles(calls, config, policy, writer.new_contacts, writer.archived),
-        tagger=Tagger(calls, TagBook(calls)),
+        singles=Singles(calls, config, policy, writer.limit, writer.archived),
+        tagger=Tagger(calls, TagIds(calls)),
         tags=config.tag_names,
         replace_tags=config.replace_tags,
         workers=config.num_workers,
@@ -95,7 +95,7 @@ def write(
     )
     if own_process:
         stop_on_signals(engine)
-    logger.info("New contacts of the audience %s become %s", audience.name or audience.id, policy.for_new)
+    logger.info("New contacts in audience %s will be created as %s", audience.name or audience.id, policy.for_new)
     try:
         try:
             engine.run(lambda put: Reader(source, put))
@@ -105,11 +105,20 @@ def write(
         logger.info("%s", calls.client.usage)
         if unfinished and engine.failure:
             logger.error("%s", unfinished)
-        return _finish(engine.failure or unfinished, config, intake, rejects, output)
+        return _finish(engine.failure or unfinished, config, messages, rejects, output)
     finally:
         buffer.versions.close()
         calls.client.close()
         calls.patient.close()
+
+
+def _field_maker(calls: Calls, columns: Columns) -> Callable[[WantedField], MergeField | None]:
+    new_fields = NewFields(calls)
+
+    def make(wanted: WantedField) -> MergeField | None:
+        return new_fields.make(wanted.column, wanted.schema, wanted.value, columns.fields)
+
+    return make
 
 
 def _close(rejects: Rejects) -> SyncFailure | None:
@@ -121,11 +130,13 @@ def _close(rejects: Rejects) -> SyncFailure | None:
     return None
 
 
-def _finish(failure: BaseException | None, config: Config, intake: Intake, rejects: Rejects, output: Output) -> int:
+def _finish(
+    failure: BaseException | None, config: Config, messages: MessageReader, rejects: Rejects, output: Output
+) -> int:
     """Print the accounting, decide how the sync ended, and say so."""
-    ledgers = intake.ledgers
+    ledgers = messages.ledgers
     try:
-        report(ledgers, unreadable=intake.unreadable)
+        report(ledgers, unreadable=messages.unreadable)
     except SyncFailure as wrong:
         failure = failure or wrong
     failure = failure or _too_many_rejects(ledgers, rejects, config.max_rejected_percent)
@@ -144,7 +155,7 @@ def _finish(failure: BaseException | None, config: Config, intake: Intake, rejec
 
 def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
     received = sum(ledger.received for ledger in ledgers)
-    rejected = sum(ledger.outcomes["rejected"] for ledger in ledgers)
+    rejected = sum(ledger.outcomes[Outcome.REJECTED] for ledger in ledgers)
     if not rejected:
         return None
     if rejected == received and len(rejects.causes) == 1:

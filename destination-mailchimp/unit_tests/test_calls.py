@@ -15,10 +15,10 @@ import pytest
 import requests
 import requests_mock
 
-from destination_mailchimp.accounting.ledger import StreamLedger
+from destination_mailchimp.accounting.ledger import Outcome, StreamLedger
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
-from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls, TooMuchAtOnce
+from destination_mailchimp.audience.calls import ONE_ATTEMPT, BatchTooLarge, Calls
 from destination_mailchimp.audience.fields import Audience
 from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.checks import check
@@ -28,19 +28,19 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.engine import Engine
 from destination_mailchimp.failures import Stopped, SyncFailure
 from destination_mailchimp.input.lines import Reader
-from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.sync import open_calls
-from destination_mailchimp.writing import membership as roster_module
-from destination_mailchimp.writing.batches import Writer
+from destination_mailchimp.writing import membership
+from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
-from destination_mailchimp.writing.limit import NewContacts
-from destination_mailchimp.writing.membership import Roster
-from destination_mailchimp.writing.result import Result, Step
+from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.result import FieldLost, FollowUp, Result, Skipped, Step, TagFailed, Written
 from destination_mailchimp.writing.singles import Singles
-from destination_mailchimp.writing.tags import TagBook, TagBuffer, Tagger
+from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 from mailchimp_api.errors import PermissionDenied, RequestRefused, ResourceGone, ResourceRefused, ServerFault
@@ -106,7 +106,7 @@ class TestCalls:
     def test_a_batch_that_takes_too_long_twice_is_made_smaller(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         slow = mock.post(LIST, status_code=504, text="<html>")
 
-        with pytest.raises(TooMuchAtOnce):
+        with pytest.raises(BatchTooLarge):
             calls.send("POST", "", json={}, may_shrink=True)
         assert slow.call_count == 2
 
@@ -143,12 +143,12 @@ class Archive:
         return {"status": "archived" if request.path.rpartition("/")[2] in self.archived else "subscribed"}
 
 
-class TestRoster:
+class TestStatusIndex:
     """Who is archived is found out by whichever costs fewer calls."""
 
     def test_few_archived_contacts_are_listed_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         archive = Archive(mock, HASHES[:1500])
-        roster = Roster(calls, "archived")
+        roster = StatusIndex(calls, "archived")
 
         assert roster.among(HASHES[1490:1510]) == set(HASHES[1490:1500])
         asked = archive.listing.call_count
@@ -159,7 +159,7 @@ class TestRoster:
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         archive = Archive(mock, HASHES[3:])
-        roster = Roster(calls, "archived")
+        roster = StatusIndex(calls, "archived")
 
         assert roster.among(HASHES[:5]) == set(HASHES[3:5])
         assert archive.listing.call_count == 1  # the total
@@ -171,20 +171,20 @@ class TestRoster:
         archive = Archive(mock, HASHES[:1500])
         archive.hidden = HASHES[3:5]
 
-        assert Roster(calls, "archived").among(HASHES[:10]) == set(HASHES[:10])
+        assert StatusIndex(calls, "archived").among(HASHES[:10]) == set(HASHES[:10])
 
     def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        known = roster_module.HashSet()
+        known = membership.HashSet()
         known.add(HASHES[:1])
 
         def meanwhile(numbers: Any, number: int) -> int:
             place = bisect_left(numbers, number)
-            monkeypatch.setattr(roster_module, "bisect_left", bisect_left)
+            monkeypatch.setattr(membership, "bisect_left", bisect_left)
             known.add(f"{more:032x}" for more in range(1 << 64, 60_000 << 64, 1 << 64))
             return place
 
         known._sorted, known._new = array("Q", [int(HASHES[0][:16], 16)]), set()
-        monkeypatch.setattr(roster_module, "bisect_left", meanwhile)
+        monkeypatch.setattr(membership, "bisect_left", meanwhile)
 
         assert HASHES[0] in known
 
@@ -192,11 +192,11 @@ class TestRoster:
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         archive = Archive(mock, HASHES[:2])
-        roster = Roster(calls, "archived")
+        roster = StatusIndex(calls, "archived")
         assert roster.among([HASHES[4]]) == set()
         archive.archived.append(HASHES[4])
         assert roster.among([HASHES[4]]) == set()
-        monkeypatch.setattr(roster_module, "_REFRESH_SECONDS", -1.0)
+        monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
 
         assert roster.among([HASHES[4]]) == {HASHES[4]}
 
@@ -206,7 +206,7 @@ class TestRoster:
         mock.get(f"{LIST}/members", status_code=500, text="")
 
         with pytest.raises(ServerFault):
-            Roster(calls, "archived").among(HASHES[:5])
+            StatusIndex(calls, "archived").among(HASHES[:5])
 
 
 class TestTags:
@@ -216,12 +216,12 @@ class TestTags:
         now = [0.0]
         monkeypatch.setattr(time, "monotonic", lambda: now[0])
         ledger, buffer = StreamLedger("s"), TagBuffer()
-        rare = Contact("rare@example.com", {}, ledger, ledger.receive())
+        rare = Contact("rare@example.com", {}, ledger.receive())
         buffer.put("rare", rare)
         for second in range(40):
             now[0] = float(second)
             for number in range(600):
-                buffer.put("Frequent", Contact(f"{number}@example.com", {}, ledger, ledger.receive()))
+                buffer.put("Frequent", Contact(f"{number}@example.com", {}, ledger.receive()))
             assert all(len(contacts) == 500 for _, _, contacts in buffer.take(everything=False))
 
         assert buffer.age() == 39.0
@@ -240,7 +240,7 @@ class TestTags:
             f"{LIST}/segments", status_code=400, json={"title": "Bad", "detail": "Sorry, that tag already exists."}
         )
 
-        assert TagBook(calls).id_of("VIP") == 7
+        assert TagIds(calls).id_of("VIP") == 7
 
     def test_what_is_the_matter_with_the_account_costs_nobody_a_tag(
         self, calls: Calls, mock: requests_mock.Mocker
@@ -250,7 +250,7 @@ class TestTags:
         result = Result()
 
         with pytest.raises(RequestRefused):
-            Tagger(calls, TagBook(calls)).tag("vip", people(4), result)
+            Tagger(calls, TagIds(calls)).tag("vip", people(4), result)
         assert result.tags_failed == []
         assert asked.call_count == 1
 
@@ -261,28 +261,28 @@ CONFIG: dict[str, Any] = {"credentials": {"auth_type": "apikey", "apikey": "0" *
 def people(count: int) -> list[Contact]:
     ledger = StreamLedger("s")
     addresses = [f"{number}@example.com" for number in range(count)]
-    return [Contact(address, {"email_address": address}, ledger, ledger.receive()) for address in addresses]
+    return [Contact(address, {"email_address": address}, ledger.receive()) for address in addresses]
 
 
 class Sync:
     """A whole sync of the stream ``s``, but for the writer, which may be another."""
 
-    def __init__(self, calls: Calls, writer: Writer | None = None) -> None:
+    def __init__(self, calls: Calls, writer: BatchWriter | None = None) -> None:
         config, policy = read_config(CONFIG), StatusPolicy("subscribed")
         columns = Columns(config, Audience("abc", "News"))
         mapper = RecordMapper(ConfiguredStream("s", None, [["id"]], []), config, columns)
-        writer = writer or Writer(calls, config, policy)
+        writer = writer or BatchWriter(calls, config, policy)
         self.emitted: list[bytes] = []
         self.ledger = StreamLedger("s")
         states, rejects = States(self.emitted.append), Rejects(None)
         self.engine = Engine(
-            intake=Intake({(None, "s"): (mapper, self.ledger)}, states, rejects),
+            messages=MessageReader({(None, "s"): (mapper, self.ledger)}, states, rejects, lambda _: None),
             buffer=Buffer(),
             states=states,
             rejects=rejects,
             writer=writer,
-            singles=Singles(calls, config, policy, writer.new_contacts, writer.archived),
-            tagger=Tagger(calls, TagBook(calls)),
+            singles=Singles(calls, config, policy, writer.limit, writer.archived),
+            tagger=Tagger(calls, TagIds(calls)),
             tags=[],
             replace_tags=False,
             workers=1,
@@ -304,7 +304,7 @@ class TestWriting:
     def test_no_contact_is_forgotten_when_another_thread_learns_that_batches_insist_on_a_status(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
-        writer = Writer(calls, read_config(CONFIG), StatusPolicy("subscribed"))
+        writer = BatchWriter(calls, read_config(CONFIG), StatusPolicy("subscribed"))
 
         class Meanwhile(list[Contact]):
             """Another thread learns it just after these have been looked through."""
@@ -317,18 +317,20 @@ class TestWriting:
         mock.post(LIST, json={"updated_members": [contact.body for contact in contacts], "errors": []})
         writer._update(Meanwhile(contacts), result)
 
-        assert {contact.key for contact, _ in (*result.written, *result.later)} == {c.key for c in contacts}
+        assert {*(w.contact.key for w in result.written), *(f.contact.key for f in result.follow_ups)} == {
+            c.key for c in contacts
+        }
 
     def test_a_record_of_which_nothing_is_known_ends_the_sync_and_lets_no_state_pass(self, calls: Calls) -> None:
-        class Forgetful(Writer):
-            def write(self, contacts: list[Contact], result: Result) -> None:
-                result.written += [(contact, "created") for contact in contacts[1:]]
+        class Forgetful(BatchWriter):
+            def write_batch(self, contacts: list[Contact], result: Result) -> None:
+                result.written += [Written(contact, Outcome.CREATED) for contact in contacts[1:]]
 
         sync = Sync(calls, Forgetful(calls, read_config(CONFIG), StatusPolicy("subscribed")))
         sync.run(3)
 
         assert isinstance(sync.engine.failure, SyncFailure)
-        assert dict(sync.ledger.outcomes) == {"created": 2, "not_written": 1}
+        assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 2, Outcome.NOT_WRITTEN: 1}
         assert sync.emitted == []
 
     @pytest.mark.parametrize("present,sent", [("archived", "subscribed"), ("unsubscribed", None)])
@@ -339,7 +341,7 @@ class TestWriting:
         (contact,) = people(1)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": present})
         put = mock.put(f"{LIST}/members/{contact.hash}", json={})
-        singles = Singles(calls, config, policy, NewContacts(None), Roster(calls, "archived"))
+        singles = Singles(calls, config, policy, NewContactLimit(None), StatusIndex(calls, "archived"))
         singles.run(contact, Step.REVIVE, Result())
 
         assert [request.json().get("status") for request in put.request_history] == [sent]
@@ -348,13 +350,13 @@ class TestWriting:
 class TestSingleCalls:
     """A refusal is this contact's; an audience that is gone is everybody's."""
 
-    def one(self, calls: Calls, **options: Any) -> tuple[Singles, Contact, NewContacts]:
+    def one(self, calls: Calls, **options: Any) -> tuple[Singles, Contact, NewContactLimit]:
         config = read_config({**CONFIG, "status_field": "state", "update_status": True, **options})
         (contact,) = people(1)
         contact.status = "subscribed"
-        budget = NewContacts(config.max_new_contacts)
+        budget = NewContactLimit(config.max_new_contacts)
         policy = StatusPolicy("subscribed", update=True)
-        return Singles(calls, config, policy, budget, Roster(calls, "archived")), contact, budget
+        return Singles(calls, config, policy, budget, StatusIndex(calls, "archived")), contact, budget
 
     def test_who_is_rejected_for_too_many_fields_is_not_moved(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         singles, contact, _ = self.one(calls)
@@ -368,8 +370,10 @@ class TestSingleCalls:
         result = Result()
         singles.run(contact, Step.UPDATE, result)
 
-        assert [(who, fault.reason) for who, fault in result.rejected] == [(contact, "field_refused")]
-        assert (result.written, result.later) == ([], [])
+        assert [(rejected.contact, rejected.fault.reason) for rejected in result.rejected] == [
+            (contact, "field_refused")
+        ]
+        assert (result.written, result.follow_ups) == ([], [])
 
     @pytest.mark.parametrize("update_only", [False, True])
     def test_an_update_that_would_make_the_contact_finds_out_that_the_audience_is_gone(
@@ -387,7 +391,7 @@ class TestSingleCalls:
 
         if update_only:
             singles.run(contact, Step.UPDATE, result)
-            assert result.skipped == [(contact, "not in the audience")]
+            assert result.skipped == [Skipped(contact, "not in the audience")]
         else:
             with pytest.raises(ResourceGone):
                 singles.run(contact, Step.UPDATE, result)
@@ -401,8 +405,8 @@ class TestSingleCalls:
         self, calls: Calls, mock: requests_mock.Mocker, there: str | None, answer: int, left: int
     ) -> None:
         singles, contact, budget = self.one(calls, max_new_contacts=1)
-        budget.settle(budget.reserve(1), 1)
-        contact.doubtful_since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        budget.confirm(budget.reserve(1), 1)
+        contact.possibly_written_since = datetime(2026, 1, 1, tzinfo=timezone.utc)
         mock.get(
             f"{LIST}/members/{contact.hash}",
             status_code=200 if there else 404,
@@ -410,7 +414,7 @@ class TestSingleCalls:
             headers={"Content-Type": "application/json" if there else "application/problem+json"},
         )
         mock.put(f"{LIST}/members/{contact.hash}", status_code=answer, json={"title": "Invalid Resource"})
-        singles.run(contact, Step.SETTLE, Result())
+        singles.run(contact, Step.CONFIRM, Result())
 
         assert budget.reserve(5) == left
 
@@ -495,9 +499,9 @@ class TestSomebodyDeletesContactsMeanwhile:
         )
         result = Result()
         policy = StatusPolicy("subscribed", update=True)
-        Singles(calls, config, policy, NewContacts(None), Roster(calls, "archived")).run(contact, step, result)
+        Singles(calls, config, policy, NewContactLimit(None), StatusIndex(calls, "archived")).run(contact, step, result)
 
-        assert [(who, fault.reason) for who, fault in result.rejected] == [(contact, "vanished")]
+        assert [(rejected.contact, rejected.fault.reason) for rejected in result.rejected] == [(contact, "vanished")]
         assert result.written == []
 
     @pytest.mark.parametrize("count,warnings", [(1, 0), (20, 1)])
@@ -509,7 +513,7 @@ class TestSomebodyDeletesContactsMeanwhile:
         warnings: int,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        writer = Writer(calls, read_config(CONFIG), StatusPolicy("subscribed"))
+        writer = BatchWriter(calls, read_config(CONFIG), StatusPolicy("subscribed"))
         contacts, result = people(count), Result()
         insists = {"error": "A status is required.", "field": "status", "field_message": "This should not be blank."}
         rows = [{"email_address": contact.address, **insists} for contact in contacts]
@@ -517,19 +521,18 @@ class TestSomebodyDeletesContactsMeanwhile:
         writer._update(contacts, result)
 
         assert caplog.text.count("one call each") == warnings
-        assert result.later == [(contact, Step.UPDATE) for contact in contacts]
+        assert result.follow_ups == [FollowUp(contact, Step.UPDATE) for contact in contacts]
 
 
 class TestCauses:
     """What Mailchimp says is counted by cause, and names nobody."""
 
     def test_the_same_cause_counts_as_one_whatever_address_it_quotes(self, calls: Calls) -> None:
-        class Quoting(Writer):
-            def write(self, contacts: list[Contact], result: Result) -> None:
-                texts = [(contact, f"Refused for {contact.address}") for contact in contacts]
-                result.written += [(contact, "created") for contact in contacts]
-                result.lost_fields += texts
-                result.tags_failed += texts
+        class Quoting(BatchWriter):
+            def write_batch(self, contacts: list[Contact], result: Result) -> None:
+                result.written += [Written(contact, Outcome.CREATED) for contact in contacts]
+                result.lost_fields += [FieldLost(contact, f"Refused for {contact.address}") for contact in contacts]
+                result.tags_failed += [TagFailed(contact, f"Refused for {contact.address}") for contact in contacts]
 
         sync = Sync(calls, Quoting(calls, read_config(CONFIG), StatusPolicy("subscribed")))
         sync.run(3)

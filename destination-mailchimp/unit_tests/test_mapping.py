@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
+from destination_mailchimp.mapping.record import FieldsWanted, RecordMapper, RecordSkipped
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 
@@ -37,7 +38,7 @@ def config(**options: Any) -> Config:
     return read_config({"credentials": {"auth_type": "apikey", "apikey": key}, "list_id": "abc", **options})
 
 
-class Mapped:
+class Mapping:
     """Maps records of one stream."""
 
     def __init__(self, columns: list[str] | None = None, new_fields: NewFields | None = None, **options: Any) -> None:
@@ -45,11 +46,24 @@ class Mapped:
         self.ledger = StreamLedger("people")
         stream = ConfiguredStream("people", None, [["id"]], ["updated_at"], {column: {} for column in columns or []})
         audience = Audience("abc", "News", merge_fields=list(FIELDS), interests=INTERESTS)
-        self.mapper = RecordMapper(stream, self.config, Columns(self.config, audience), new_fields)
+        self.columns = Columns(self.config, audience)
+        self.mapper = RecordMapper(stream, self.config, self.columns)
+        self.new_fields = new_fields
+        self.lost: Counter[str] = Counter()
 
     def __call__(self, **data: Any) -> Contact:
         data.setdefault("email", "x@example.com")
-        return self.mapper.map(data, self.ledger, self.ledger.receive())[0]
+        receipt = self.ledger.receive()
+        try:
+            mapped = self.mapper.map(data, receipt)
+        except FieldsWanted as wanted:
+            assert self.new_fields is not None
+            for field in wanted.fields:
+                made = self.new_fields.make(field.column, field.schema, field.value, self.columns.fields)
+                self.mapper.bind_made(field.column, made)
+            mapped = self.mapper.map(data, receipt)
+        self.lost.update(mapped.lost)
+        return mapped.contact
 
     def fields(self, **data: Any) -> dict[str, Any]:
         """The merge fields that a record becomes."""
@@ -78,14 +92,14 @@ class TestMatching:
     def test_a_column_finds_its_field(self, column: str, tag: str) -> None:
         value = "11/22" if tag == "BIRTHDAY" else "5"
 
-        assert set(Mapped().fields(**{column: value})) == {tag}
+        assert set(Mapping().fields(**{column: value})) == {tag}
 
     @pytest.mark.parametrize("column", ["id", "company", "_airbyte_raw_id", "_ab_cdc_lsn", "full_name"])
     def test_others_go_nowhere(self, column: str) -> None:
-        assert Mapped().fields(**{column: "5"}) == {}
+        assert Mapping().fields(**{column: "5"}) == {}
 
     def test_of_two_columns_for_one_field_the_better_match_is_used(self) -> None:
-        mapped = Mapped(["email", "phone_number", "mobile", "PHONE"])
+        mapped = Mapping(["email", "phone_number", "mobile", "PHONE"])
 
         assert mapped.fields(mobile="1", phone_number="2", PHONE="3") == {"PHONE": "3"}
 
@@ -94,11 +108,11 @@ class TestMatching:
         row = {"first_name": "Jane", "merge_fields": {"fname": "J", "LNAME": "Doe"}}
         data = dict(reversed(row.items())) if backwards else row
 
-        assert Mapped(list(data)).fields(**data) == {"FNAME": "Jane", "LNAME": "Doe"}
-        assert Mapped().fields(**{**data, "first_name": None}) == {"FNAME": "J", "LNAME": "Doe"}
+        assert Mapping(list(data)).fields(**data) == {"FNAME": "Jane", "LNAME": "Doe"}
+        assert Mapping().fields(**{**data, "first_name": None}) == {"FNAME": "J", "LNAME": "Doe"}
 
     def test_the_column_that_an_option_names_is_the_one_of_the_tags(self) -> None:
-        named, unnamed = Mapped(tags_field="Shoe Size"), Mapped()
+        named, unnamed = Mapping(tags_field="Shoe Size"), Mapping()
 
         assert (named(**{"Shoe Size": "9"}).tags, named.fields(**{"Shoe Size": "9"})) == (["9"], {})
         assert unnamed.fields(**{"Shoe Size": "9"}) == {"MMERGE7": 9}
@@ -106,19 +120,19 @@ class TestMatching:
     def test_what_goes_nowhere_is_told_but_not_what_has_another_use(self) -> None:
         columns = ["email", "state", "gone", "_airbyte_meta", "phone", "company", "first_name"]
         mapping = [{"column": "phone", "field": ""}]
-        mapped = Mapped(columns, status_field="state", deleted_field="gone", field_mapping=mapping)
+        mapped = Mapping(columns, status_field="state", deleted_field="gone", field_mapping=mapping)
 
         assert mapped.mapper.unmatched == ["company"]
 
     def test_the_mapping_comes_first_and_can_keep_a_column_out(self) -> None:
         mapping = [{"column": "nickname", "field": "First Name"}, {"column": "phone", "field": ""}]
-        mapped = Mapped(["email", "first_name", "nickname", "phone"], field_mapping=mapping)
+        mapped = Mapping(["email", "first_name", "nickname", "phone"], field_mapping=mapping)
 
         assert mapped.fields(first_name="Jane", nickname="J", phone="5") == {"FNAME": "J"}
 
     def test_a_mapping_to_a_field_that_is_not_there_is_refused_in_words(self) -> None:
         with pytest.raises(SyncFailure, match="which the audience does not have") as failure:
-            Mapped(field_mapping=[{"column": "a", "field": "NOPE"}])
+            Mapping(field_mapping=[{"column": "a", "field": "NOPE"}])
 
         assert "FNAME" in failure.value.message
 
@@ -133,30 +147,30 @@ class TestMatching:
     def test_an_address_is_put_together_from_columns(self, columns: dict[str, Any]) -> None:
         made = {"addr1": "1 Main", "city": "Gary", "state": "IN", "zip": "46401"}
 
-        assert Mapped().fields(**columns) == {"ADDRESS": made}
+        assert Mapping().fields(**columns) == {"ADDRESS": made}
 
     def test_null_leaves_a_field_as_it_is_and_empty_text_clears_it(self) -> None:
-        assert Mapped().fields(first_name=None, last_name="") == {"LNAME": ""}
+        assert Mapping().fields(first_name=None, last_name="") == {"LNAME": ""}
 
     @pytest.mark.parametrize("data", [{"shoe_size": 10**309}, {"location": {"latitude": 10**309, "longitude": 1}}])
     def test_a_number_beyond_any_float_costs_that_field_only(self, data: dict[str, Any]) -> None:
-        mapped = Mapped()
+        mapped = Mapping()
 
         assert mapped.fields(first_name="A", **data) == {"FNAME": "A"}
-        assert mapped.ledger.fields_lost.total() == 1
+        assert mapped.lost.total() == 1
 
     def test_a_value_that_does_not_fit_costs_that_field_only_and_is_counted(self) -> None:
-        mapped = Mapped()
+        mapped = Mapping()
 
         assert mapped.fields(birthday="soon", first_name="A") == {"FNAME": "A"}
-        assert dict(mapped.ledger.fields_lost) == {"BIRTHDAY is not a birthday such as 11/22": 1}
+        assert dict(mapped.lost) == {"BIRTHDAY is not a birthday such as 11/22": 1}
 
 
 class TestAttributes:
     """What is not a merge field: language, VIP, location, opt-in data, groups, tags."""
 
     def test_they_are_taken_by_their_names(self) -> None:
-        body = Mapped()(
+        body = Mapping()(
             language="pt-BR", vip="yes", location={"latitude": 1, "longitude": "2"}, ip_opt=" 192.0.2.1 ",
             timestamp_opt="2026-11-22T12:00:00+02:00", email_type="HTML",
         ).body  # fmt: skip
@@ -179,10 +193,10 @@ class TestAttributes:
         ],
     )
     def test_groups_go_by_id_or_name(self, value: Any, made: dict[str, bool]) -> None:
-        assert Mapped()(interests=value).body["interests"] == made
+        assert Mapping()(interests=value).body["interests"] == made
 
     def test_a_column_may_stand_for_one_group(self) -> None:
-        mapped = Mapped(field_mapping=[{"column": "donor", "field": "Donating"}])
+        mapped = Mapping(field_mapping=[{"column": "donor", "field": "Donating"}])
 
         assert mapped(donor="t").body["interests"] == {"i1": True}
 
@@ -195,8 +209,8 @@ class TestAttributes:
             "location": {"latitude": 0, "longitude": 0, "gmtoff": 0}, "tags": [{"id": 1, "name": "VIP"}],
             "email_type": "html", "list_id": "16d6", "_airbyte_meta": {"a": 1},
         }  # fmt: skip
-        mapped = Mapped(list(member))
-        contact = mapped.mapper.map(member, mapped.ledger, mapped.ledger.receive())[0]
+        mapped = Mapping(list(member))
+        contact = mapped.mapper.map(member, mapped.ledger.receive()).contact
 
         assert contact.body == {
             "email_address": "jane@example.com", "merge_fields": {"FNAME": "Jane", "LNAME": "", "ADDRESS": ""},
@@ -205,25 +219,25 @@ class TestAttributes:
         }  # fmt: skip
         assert contact.tags == ["VIP"]
         assert contact.status is None
-        assert not mapped.ledger.fields_lost
+        assert not mapped.lost
 
 
 class TestStatusAndDeletes:
     """A status counts only when its column is mapped, and one that can't be read risks nobody's consent."""
 
     def test_the_mapped_column_counts_in_any_case(self) -> None:
-        assert Mapped(status_field="state")(state=" Unsubscribed ").status == "unsubscribed"
+        assert Mapping(status_field="state")(state=" Unsubscribed ").status == "unsubscribed"
 
     def test_one_that_can_not_be_read_rejects_the_record(self) -> None:
         with pytest.raises(RecordRejected) as rejected:
-            Mapped(status_field="state")(state="on")
+            Mapping(status_field="state")(state="on")
 
         assert (rejected.value.reason, rejected.value.field) == ("invalid_status", "state")
 
     @pytest.mark.parametrize("status", ["archived", " Archived "])
     def test_archived_contacts_of_another_audience_are_skipped(self, status: str) -> None:
         with pytest.raises(RecordSkipped, match="archived"):
-            Mapped(status_field="state")(state=status)
+            Mapping(status_field="state")(state=status)
 
     @pytest.mark.parametrize(
         "data,removed",
@@ -241,17 +255,17 @@ class TestStatusAndDeletes:
         ],
     )
     def test_a_deletion_is_seen(self, data: dict[str, Any], removed: bool) -> None:  # noqa: FBT001
-        assert Mapped(deletes="archive", deleted_field="gone")(**data).removed is removed
+        assert Mapping(deletes="archive", deleted_field="gone")(**data).removed is removed
 
     @pytest.mark.parametrize("value", ["active", "never", "null", [1], 2, -1, 0.5, float("inf"), 10**400])
     def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: Any) -> None:
         with pytest.raises(RecordRejected) as fault:
-            Mapped(deletes="archive", deleted_field="gone")(gone=value)
+            Mapping(deletes="archive", deleted_field="gone")(gone=value)
         assert (fault.value.reason, fault.value.field) == ("invalid_deletion", "gone")
 
     def test_deletions_are_ignored_unless_asked_for(self) -> None:
         with pytest.raises(RecordSkipped):
-            Mapped()(_ab_cdc_deleted_at="2026-11-22")
+            Mapping()(_ab_cdc_deleted_at="2026-11-22")
 
 
 class TestNewFields:
@@ -293,7 +307,7 @@ class TestNewFields:
                 f"{ROOT}/lists/abc/merge-fields",
                 json=lambda request, _: {**request.json(), "merge_id": 9},
             )
-            mapped = Mapped(new_fields=NewFields(calls()))
+            mapped = Mapping(new_fields=NewFields(calls()), create_missing_merge_fields=True)
             values = [mapped.fields(company=company) for company in ("ACME", None, "Globex")]
 
         assert values == [{"COMPANY": "ACME"}, {}, {"COMPANY": "Globex"}]
@@ -305,7 +319,7 @@ class TestNewFields:
         with requests_mock.Mocker() as mock:
             refused = mock.post(f"{ROOT}/lists/abc/merge-fields", status_code=400, json=problem)
             mock.get(f"{ROOT}/lists/abc/merge-fields", json={"merge_fields": [], "total_items": 0})
-            mapped = Mapped(new_fields=NewFields(calls()))
+            mapped = Mapping(new_fields=NewFields(calls()), create_missing_merge_fields=True)
             values = [mapped.fields(company="ACME"), mapped.fields(company="Globex")]
 
         assert values == [{}, {}]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_mailchimp.accounting.ledger import StreamLedger, release, report, settle
+from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, report
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States, with_stats
 from destination_mailchimp.audience.fields import Audience
@@ -26,7 +26,7 @@ from destination_mailchimp.contacts.cursors import MOMENT, NONE, NUMBER, TEXT, C
 from destination_mailchimp.contacts.versions import Versions
 from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
 from destination_mailchimp.input.lines import decode, lines_of
-from destination_mailchimp.input.messages import Intake
+from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
@@ -87,7 +87,7 @@ class TestVersions:
 
 
 def contact(ledger: StreamLedger, address: str, **body: Any) -> Contact:
-    return Contact(address, {"email_address": address, **body}, ledger, ledger.receive())
+    return Contact(address, {"email_address": address, **body}, ledger.receive())
 
 
 class TestBuffer:
@@ -103,10 +103,10 @@ class TestBuffer:
         buffer.put(second, (NUMBER, 2))
         buffer.put(third, (NUMBER, 3))
         assert buffer.take(500) == []
-        assert second.outcome == "deduplicated"
+        assert second.receipt.outcome is Outcome.DEDUPLICATED
         buffer.free(first)
         assert buffer.take(500) == [third]
-        assert third.known
+        assert third.written_before
 
     def test_a_state_waits_for_what_has_replaced_the_records_before_it(self) -> None:
         ledger, buffer = StreamLedger("s"), Buffer()
@@ -116,10 +116,10 @@ class TestBuffer:
         states.arrive(b'{"type":"STATE","state":{"n":1}}', ledger, [])
         newer = contact(ledger, "a@example.com")
         buffer.put(newer, (NUMBER, 2))
-        states.release()
+        states.emit_ready()
 
         assert emitted == []
-        assert [segment.open for segment in newer.segments] == [1, 1]
+        assert [segment.open for segment in newer.receipt.segments] == [1, 1]
 
 
 class TestStates:
@@ -147,10 +147,10 @@ class TestStates:
         assert stats == {"recordCount": 3, "rejectedRecordCount": 1}
 
 
-class TestIntake:
+class TestMessageReader:
     """A STATE waits for the records that came before it, whichever way their stream is named."""
 
-    def intake(self, namespaces: list[str | None]) -> tuple[Intake, States, list[bytes]]:
+    def intake(self, namespaces: list[str | None]) -> tuple[MessageReader, States, list[bytes]]:
         config = read_config(CONFIG)
         columns = Columns(config, Audience("abc", "News"))
         known = {
@@ -162,7 +162,7 @@ class TestIntake:
         }
         emitted: list[bytes] = []
         states = States(emitted.append)
-        return Intake(known, states, Rejects(None)), states, emitted
+        return MessageReader(known, states, Rejects(None), lambda _: None), states, emitted
 
     def record(self, namespace: str | None) -> bytes:
         data = {"id": 1, "email": f"{namespace}@example.com"}
@@ -179,11 +179,11 @@ class TestIntake:
         intake, states, emitted = self.intake(["a", "b"])
         taken = [intake.take(self.record(space)) for space in ("a", "b")]
         intake.take(self.state(name, **namespace))
-        for contact in (item[0] for item in taken if item):
-            states.release()
+        for contact in (item.contact for item in taken if item):
+            states.emit_ready()
             assert emitted == []
-            release(contact)
-        states.release()
+            contact.receipt.mark_durable()
+        states.emit_ready()
 
         assert len(emitted) == 1
 
@@ -192,12 +192,12 @@ class TestIntake:
         taken = intake.take(self.record(None))
         intake.take(self.record("b"))
         intake.take(self.state("people", namespace=""))
-        states.release()
+        states.emit_ready()
 
         assert emitted == []
         assert taken is not None
-        release(taken[0])
-        states.release()
+        taken.contact.receipt.mark_durable()
+        states.emit_ready()
         assert len(emitted) == 1
 
 
@@ -214,10 +214,10 @@ class TestLedger:
     def test_the_first_outcome_counts(self) -> None:
         ledger = StreamLedger("s")
         one = contact(ledger, "a@example.com")
-        settle(one, "created")
-        settle(one, "updated")
+        one.receipt.record_outcome(Outcome.CREATED)
+        one.receipt.record_outcome(Outcome.UPDATED)
 
-        assert dict(ledger.outcomes) == {"created": 1}
+        assert dict(ledger.outcomes) == {Outcome.CREATED: 1}
         report([ledger])
 
 

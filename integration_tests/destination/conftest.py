@@ -22,7 +22,7 @@ from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import failure_of
 from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.output import Output, log_to
-from destination_mailchimp.sync import write
+from destination_mailchimp.sync import run_sync
 from integration_tests.harness import Messages
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.members import subscriber_hash
@@ -178,7 +178,7 @@ class Bench:
         signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         log_to(output)
         try:
-            code = write(
+            code = run_sync(
                 read_config(config or self.config()),
                 {"streams": streams or [stream_of()]},
                 source,

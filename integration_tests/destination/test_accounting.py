@@ -16,7 +16,7 @@ from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp.accounting import rejects as rejects_module
 from destination_mailchimp.config import read_config
 from destination_mailchimp.output import Output
-from destination_mailchimp.sync import write
+from destination_mailchimp.sync import run_sync
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import Problem, RequestRefused
 
@@ -192,7 +192,7 @@ class TestRefusals:
         lines = [bench.record({"email": None}), bench.state(1)]
 
         with pytest.raises(BrokenPipeError):
-            write(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(Broken()))
+            run_sync(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(Broken()))
         assert bucket.closed
 
     def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:

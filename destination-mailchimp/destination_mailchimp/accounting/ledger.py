@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from enum import Enum
+from typing import Any
 
-from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import SyncFailure
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-OUTCOMES = ("created", "updated", "removed", "deduplicated", "skipped", "rejected", "not_written")
+
+class Outcome(Enum):
+    """What came of a record, in the words of the accounting. Each record has exactly one."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REMOVED = "removed"
+    DEDUPLICATED = "deduplicated"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    NOT_WRITTEN = "not written"
 
 
 class Segment:
@@ -25,14 +36,14 @@ class Segment:
 
 
 class StreamLedger:
-    """The book of one stream: ``received`` must equal the sum of the outcomes at the end of a run."""
+    """The accounting of one stream: ``received`` must equal the sum of the outcomes at the end of a sync."""
 
     def __init__(self, name: str, namespace: str | None = None) -> None:
         self.name = name
         self.namespace = namespace
         self.segment = Segment()
         self.received = 0
-        self.outcomes: Counter[str] = Counter()
+        self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[str] = Counter()
         """How often what was the cause, in words: of rejects, of skips, and of what failed beside an outcome."""
         self.tags_failed = 0
@@ -44,49 +55,68 @@ class StreamLedger:
         """The stream as a person knows it."""
         return f"{self.namespace}.{self.name}" if self.namespace else self.name
 
-    def receive(self) -> Segment:
-        """A record came in; the segment that it belongs to."""
+    def receive(self) -> Receipt:
+        """A record came in."""
         segment = self.segment
         segment.open += 1
         segment.received += 1
         self.received += 1
-        return segment
-
-    def finish(self, segment: Segment, outcome: str, reason: str = "") -> None:
-        """A record that never became a contact is done with: ``rejected`` or ``skipped``, and why, in words."""
-        segment.open -= 1
-        if outcome == "rejected":
-            segment.rejected += 1
-        self.outcomes[outcome] += 1
-        if reason:
-            self.reasons[f"{outcome}: {reason}"] += 1
+        return Receipt(self, segment)
 
     def balance(self) -> int:
         """How many records are not accounted for: 0, or there is an error in the connector."""
-        return self.received - sum(self.outcomes[name] for name in OUTCOMES)
+        return self.received - sum(self.outcomes.values())
 
     def __str__(self) -> str:
-        parts = " + ".join(f"{self.outcomes[name]} {name.replace('_', ' ')}" for name in OUTCOMES)
+        parts = " + ".join(f"{self.outcomes[outcome]} {outcome.value}" for outcome in Outcome)
         return f"Stream {self.label}: {self.received} received = {parts}; {self.tags_failed} tags could not be set"
 
 
-def settle(contact: Contact, outcome: str, reason: str = "") -> None:
-    """Note what came of a contact (once; a later call is ignored, so ``created`` outlasts a later ``updated``)."""
-    if contact.outcome is not None:
-        return
-    contact.outcome = outcome
-    contact.ledger.outcomes[outcome] += 1
-    if reason:
-        contact.ledger.reasons[f"{outcome}: {reason}"] += 1
-    if outcome == "rejected":
-        contact.segments[0].rejected += 1
+class Receipt:
+    """What is owed for one record: its outcome, and the segments of input whose STATE waits for it.
 
+    ``segments`` are its own first, then those of older versions that it has replaced. ``primary_key`` and
+    ``record`` (kept only if rejects go to a file) tell which record it was.
+    """
 
-def release(contact: Contact) -> None:
-    """The contact is durable, tags included, or rejected for good: no STATE waits for it any longer."""
-    for segment in contact.segments:
-        segment.open -= 1
-    contact.segments = []
+    __slots__ = ("ledger", "outcome", "primary_key", "record", "segments")
+
+    def __init__(self, ledger: StreamLedger, segment: Segment) -> None:
+        self.ledger = ledger
+        self.segments = [segment]
+        self.outcome: Outcome | None = None
+        self.primary_key: Any = None
+        self.record: Any = None
+
+    def record_outcome(self, outcome: Outcome, reason: str = "") -> None:
+        """Note what came of the record (once; a later call is ignored, so ``created`` outlasts a later ``updated``).
+
+        ``reason`` says why in words, for rejects and skips.
+        """
+        if self.outcome is not None:
+            return
+        self.outcome = outcome
+        self.ledger.outcomes[outcome] += 1
+        if reason:
+            self.ledger.reasons[f"{outcome.value}: {reason}"] += 1
+        if outcome is Outcome.REJECTED:
+            self.segments[0].rejected += 1
+
+    def mark_durable(self) -> None:
+        """It is in Mailchimp, tags included, or rejected or skipped for good: no STATE waits for it any longer."""
+        for segment in self.segments:
+            segment.open -= 1
+        self.segments = []
+
+    def replace(self, older: Receipt) -> None:
+        """Take the place of an older version that will not be written: what waited for that one waits for this."""
+        older.record_outcome(Outcome.DEDUPLICATED)
+        for segment in older.segments:
+            if segment in self.segments:
+                segment.open -= 1
+            else:
+                self.segments.append(segment)
+        older.segments = []
 
 
 def report(ledgers: list[StreamLedger], *, unreadable: int = 0) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from destination_mailchimp.audience.refusals import cause_of
+from destination_mailchimp.accounting.causes import anonymised
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from mailchimp_api.masking import mask, mask_address
 
@@ -46,7 +46,7 @@ class Rejects:
         record: Any = None,
     ) -> None:
         """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more."""
-        self.causes[f"{fault.reason}: {cause_of(fault.text)}"] += 1
+        self.causes[f"{fault.reason}: {anonymised(fault.text)}"] += 1
         if self._file is not None:
             line = {
                 "stream": stream,
@@ -56,7 +56,7 @@ class Rejects:
                 "primary_key": primary_key,
                 "record": record,
             }
-            self._write(_dump(line) + b"\n")
+            self._append(_dump(line) + b"\n")
             return
         self._logged[fault.reason] += 1
         if self._logged[fault.reason] <= _LOGGED_PER_REASON:
@@ -66,7 +66,7 @@ class Rejects:
         if self._logged[fault.reason] == _LOGGED_PER_REASON:
             logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
 
-    def _write(self, line: bytes) -> None:
+    def _append(self, line: bytes) -> None:
         assert self._file is not None
         try:
             self._file.write(line)

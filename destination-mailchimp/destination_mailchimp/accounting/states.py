@@ -81,7 +81,7 @@ class States:
         self._waiting.append(_Waiting(line.strip(), stream, segments))
         self._keys[id(stream)] += 1
 
-    def release(self) -> None:
+    def emit_ready(self) -> None:
         """Emit every STATE for which all that came before it in its stream (or in all streams) is durable."""
         blocked: set[int] = set()
         kept: list[_Waiting] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from destination_mailchimp.audience.refusals import concerns_everybody
+from destination_mailchimp.audience.refusals import is_account_wide
 from destination_mailchimp.failures import Stopped
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout, Problem, RateLimited, RequestRefused, ResourceGone, TransientError
@@ -32,11 +32,11 @@ _TIMEOUTS_BEFORE_SMALLER = 2
 _SLICE_SECONDS = 0.25
 
 
-class TooMuchAtOnce(Exception):
+class BatchTooLarge(Exception):
     """The call took too long repeatedly: ask for less at a time."""
 
 
-def in_parts(items: list[T], send: Callable[[list[T]], None], refuse: Callable[[T, Problem], None]) -> None:
+def send_or_split(items: list[T], send: Callable[[list[T]], None], refuse: Callable[[T, Problem], None]) -> None:
     """``send`` all in one call, or in ever smaller ones where Mailchimp refuses it whole or takes too long.
 
     ``refuse`` is told of each that is refused alone. What concerns everybody is raised, like all other errors.
@@ -44,18 +44,18 @@ def in_parts(items: list[T], send: Callable[[list[T]], None], refuse: Callable[[
     try:
         send(items)
     except RequestRefused as error:
-        if concerns_everybody(error.problem):
+        if is_account_wide(error.problem):
             raise
         if len(items) == 1:
             refuse(items[0], error.problem)
             return
-    except TooMuchAtOnce:
+    except BatchTooLarge:
         pass
     else:
         return
     middle = len(items) // 2
-    in_parts(items[:middle], send, refuse)
-    in_parts(items[middle:], send, refuse)
+    send_or_split(items[:middle], send, refuse)
+    send_or_split(items[middle:], send, refuse)
 
 
 @dataclass
@@ -112,7 +112,7 @@ class Calls:
         """One call, repeated while its errors are transient. ``path`` is relative to the audience.
 
         ``items``: the key under which the answer must have its list of rows.
-        Raises Stopped, TransientError when the attempts are used up, TooMuchAtOnce with ``may_shrink``,
+        Raises Stopped, TransientError when the attempts are used up, BatchTooLarge with ``may_shrink``,
         and whatever Mailchimp's refusals are in ``mailchimp_api.errors``.
         """
         since = self.client.server_time()
@@ -132,7 +132,7 @@ class Calls:
                 replayed = replayed or not isinstance(error, RateLimited)
                 timeouts += isinstance(error, AnswerTimeout)
                 if may_shrink and (timeouts >= _TIMEOUTS_BEFORE_SMALLER or error.status == 413):  # noqa: PLR2004
-                    raise TooMuchAtOnce from error
+                    raise BatchTooLarge from error
                 if attempt >= self._retry.attempts or time.monotonic() - began > self._retry.seconds:
                     raise
                 self._wait(error, attempt)

@@ -9,7 +9,7 @@ from typing import Any
 
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import MergeField, merge_fields
-from destination_mailchimp.audience.refusals import concerns_everybody
+from destination_mailchimp.audience.refusals import is_account_wide
 from mailchimp_api.errors import RequestRefused, ResourceRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -94,7 +94,7 @@ class NewFields:
         try:
             answer = self._calls.send("POST", "merge-fields", json=body).body
         except (RequestRefused, ResourceRefused) as error:
-            if concerns_everybody(error.problem):
+            if is_account_wide(error.problem):
                 raise
             answer = self._there(tag)
             if answer is None:

@@ -28,12 +28,12 @@ _TEXTS: tuple[tuple[str, Reason], ...] = (
 _QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
 
 
-def cause_of(text: str) -> str:
+def anonymised(text: str) -> str:
     """A text of Mailchimp as it is counted and shown: the same for everybody, whatever address it quotes."""
     return _QUOTED.sub("…", mask(text))
 
 
-def reason_of(text: str, field: str = "") -> Reason:
+def classify(text: str, field: str = "") -> Reason:
     """The kind of a refusal."""
     lower = text.lower()
     for part, reason in _TEXTS:
@@ -42,21 +42,21 @@ def reason_of(text: str, field: str = "") -> Reason:
     return "field_refused" if field else "refused"
 
 
-def of_row(row: dict[str, Any]) -> RecordRejected:
+def from_row(row: dict[str, Any]) -> RecordRejected:
     """The refusal in a row of a batch answer's ``errors``."""
     field = str(row.get("field") or "")
     parts = (str(row.get("error") or ""), str(row.get("field_message") or ""))
     text = " ".join(part for part in parts if part) or "Mailchimp gave no reason."
-    return RecordRejected(reason_of(text, field), text, field)
+    return RecordRejected(classify(text, field), text, field)
 
 
-def of_problem(problem: Problem) -> RecordRejected:
+def from_problem(problem: Problem) -> RecordRejected:
     """The refusal of a call about one contact."""
     field = problem.field_errors[0][0] if problem.field_errors else ""
-    return RecordRejected(reason_of(str(problem), field), str(problem), field, by_call=True)
+    return RecordRejected(classify(str(problem), field), str(problem), field, by_call=True)
 
 
-def concerns_everybody(problem: Problem) -> bool:
+def is_account_wide(problem: Problem) -> bool:
     """Whether a refusal is about the account at this time, so that no contact must be rejected for it."""
     return problem.title.casefold() in _ABOUT_THE_ACCOUNT
 

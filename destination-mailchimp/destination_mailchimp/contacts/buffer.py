@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from itertools import islice
 
-from destination_mailchimp.accounting.ledger import settle
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.contacts.cursors import Cursor
 from destination_mailchimp.contacts.versions import Versions
 
 
 class Buffer:
-    """Holds back what may not fly yet: never are two versions of one address on their way at once."""
+    """Holds back what may not be sent yet: never are two versions of one address on their way at once."""
 
     def __init__(self) -> None:
         self.versions = Versions()
@@ -26,13 +25,12 @@ class Buffer:
         wanted, sent = self.versions.admit(contact.key, cursor)
         if not wanted:
             return False
-        contact.known = sent
+        contact.written_before = sent
         key = contact.key
         place = self.held if key in self._busy else self.pending
         older = place.get(key)
         if older is not None:
             contact.supersede(older)
-            settle(older, "deduplicated")
         elif place is self.pending and not self.pending:
             self._since = time.monotonic()
         place[key] = contact

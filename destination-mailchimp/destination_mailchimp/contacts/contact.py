@@ -1,16 +1,17 @@
-"""A record on its way to Mailchimp."""
+"""A contact on its way to Mailchimp."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from destination_mailchimp.accounting.ledger import Receipt
 from mailchimp_api.members import subscriber_hash
 
-if TYPE_CHECKING:
-    from destination_mailchimp.accounting.ledger import Segment, StreamLedger
-
 Json = dict[str, Any]
+
+STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
+"""What a contact can be made. Beside these Mailchimp shows ``archived``."""
 
 
 def key_of(address: object) -> str:
@@ -22,49 +23,41 @@ class Contact:
     """What is to be written for one address. Slots, because thousands of them wait at a time.
 
     ``body`` is the member as Mailchimp's API takes it, without a status. ``status`` is the value of the
-    mapped status column or None. ``removed`` marks a deletion in the source system. ``segments`` are the stretches
-    of input whose STATE waits for this contact: its own first, then those of older versions it has replaced.
+    mapped status column or None. ``removed`` marks a deletion in the source. ``receipt`` is the accounting of
+    the record that it was made from.
     """
 
     __slots__ = (
         "address",
         "body",
-        "doubtful_since",
         "key",
-        "known",
-        "ledger",
-        "left_out",
-        "outcome",
+        "open_calls",
         "permissions",
-        "primary_key",
-        "record",
+        "possibly_written_since",
+        "receipt",
         "removed",
-        "segments",
         "status",
         "tags",
-        "unsettled",
+        "unanswered",
+        "written_before",
     )
 
-    def __init__(self, address: str, body: Json, ledger: StreamLedger, segment: Segment) -> None:
+    def __init__(self, address: str, body: Json, receipt: Receipt) -> None:
         self.address = address
         self.key = key_of(address)
         self.body = body
-        self.ledger = ledger
-        self.segments: list[Segment] = [segment]
+        self.receipt = receipt
         self.status: str | None = None
         self.tags: list[str] | None = None
         self.permissions: list[Json] | None = None
         self.removed = False
-        self.primary_key: Any = None
-        self.record: Json | None = None
-        self.outcome: str | None = None
-        self.known = False
-        """Written earlier in this sync, so it existed before this version."""
-        self.left_out = 0
-        """How often a batch answer has left it out."""
-        self.doubtful_since: datetime | None = None
+        self.written_before = False
+        """An older version was written earlier in this sync, so the contact existed before this one."""
+        self.unanswered = 0
+        """How often a batch answer has not mentioned it."""
+        self.possibly_written_since: datetime | None = None
         """When the first attempt began that may have written it unseen."""
-        self.unsettled = 0
+        self.open_calls = 0
         """Calls that are still to be made for it."""
 
     @property
@@ -78,8 +71,8 @@ class Contact:
         Within a stream the newer row is the whole truth about its address, as in a deduplicated table. Rows of
         two streams are different rows about one person: what only the older one tells is kept under the newer.
         """
-        self.known = self.known or older.known
-        if older.ledger is not self.ledger and not self.removed and not older.removed:
+        self.written_before = self.written_before or older.written_before
+        if older.receipt.ledger is not self.receipt.ledger and not self.removed and not older.removed:
             merged = {**older.body, **self.body}
             for part in ("merge_fields", "interests"):
                 if part in older.body and part in self.body:
@@ -89,8 +82,4 @@ class Contact:
                 self.tags = older.tags + [tag for tag in self.tags or () if tag not in older.tags]
             self.permissions = self.permissions or older.permissions
             self.status = self.status or older.status
-        for segment in older.segments:
-            if segment in self.segments:
-                segment.open -= 1
-            else:
-                self.segments.append(segment)
+        self.receipt.replace(older.receipt)

@@ -13,11 +13,8 @@ import orjson
 from destination_mailchimp.audience.fields import Interest
 from destination_mailchimp.contacts.cursors import MOMENT, read_cursor
 from destination_mailchimp.mapping.errors import BadValue
-from destination_mailchimp.mapping.partial_contact import Draft
+from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import as_flag, as_names
-
-Binding = Callable[[Draft, Any], None]
-"""Puts a value that is not null into a draft; raises BadValue if it does not fit."""
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z]{2})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -35,11 +32,11 @@ def as_object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _body(name: str, read: Callable[[Any], Any]) -> Binding:
-    def put(draft: Draft, value: Any) -> None:
+def _body(name: str, read: Callable[[Any], Any]) -> Put:
+    def put(partial: PartialContact, value: Any) -> None:
         # Mailchimp has no way to clear these, and the source gives "" for what is not set.
         if value != "" and (made := read(value)) is not None:
-            draft.body[name] = made
+            partial.body[name] = made
 
     return put
 
@@ -86,13 +83,13 @@ def _location(value: Any) -> dict[str, float] | None:
     return {"latitude": latitude, "longitude": longitude} if latitude or longitude else None
 
 
-def put_tags(draft: Draft, value: Any) -> None:
+def put_tags(partial: PartialContact, value: Any) -> None:
     """A column of tags."""
     names = as_names(value)
-    draft.tags = [*(draft.tags or ()), *names]
+    partial.tags = [*(partial.tags or ()), *names]
 
 
-def put_permissions(draft: Draft, value: Any) -> None:
+def put_permissions(partial: PartialContact, value: Any) -> None:
     """Marketing permissions: the source's array of objects, or an object of ids and flags."""
     if isinstance(value, str):
         try:
@@ -109,10 +106,10 @@ def put_permissions(draft: Draft, value: Any) -> None:
             raise BadValue("holds an entry without marketing_permission_id")
         enabled = as_flag(item.get("enabled"))
         made.append({"marketing_permission_id": item["marketing_permission_id"], "enabled": enabled})
-    draft.permissions = made or None
+    partial.permissions = made or None
 
 
-ATTRIBUTES: dict[str, Binding] = {
+ATTRIBUTES: dict[str, Put] = {
     "language": _body("language", _language),
     "vip": _body("vip", as_flag),
     "location": _body("location", _location),
@@ -150,7 +147,7 @@ class Interests:
             raise BadValue("names a group that the audience does not have")
         return next(iter(ids))
 
-    def put(self, draft: Draft, value: Any) -> None:
+    def put(self, partial: PartialContact, value: Any) -> None:
         """A column of groups: an object of names (or ids) and flags, an array of names, or comma-separated names."""
         if isinstance(value, str) and value.strip().startswith("{"):
             value = as_object(value)
@@ -159,16 +156,16 @@ class Interests:
             if flag is None:
                 continue
             try:
-                draft.interests[self.find(str(name))] = as_flag(flag)
+                partial.interests[self.find(str(name))] = as_flag(flag)
             except BadValue as fault:
                 # The other groups are good.
-                draft.lose("interests", fault)
+                partial.lose("interests", fault)
 
-    def flag(self, name: str) -> Binding:
+    def flag(self, name: str) -> Put:
         """A column that says yes or no to one group."""
         found = self.find(name)
 
-        def put(draft: Draft, value: Any) -> None:
-            draft.interests[found] = as_flag(value)
+        def put(partial: PartialContact, value: Any) -> None:
+            partial.interests[found] = as_flag(value)
 
         return put

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from destination_mailchimp.audience.fields import Audience, MergeField
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.addresses import plain
-from destination_mailchimp.mapping.attributes import ATTRIBUTES, Binding, Interests, as_object, put_tags
+from destination_mailchimp.mapping.attributes import ATTRIBUTES, Interests, as_object, put_tags
 from destination_mailchimp.mapping.dates import DayReader
 from destination_mailchimp.mapping.errors import BadValue
-from destination_mailchimp.mapping.partial_contact import Draft
+from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import address_part, coercion
 
 _SYNONYMS = {
@@ -65,8 +67,42 @@ MEMBER_COLUMNS = frozenset(
 
 FieldPut = Callable[[dict[str, Any], Any], None]
 """Puts a value into its field of an object of merge fields; raises BadValue if it does not fit."""
-Match = tuple[int, str, Binding]
-"""How good a match is (the less the better), what is matched, and how to put a value there."""
+
+
+class Rank(IntEnum):
+    """How a column was matched to its target: the less, the surer."""
+
+    MAPPED = 0
+    """The configuration says so."""
+    TAG = 1
+    """The column is called exactly as the field's merge tag."""
+    LIKE_TAG = 2
+    LIKE_NAME = 3
+    SYNONYM = 4
+    ATTRIBUTE = 5
+    """A part of the contact that is no merge field."""
+    ADDRESS_PART = 6
+    """Named with its address field, as ``address_city``."""
+    BARE_ADDRESS_PART = 7
+    """Just ``city``."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a column goes. ``field`` names it for people, and is equal for two columns that go to one place."""
+
+    rank: Rank
+    field: str
+    put: Put
+
+
+_SEVERAL = frozenset({"tags", "interests", "merge_fields"})
+"""Targets that several columns may fill together."""
+
+
+def shared(target: Target) -> bool:
+    """Whether several columns may go there side by side."""
+    return target.field in _SEVERAL
 
 
 class Columns:
@@ -79,35 +115,35 @@ class Columns:
         self.interests = Interests(audience.interests)
         self._by_tag: dict[str, tuple[str, FieldPut]] = {}
         """Tags as ``merge_fields`` spells them: the field's own tag, and how a value gets into it."""
-        self._explicit: dict[str, Match | None] = {}
+        self._explicit: dict[str, Target | None] = {}
         for entry in config.field_mapping:
             target = entry.field.strip()
             self._explicit[entry.column] = self._named(entry.column, target) if target else None
 
-    def match(self, column: str) -> Match | None:
-        """Where a column goes by mapping or name, and how sure that is; None for nowhere."""
+    def match(self, column: str) -> Target | None:
+        """Where a column goes by mapping or name; None for nowhere."""
         if column in self._explicit:
             return self._explicit[column]
         if self.internal(column) or column in (self._config.status_field, self._config.deleted_field):
             return None
         if column == self._config.tags_field and "tags_field" in self._config.model_fields_set:
-            return 0, "tags", put_tags
+            return Target(Rank.MAPPED, "tags", put_tags)
         name = plain(column)
-        best: Match | None = None
+        best: Target | None = None
         for field in self.fields:
             rank = self._rank(column, name, field)
-            if rank and (best is None or rank < best[0]):
-                best = (rank, field.tag, self.into(field, column))
+            if rank and (best is None or rank < best.rank):
+                best = Target(rank, field.tag, self.into(field, column))
         if best:
             return best
         if column == self._config.tags_field:
-            return 5, "tags", put_tags
+            return Target(Rank.ATTRIBUTE, "tags", put_tags)
         if column == "merge_fields":
-            return 5, "merge_fields", self._merge_fields
+            return Target(Rank.ATTRIBUTE, "merge_fields", self._merge_fields)
         if column == "interests":
-            return 5, "interests", self.interests.put
+            return Target(Rank.ATTRIBUTE, "interests", self.interests.put)
         if column in ATTRIBUTES and column != "tags":
-            return 5, column, ATTRIBUTES[column]
+            return Target(Rank.ATTRIBUTE, column, ATTRIBUTES[column])
         return self._part_of_address(name)
 
     def internal(self, column: str) -> bool:
@@ -118,12 +154,12 @@ class Columns:
         """Whether the mapping keeps a column out."""
         return column in self._explicit and self._explicit[column] is None
 
-    def into(self, field: MergeField, column: str) -> Binding:
+    def into(self, field: MergeField, column: str) -> Put:
         """How to put a value of a column into a merge field."""
         put_into = field_put(field, column, nested_as_json=self._config.nested_as_json)
 
-        def put(draft: Draft, value: Any) -> None:
-            put_into(draft.merge, value)
+        def put(partial: PartialContact, value: Any) -> None:
+            put_into(partial.merge, value)
 
         return put
 
@@ -131,17 +167,17 @@ class Columns:
         """The merge field with a tag, without regard to case."""
         return next((field for field in self.fields if field.tag.casefold() == tag.casefold()), None)
 
-    def _named(self, column: str, target: str) -> Match:
+    def _named(self, column: str, target: str) -> Target:
         field = self.by_tag(target) or next((f for f in self.fields if plain(f.name) == plain(target)), None)
         if field:
-            return 0, field.tag, self.into(field, column)
+            return Target(Rank.MAPPED, field.tag, self.into(field, column))
         name = target.casefold()
         if name == "interests":
-            return 0, "interests", self.interests.put
+            return Target(Rank.MAPPED, "interests", self.interests.put)
         if name in ATTRIBUTES:
-            return 0, name, ATTRIBUTES[name]
+            return Target(Rank.MAPPED, name, ATTRIBUTES[name])
         try:
-            return 0, f"interest {target}", self.interests.flag(target)
+            return Target(Rank.MAPPED, f"interest {target}", self.interests.flag(target))
         except BadValue:
             known = ", ".join(field.tag for field in self.fields)
             raise SyncFailure(
@@ -150,44 +186,44 @@ class Columns:
             ) from None
 
     @staticmethod
-    def _rank(column: str, name: str, field: MergeField) -> int:
+    def _rank(column: str, name: str, field: MergeField) -> Rank | None:
         if column == field.tag:
-            return 1
+            return Rank.TAG
         if not name:
-            return 0
+            return None
         if name == plain(field.tag):
-            return 2
+            return Rank.LIKE_TAG
         if name == plain(field.name):
-            return 3
-        return 4 if name in _SYNONYMS.get(field.tag, ()) else 0
+            return Rank.LIKE_NAME
+        return Rank.SYNONYM if name in _SYNONYMS.get(field.tag, ()) else None
 
-    def _part_of_address(self, name: str) -> Match | None:
+    def _part_of_address(self, name: str) -> Target | None:
         """``address_city``, or just ``city`` for the audience's first address field."""
         fields = [field for field in self.fields if field.type == "address"]
         for field in fields:
             for prefix in {plain(field.tag), plain(field.name)}:
                 if name.startswith(prefix) and (part := address_part(name.removeprefix(prefix))):
-                    return 6, f"{field.tag}.{part}", _part(field.tag, part)
+                    return Target(Rank.ADDRESS_PART, f"{field.tag}.{part}", _part(field.tag, part))
         if fields and (part := address_part(name)):
-            return 7, f"{fields[0].tag}.{part}", _part(fields[0].tag, part)
+            return Target(Rank.BARE_ADDRESS_PART, f"{fields[0].tag}.{part}", _part(fields[0].tag, part))
         return None
 
-    def _merge_fields(self, draft: Draft, value: Any) -> None:
+    def _merge_fields(self, partial: PartialContact, value: Any) -> None:
         """An object of tags and values. A field's own column is the better match, wherever in the record it stands."""
-        merge = draft.merge
+        merge = partial.merge
         for given, item in as_object(value).items():
             if item is None:
                 continue
             known = self._by_tag.get(given) or self._learn(given)
             if known is None:
-                draft.lose(f"merge_fields.{given}", BadValue("is a field that the audience does not have"))
+                partial.lose(f"merge_fields.{given}", BadValue("is a field that the audience does not have"))
                 continue
             tag, put_into = known
             try:
                 if tag not in merge:
                     put_into(merge, item)
             except BadValue as fault:
-                draft.lose(tag, fault)
+                partial.lose(tag, fault)
 
     def _learn(self, given: str) -> tuple[str, FieldPut] | None:
         """Find a field by its tag. What is not found is not remembered: it may be made later."""
@@ -212,10 +248,10 @@ def field_put(field: MergeField, column: str, *, nested_as_json: bool = False) -
     return put
 
 
-def _part(tag: str, part: str) -> Binding:
-    def put(draft: Draft, value: Any) -> None:
-        if draft.parts is None:
-            draft.parts = {}
-        draft.parts.setdefault(tag, {})[part] = value
+def _part(tag: str, part: str) -> Put:
+    def put(partial: PartialContact, value: Any) -> None:
+        if partial.address_parts is None:
+            partial.address_parts = {}
+        partial.address_parts.setdefault(tag, {})[part] = value
 
     return put

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from destination_mailchimp.mapping.errors import BadValue
 
 
-class Draft:
-    """What the columns of one record have put together so far. ``lost`` names values that did not fit."""
+class PartialContact:
+    """What the columns of one record have put together so far.
 
-    __slots__ = ("body", "interests", "lost", "merge", "parts", "permissions", "tags")
+    ``address_parts`` are parts of postal addresses by merge tag, joined once all columns are read.
+    ``lost`` names values that did not fit.
+    """
+
+    __slots__ = ("address_parts", "body", "interests", "lost", "merge", "permissions", "tags")
 
     def __init__(self) -> None:
         self.body: dict[str, Any] = {}
         self.merge: dict[str, Any] = {}
         self.interests: dict[str, bool] = {}
-        self.parts: dict[str, dict[str, Any]] | None = None
+        self.address_parts: dict[str, dict[str, Any]] | None = None
         self.tags: list[str] | None = None
         self.permissions: list[dict[str, Any]] | None = None
         self.lost: list[str] | None = None
@@ -26,3 +31,7 @@ class Draft:
         if self.lost is None:
             self.lost = []
         self.lost.append(f"{field} {fault}")
+
+
+Put = Callable[[PartialContact, Any], None]
+"""Puts a value that is not null into a contact in the making; raises BadValue if it does not fit."""

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
-from destination_mailchimp.accounting.ledger import Segment, StreamLedger
-from destination_mailchimp.audience.new_fields import NewFields
+from destination_mailchimp.accounting.ledger import Receipt
+from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.config import Config
-from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.contact import STATUSES, Contact
 from destination_mailchimp.contacts.cursors import NONE, Cursor, read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.mapping.addresses import email_column, read_address
-from destination_mailchimp.mapping.attributes import Binding
 from destination_mailchimp.mapping.catalog import ConfiguredStream
-from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
+from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns, Target, shared
 from destination_mailchimp.mapping.dates import read_day
 from destination_mailchimp.mapping.errors import BadValue
-from destination_mailchimp.mapping.partial_contact import Draft
+from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import as_address, as_flag
-from destination_mailchimp.writing.consent import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -35,64 +34,94 @@ class RecordSkipped(Exception):
     """The record asks for nothing to be done; the argument says why."""
 
 
+@dataclass(frozen=True)
+class WantedField:
+    """A column that matches no field, so that one is to be made for it (``create_missing_merge_fields``).
+
+    ``schema`` is the column's JSON schema, ``value`` its first value: together they tell the field's type.
+    """
+
+    column: str
+    schema: Json
+    value: Any
+
+
+class FieldsWanted(Exception):
+    """The record can be mapped when these fields have been made, or could not be: see ``RecordMapper.bind_made``."""
+
+    def __init__(self, fields: list[WantedField]) -> None:
+        super().__init__(", ".join(field.column for field in fields))
+        self.fields = fields
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The contact that a record asks for, the cursor of this version, and what of the record did not fit."""
+
+    contact: Contact
+    cursor: Cursor
+    lost: list[str] = field(default_factory=list)
+
+
 class RecordMapper:
-    """Knows the columns of one stream. What a column is bound to is decided once, when it is first seen."""
+    """Knows the columns of one stream. Where a column goes is decided once, when it is first seen."""
 
     def __init__(
-        self,
-        stream: ConfiguredStream,
-        config: Config,
-        columns: Columns,
-        new_fields: NewFields | None = None,
-        *,
-        keep_records: bool = False,
+        self, stream: ConfiguredStream, config: Config, columns: Columns, *, keep_records: bool = False
     ) -> None:
         self._stream = stream
         self._config = config
         self._columns = columns
-        self._new_fields = new_fields
         self._keep_records = keep_records
         self._email = config.email_field or email_column(stream.columns)
-        self._plan: dict[str, Binding | None] = {}
+        self._plan: dict[str, Put | None] = {}
         self._labels: dict[str, str] = {}
-        self._bound: dict[str, str] = {}
+        self._column_of: dict[str, str] = {}
         self._bind_known()
 
-    def map(self, data: Json, ledger: StreamLedger, segment: Segment) -> tuple[Contact, Cursor]:
-        """The contact that a record asks for, and the cursor of this version.
+    def map(self, data: Json, receipt: Receipt) -> Mapped:
+        """The contact that a record asks for. Values that don't fit are left out and named.
 
-        Raises RecordSkipped, RecordRejected. Values that don't fit are left out and counted in ``ledger``.
+        Raises RecordSkipped, RecordRejected and FieldsWanted.
         """
         removed = self._removed(data)
         if removed and self._config.deletes == "ignore":
-            raise RecordSkipped("deleted at its origin")
+            raise RecordSkipped("deleted in the source")
         email = self._email or self._find_email(data)
         address = read_address(data.get(email) if email else None)
-        draft = Draft()
+        partial = PartialContact()
+        wanted: list[WantedField] = []
         plan = self._plan
         for column, value in data.items():
             if value is None:
                 continue
             try:
-                binding = plan[column]
+                put = plan[column]
             except KeyError:
-                binding = self._bind(column, value, data)
-            if binding is None:
+                if self._wants_field(column, value, data):
+                    wanted.append(WantedField(column, self._stream.columns.get(column, {}), value))
+                    continue
+                put = self._bind(column)
+            if put is None:
                 continue
             try:
-                binding(draft, value)
+                put(partial, value)
             except BadValue as fault:
-                draft.lose(self._labels[column], fault)
-        contact = Contact(address, draft.body, ledger, segment)
-        self._finish(contact, draft)
+                partial.lose(self._labels[column], fault)
+        if wanted:
+            raise FieldsWanted(wanted)
+        contact = Contact(address, partial.body, receipt)
+        self._finish(contact, partial)
         contact.removed = removed
         contact.status = self._status(data)
-        if draft.lost:
-            ledger.fields_lost.update(draft.lost)
-        contact.primary_key = self.primary_key(data)
+        receipt.primary_key = self.primary_key(data)
         if self._keep_records:
-            contact.record = data
-        return contact, self._cursor(data)
+            receipt.record = data
+        return Mapped(contact, self._cursor(data), partial.lost or [])
+
+    def bind_made(self, column: str, made: MergeField | None) -> None:
+        """A field has been made for a column, or (None) could not be: the column is left out then."""
+        self._plan[column] = self._columns.into(made, column) if made and self._takes(column, made.tag) else None
 
     def primary_key(self, data: Json) -> Any:
         """The record's key: a value, or a list of values where it has several parts."""
@@ -119,18 +148,17 @@ class RecordMapper:
 
     def _bind_known(self) -> None:
         """Of several columns for one field the better match counts; the others are left out and named in the log."""
-        matches = {
-            column: match
+        targets = {
+            column: target
             for column in self._stream.columns
-            if column != self._email and (match := self._columns.match(column))
+            if column != self._email and (target := self._columns.match(column))
         }
-        for column, (_, label, binding) in sorted(matches.items(), key=lambda item: item[1][0]):
-            if self._takes(column, label):
-                self._plan[column] = binding
+        for column, target in sorted(targets.items(), key=lambda item: item[1].rank):
+            if self._takes(column, target.field, several=shared(target)):
+                self._plan[column] = target.put
 
-    def _takes(self, column: str, label: str) -> bool:
-        several = label in ("tags", "interests", "merge_fields")
-        other = self._bound.setdefault(label, column)
+    def _takes(self, column: str, label: str, *, several: bool = False) -> bool:
+        other = self._column_of.setdefault(label, column)
         if other != column and not several:
             logger.warning(
                 "Stream %s: the columns %s and %s both match %s; %s is used",
@@ -145,27 +173,20 @@ class RecordMapper:
         self._labels[column] = label
         return True
 
-    def _bind(self, column: str, value: Any, data: Json) -> Binding | None:
-        binding: Binding | None = None
-        match = None if column == self._email else self._columns.match(column)
-        if match:
-            if self._takes(column, match[1]):
-                binding = match[2]
-        elif self._wants_field(column, value, data):
-            assert self._new_fields is not None
-            schema = self._stream.columns.get(column, {})
-            field = self._new_fields.make(column, schema, value, self._columns.fields)
-            if field and self._takes(column, field.tag):
-                binding = self._columns.into(field, column)
-        self._plan[column] = binding
-        return binding
+    def _bind(self, column: str) -> Put | None:
+        target: Target | None = None if column == self._email else self._columns.match(column)
+        put = target.put if target and self._takes(column, target.field, several=shared(target)) else None
+        self._plan[column] = put
+        return put
 
     def _wants_field(self, column: str, value: Any, data: Json) -> bool:
-        if self._new_fields is None or self._used_otherwise(column):
+        if not self._config.create_missing_merge_fields or self._used_otherwise(column):
             return False
         if isinstance(value, dict | list) and not self._config.nested_as_json:
             return False
-        return not ("merge_fields" in data and column in MEMBER_COLUMNS)
+        if "merge_fields" in data and column in MEMBER_COLUMNS:
+            return False
+        return self._columns.match(column) is None
 
     def _used_otherwise(self, column: str) -> bool:
         """Whether a column is not meant for a field at all."""
@@ -173,17 +194,17 @@ class RecordMapper:
             return True
         return self._columns.internal(column) or self._columns.excluded(column)
 
-    def _finish(self, contact: Contact, draft: Draft) -> None:
-        for tag, parts in (draft.parts or {}).items():
-            _join_address(draft, tag, parts)
+    def _finish(self, contact: Contact, partial: PartialContact) -> None:
+        for tag, parts in (partial.address_parts or {}).items():
+            _join_address(partial, tag, parts)
         body = contact.body
         body["email_address"] = contact.address
-        if draft.merge:
-            body["merge_fields"] = draft.merge
-        if draft.interests:
-            body["interests"] = draft.interests
-        contact.tags = draft.tags
-        contact.permissions = draft.permissions
+        if partial.merge:
+            body["merge_fields"] = partial.merge
+        if partial.interests:
+            body["interests"] = partial.interests
+        contact.tags = partial.tags
+        contact.permissions = partial.permissions
 
     def _status(self, data: Json) -> str | None:
         """The mapped status; None if the record holds none.
@@ -254,11 +275,11 @@ def _is_date(text: str) -> bool:
     return day.year is not None
 
 
-def _join_address(draft: Draft, tag: str, parts: Json) -> None:
+def _join_address(partial: PartialContact, tag: str, parts: Json) -> None:
     try:
-        draft.merge.setdefault(tag, as_address(parts))
+        partial.merge.setdefault(tag, as_address(parts))
     except BadValue as fault:
-        draft.lose(tag, fault)
+        partial.lose(tag, fault)
 
 
 def _at(data: Any, path: list[str]) -> Any:

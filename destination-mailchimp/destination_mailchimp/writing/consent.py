@@ -33,27 +33,24 @@ class StatusPolicy:
     def existing(self, contact: Contact) -> str | None:
         """The status to send in an update without looking at the present one; None for most.
 
-        Unless resubscribing is allowed, only a status that nobody receives campaigns in: see ``looks_first``.
+        Unless resubscribing is allowed, only a status that nobody receives campaigns in: see ``needs_current_status``.
         """
-        if not self.update or contact.status is None or self.looks_first(contact):
+        if not self.update or contact.status is None or self.needs_current_status(contact):
             return None
         return contact.status
 
-    def looks_first(self, contact: Contact) -> bool:
-        """Whether a contact that exists is to get a status, if its present one is in ``HAS_NOT_LEFT``.
+    def needs_current_status(self, contact: Contact) -> bool:
+        """Whether a contact that exists is to get a status, if its present one is in ``ACTIVE_STATUSES``.
 
         So for pending and transactional too: from there a later record would make the contact subscribed.
         """
-        return self.update and contact.status in HAS_NOT_LEFT and not self.allow_resubscribe
+        return self.update and contact.status in ACTIVE_STATUSES and not self.allow_resubscribe
 
 
-STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
-"""What a contact can be made. Beside these Mailchimp shows ``archived``."""
-
-HAS_NOT_LEFT = ("subscribed", "pending", "transactional")
+ACTIVE_STATUSES = ("subscribed", "pending", "transactional")
 """The statuses between which a contact may be moved: whoever has left is in none of them."""
 
 
-def movable_from(status: str) -> tuple[str, ...]:
+def statuses_upgradable_to(status: str) -> tuple[str, ...]:
     """The present statuses from which ``status`` changes something and brings back nobody who has left."""
-    return tuple(present for present in HAS_NOT_LEFT if present != status)
+    return tuple(present for present in ACTIVE_STATUSES if present != status)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from destination_mailchimp.failures import LimitReached
+from destination_mailchimp.failures import NewContactLimitReached
 
 
-class NewContacts:
+class NewContactLimit:
     """Thread-safe. A call that may make n contacts reserves n and gives back what it did not need."""
 
     def __init__(self, limit: int | None) -> None:
@@ -17,7 +17,7 @@ class NewContacts:
         self._changed = threading.Condition()
 
     def reserve(self, wanted: int, *, wait: bool = False) -> int:
-        """How many of ``wanted`` may be made now; with ``wait`` only final, when others have settled."""
+        """How many of ``wanted`` may be made now; with ``wait`` only final, when other calls are done."""
         if self._limit is None:
             return wanted
         with self._changed:
@@ -27,7 +27,7 @@ class NewContacts:
             self._reserved += granted
             return granted
 
-    def settle(self, reserved: int, made: int) -> None:
+    def confirm(self, reserved: int, made: int) -> None:
         """A call is done: so many had been reserved for it, so many were made."""
         with self._changed:
             self._reserved -= reserved if self._limit is not None else 0
@@ -36,11 +36,11 @@ class NewContacts:
 
     def give_back(self) -> None:
         """A contact that was counted as made was there before, or was refused."""
-        self.settle(0, -1)
+        self.confirm(0, -1)
 
-    def exceeded(self) -> LimitReached:
+    def exceeded(self) -> NewContactLimitReached:
         """The failure that stops a sync which wants to make more."""
-        return LimitReached(
+        return NewContactLimitReached(
             f"The sync was stopped before it added more than {self._limit} contacts, as max_new_contacts says. "
             "Raise that number if they are all wanted."
         )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from destination_mailchimp.audience.calls import Calls
-from destination_mailchimp.writing.consent import STATUSES
+from destination_mailchimp.contacts.contact import STATUSES
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -50,7 +50,7 @@ class HashSet:
         return place < len(numbers) and numbers[place] == number
 
 
-class Roster:
+class StatusIndex:
     """The contacts of an audience with one of ``statuses`` (empty: all but archived ones).
 
     The listing costs a call per thousand contacts, looking up costs a call per address. So addresses are looked
@@ -63,19 +63,19 @@ class Roster:
         self._calls = calls
         self._statuses = statuses
         self._lock = threading.Lock()
-        self._known: HashSet | None = None
+        self._members: HashSet | None = None
         self._total: int | None = None
         self._looked_up = 0
         self._since: datetime | None = None
         self._read_at = 0.0
 
     def among(self, hashes: list[str]) -> set[str]:
-        """Those of the subscriber hashes that are on the roster, as of a minute ago at most. Thread-safe.
+        """Those of the subscriber hashes that are among them, as of a minute ago at most. Thread-safe.
 
         Never guesses: raises Stopped and what ``mailchimp_api.errors`` draws if Mailchimp can't be asked.
         """
         with self._lock:
-            if self._known is None:
+            if self._members is None:
                 if self._total is None:
                     self._total = sum(self._count(status) for status in self._statuses or ("",))
                 if not self._total:
@@ -87,16 +87,16 @@ class Roster:
                     self._looked_up += len(hashes)
             elif time.monotonic() - self._read_at > _REFRESH_SECONDS:
                 self._read_news()
-            known = self._known
-        if known is None:
+            members = self._members
+        if members is None:
             return self._look_up(hashes)
-        return {digest for digest in hashes if digest in known}
+        return {digest for digest in hashes if digest in members}
 
     def add(self, hashes: Iterable[str]) -> None:
         """Contacts that this sync itself has put among them."""
         with self._lock:
-            if self._known is not None:
-                self._known.add(hashes)
+            if self._members is not None:
+                self._members.add(hashes)
 
     def _look_up(self, hashes: list[str]) -> set[str]:
         with self._calls.pool() as pool:
@@ -107,31 +107,31 @@ class Roster:
     def _start_over(self) -> HashSet:
         self._since = self._calls.client.server_time()
         self._read_at = time.monotonic()
-        self._known = HashSet()
-        return self._known
+        self._members = HashSet()
+        return self._members
 
     def _read_all(self) -> None:
-        known = self._start_over()
+        members = self._start_over()
         try:
             for status in self._statuses or ("",):
-                logger.info("Reading which contacts of the audience are %s", status or "in it")
-                if not self._read(known, status):
-                    self._known = None
+                logger.info("Listing the audience's %s", f"{status} contacts" if status else "contacts")
+                if not self._read(members, status):
+                    self._members = None
                     self._looked_up = 0
                     return
         except BaseException:
-            self._known = None
+            self._members = None
             raise
 
-    def _read(self, known: HashSet, status: str) -> bool:
+    def _read(self, members: HashSet, status: str) -> bool:
         """All pages, side by side; again if rows have moved between pages meanwhile. False if some stay missing."""
-        before = len(known)
+        before = len(members)
         for _ in range(_ROUNDS):
             total = self._count(status)
             with self._calls.pool() as pool:
                 for ids in pool.map(lambda offset: self._page(status, offset), range(0, total, _PAGE)):
-                    known.add(ids)
-            if len(known) - before >= total:
+                    members.add(ids)
+            if len(members) - before >= total:
                 return True
         logger.warning(
             "The listing of contacts was read %d times and is incomplete, for they keep changing: "
@@ -142,12 +142,12 @@ class Roster:
 
     def _read_news(self) -> None:
         assert self._since is not None
-        assert self._known is not None
+        assert self._members is not None
         # A second earlier: ``since`` is exclusive and to the whole second.
         since = (self._since - timedelta(seconds=1)).isoformat()
         now = self._calls.client.server_time()
         for status in self._statuses or ("",):
-            self._known.add(
+            self._members.add(
                 str(row["id"])
                 for row in self._calls.pages("members", "members", self._params(status, since_last_changed=since))
             )

@@ -1,4 +1,4 @@
-"""What a worker is given, and what it hands back. Only the main thread keeps the books."""
+"""What a worker is given, and what it hands back. Only the main thread does the accounting."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 
@@ -15,8 +16,8 @@ class Step(Enum):
 
     UPDATE = auto()
     """Write its fields; it exists."""
-    SETTLE = auto()
-    """Write its fields, whether it exists or not: batch answers left it out."""
+    CONFIRM = auto()
+    """Write its fields, whether it exists or not: no batch answer tells."""
     PERMISSIONS = auto()
     """Add the marketing permissions to a contact just made."""
     MOVE = auto()
@@ -24,9 +25,65 @@ class Step(Enum):
     REVIVE = auto()
     """Bring it back from the archive."""
     REMOVE = auto()
-    """It was deleted at its origin."""
+    """It was deleted in the source."""
     COMPARE_TAGS = auto()
     """See which of its tags its record does not have."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A contact whose outcome is ``created``, ``updated`` or ``removed``. One with follow-ups has more to come."""
+
+    contact: Contact
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A contact for which nothing was to be done, and why, in words."""
+
+    contact: Contact
+    why: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A contact that Mailchimp or an option refuses, and why; of a written one, something beside it."""
+
+    contact: Contact
+    fault: RecordRejected
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A call about a single contact."""
+
+    contact: Contact
+    step: Step
+
+
+@dataclass(frozen=True)
+class FieldLost:
+    """A contact that is written without a field, and which and why, in words."""
+
+    contact: Contact
+    what: str
+
+
+@dataclass(frozen=True)
+class TagFailed:
+    """A contact that could not get (or lose) a tag, and why, in words."""
+
+    contact: Contact
+    why: str
+
+
+@dataclass(frozen=True)
+class Untag:
+    """A contact and a tag that it is to lose."""
+
+    contact: Contact
+    tag: str
 
 
 @dataclass
@@ -36,20 +93,14 @@ class Result:
     A contact may be in several of these lists, and in the results of several jobs: its first outcome counts.
     """
 
-    written: list[tuple[Contact, str]] = field(default_factory=list)
-    """Contacts and their outcome: ``created``, ``updated`` or ``removed``. Those in ``later`` have more to come."""
-    skipped: list[tuple[Contact, str]] = field(default_factory=list)
-    """Contacts for which nothing was to be done, and why, in words."""
-    rejected: list[tuple[Contact, RecordRejected]] = field(default_factory=list)
-    """Contacts that Mailchimp or an option refuses, and why; of written ones, something beside them."""
-    later: list[tuple[Contact, Step]] = field(default_factory=list)
-    """Calls about single contacts, to be spread over the workers."""
-    lost_fields: list[tuple[Contact, str]] = field(default_factory=list)
-    """Contacts that are written without a field, and which and why, in words."""
-    untag: list[tuple[Contact, str]] = field(default_factory=list)
-    """Contacts and the name of a tag that they are to lose."""
-    tags_failed: list[tuple[Contact, str]] = field(default_factory=list)
-    """Contacts that could not get (or lose) a tag, and why, in words."""
+    written: list[Written] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    """To be spread over the workers."""
+    lost_fields: list[FieldLost] = field(default_factory=list)
+    untag: list[Untag] = field(default_factory=list)
+    tags_failed: list[TagFailed] = field(default_factory=list)
     error: BaseException | None = None
     """What ended the job before its end."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
-from destination_mailchimp.audience.refusals import concerns_everybody, of_problem
+from destination_mailchimp.audience.refusals import from_problem, is_account_wide
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.batches import drop_field
-from destination_mailchimp.writing.consent import StatusPolicy, movable_from
-from destination_mailchimp.writing.limit import NewContacts
-from destination_mailchimp.writing.membership import Roster
-from destination_mailchimp.writing.result import Result, Step
+from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Untag, Written
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 _METHOD_NOT_ALLOWED = 405
@@ -26,17 +27,17 @@ class Singles:
     """Makes these calls, from any number of threads."""
 
     def __init__(
-        self, calls: Calls, config: Config, policy: StatusPolicy, budget: NewContacts, archived: Roster
+        self, calls: Calls, config: Config, policy: StatusPolicy, limit: NewContactLimit, archived: StatusIndex
     ) -> None:
         """``archived`` is told whom this has archived, so that no later version of a record brings one back."""
         self._calls = calls
         self._config = config
         self._policy = policy
-        self._budget = budget
+        self._limit = limit
         self._archived = archived
         self._steps = {
             Step.UPDATE: self._update,
-            Step.SETTLE: self._settle,
+            Step.CONFIRM: self._confirm,
             Step.PERMISSIONS: self._permissions,
             Step.MOVE: self._move,
             Step.REVIVE: self._revive,
@@ -49,11 +50,11 @@ class Singles:
         try:
             self._steps[step](contact, result)
         except RecordRejected as fault:
-            result.rejected.append((contact, fault))
+            result.rejected.append(Rejected(contact, fault))
         except RequestRefused as error:
-            if concerns_everybody(error.problem):
+            if is_account_wide(error.problem):
                 raise
-            result.rejected.append((contact, of_problem(error.problem)))
+            result.rejected.append(Rejected(contact, from_problem(error.problem)))
 
     def _update(self, contact: Contact, result: Result) -> None:
         """Write the fields of a contact that exists; its status only if the policy sends one."""
@@ -65,49 +66,49 @@ class Singles:
             if create:
                 # A contact that is not there would have been made: the audience itself is gone.
                 raise
-            result.skipped.append((contact, "not in the audience"))
+            result.skipped.append(Skipped(contact, "not in the audience"))
             return
-        result.written.append((contact, "updated"))
-        if self._policy.looks_first(contact):
-            result.later.append((contact, Step.MOVE))
+        result.written.append(Written(contact, Outcome.UPDATED))
+        if self._policy.needs_current_status(contact):
+            result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
-    def _settle(self, contact: Contact, result: Result) -> None:
+    def _confirm(self, contact: Contact, result: Result) -> None:
         """No batch answer mentioned it: look whether it is there, write it, and believe this answer.
 
-        It counts as made already (see ``Writer``). Given back is what it did not need after all.
+        It counts as made already (see ``BatchWriter``). Given back is what it did not need after all.
         """
         present = self._calls.member(contact.hash)
         made = present is None
-        if present is not None and contact.doubtful_since and not contact.known:
+        if present is not None and contact.possibly_written_since and not contact.written_before:
             changed = read_cursor(present.get("last_changed") or "")[1]
-            since = read_cursor((contact.doubtful_since - timedelta(seconds=1)).isoformat())[1]
+            since = read_cursor((contact.possibly_written_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
         status = self._policy.existing(contact) if present is not None else None
         if not made:
-            self._budget.give_back()
+            self._limit.give_back()
         try:
             self._write(contact, {"status": status} if status else {}, result, create=True)
         except (RecordRejected, RequestRefused):
             if present is None:
-                self._budget.give_back()
+                self._limit.give_back()
             raise
-        result.written.append((contact, "created" if made else "updated"))
-        if present is not None and self._policy.looks_first(contact):
-            result.later.append((contact, Step.MOVE))
+        result.written.append(Written(contact, Outcome.CREATED if made else Outcome.UPDATED))
+        if present is not None and self._policy.needs_current_status(contact):
+            result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
     def _permissions(self, contact: Contact, result: Result) -> None:
         body = {"marketing_permissions": contact.permissions}
         try:
             self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
         except ResourceGone:
-            result.rejected.append((contact, _vanished()))
+            result.rejected.append(Rejected(contact, _vanished()))
             return
-        result.written.append((contact, "created"))
+        result.written.append(Written(contact, Outcome.CREATED))
 
     def _move(self, contact: Contact, result: Result) -> None:
         """Looks at the present status first: nobody who has left is ever brought back by this."""
         present = self._calls.member(contact.hash)
-        if contact.status and present is not None and present.get("status") in movable_from(contact.status):
+        if contact.status and present is not None and present.get("status") in statuses_upgradable_to(contact.status):
             body = {"status": contact.status}
             method = "PATCH"
             if contact.status == "transactional":
@@ -119,9 +120,9 @@ class Singles:
             except ResourceGone:
                 if method == "PUT":
                     raise
-                result.rejected.append((contact, _vanished()))
+                result.rejected.append(Rejected(contact, _vanished()))
                 return
-        result.written.append((contact, "updated"))
+        result.written.append(Written(contact, Outcome.UPDATED))
 
     def _revive(self, contact: Contact, result: Result) -> None:
         """Only a status brings a contact back from the archive; who is back already keeps the one they have.
@@ -133,7 +134,7 @@ class Singles:
             self._update(contact, result)
             return
         self._write(contact, {"status": self._policy.new(contact)}, result, create=True)
-        result.written.append((contact, "updated"))
+        result.written.append(Written(contact, Outcome.UPDATED))
 
     def _remove(self, contact: Contact, result: Result) -> None:
         """Unsubscribe or archive; who is not there any more needs neither."""
@@ -145,14 +146,14 @@ class Singles:
                 body = {"status": "unsubscribed"}
                 self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
         except ResourceGone:
-            result.skipped.append((contact, "not in the audience"))
+            result.skipped.append(Skipped(contact, "not in the audience"))
         except RequestRefused as error:
             if error.problem.status != _METHOD_NOT_ALLOWED:
                 raise
             # Archived since it was asked who is, or by a first attempt of ours whose answer was lost.
-            result.written.append((contact, "removed"))
+            result.written.append(Written(contact, Outcome.REMOVED))
         else:
-            result.written.append((contact, "removed"))
+            result.written.append(Written(contact, Outcome.REMOVED))
 
     def _compare_tags(self, contact: Contact, result: Result) -> None:
         """Find the tags that the contact has and its record has not."""
@@ -161,7 +162,7 @@ class Singles:
             rows = list(self._calls.pages(f"members/{contact.hash}/tags", "tags", {"fields": "tags.name,total_items"}))
         except ResourceGone:
             rows = []
-        result.untag += [(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
+        result.untag += [Untag(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
 
     def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> None:
         """Write fields and permissions; without ``create`` a contact that is not there is never made.
@@ -179,10 +180,10 @@ class Singles:
             try:
                 self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body)
             except RequestRefused as error:
-                lost = drop_field(contact, of_problem(error.problem))
+                lost = drop_field(contact, from_problem(error.problem))
                 if not lost:
                     raise
-                result.lost_fields.append((contact, lost))
+                result.lost_fields.append(FieldLost(contact, lost))
             else:
                 return
         raise RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")

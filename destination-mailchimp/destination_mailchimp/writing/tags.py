@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from destination_mailchimp.audience.calls import BATCH, Calls, in_parts
-from destination_mailchimp.audience.refusals import concerns_everybody
+from destination_mailchimp.audience.calls import BATCH, Calls, send_or_split
+from destination_mailchimp.audience.refusals import is_account_wide
 from destination_mailchimp.contacts.contact import Contact, key_of
-from destination_mailchimp.writing.result import Result
+from destination_mailchimp.writing.result import Result, TagFailed
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -20,7 +20,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 _LONGEST_NAME = 100
 
 
-class TagBook:
+class TagIds:
     """The audience's tags by name. Thread-safe; a tag that is missing is made by whoever needs it first."""
 
     def __init__(self, calls: Calls) -> None:
@@ -31,14 +31,14 @@ class TagBook:
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the audience does not have yet."""
         with self._lock:
-            known = self._read()
-            return [name for name in names if name.casefold() not in known]
+            ids = self._read()
+            return [name for name in names if name.casefold() not in ids]
 
     def id_of(self, name: str) -> int:
         """The id of a tag, made if it is missing. Raises RequestRefused where Mailchimp does not take the name."""
         with self._lock:
-            known = self._read()
-            if name.casefold() not in known:
+            ids = self._read()
+            if name.casefold() not in ids:
                 self._make(name)
             assert self._ids is not None
             return self._ids[name.casefold()]
@@ -67,7 +67,7 @@ class TagBook:
             return
         assert self._ids is not None
         self._ids[name.casefold()] = int(made["id"])
-        logger.info("Made the tag %s", name)
+        logger.info("Created tag %s", name)
 
 
 @dataclass
@@ -118,34 +118,34 @@ class TagBuffer:
 class Tagger:
     """Gives and takes tags, in workers."""
 
-    def __init__(self, calls: Calls, book: TagBook) -> None:
+    def __init__(self, calls: Calls, ids: TagIds) -> None:
         self._calls = calls
-        self._book = book
+        self._ids = ids
 
     def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
         """One call for one tag; contacts that could not get it are named in ``result``."""
         if len(name) > _LONGEST_NAME:
-            result.tags_failed += [(contact, "its name is longer than 100 characters") for contact in contacts]
+            result.tags_failed += [TagFailed(contact, "its name is longer than 100 characters") for contact in contacts]
             return
         for _ in range(2):
             try:
-                segment = self._book.id_of(name)
+                segment = self._ids.id_of(name)
             except RequestRefused as error:
-                if concerns_everybody(error.problem):
+                if is_account_wide(error.problem):
                     raise
-                result.tags_failed += [(contact, str(error.problem)) for contact in contacts]
+                result.tags_failed += [TagFailed(contact, str(error.problem)) for contact in contacts]
                 return
             try:
-                in_parts(
+                send_or_split(
                     contacts,
                     partial(self._send, segment, "members_to_remove" if remove else "members_to_add", result),
-                    lambda contact, problem: result.tags_failed.append((contact, str(problem))),
+                    lambda contact, problem: result.tags_failed.append(TagFailed(contact, str(problem))),
                 )
             except ResourceGone:
-                self._book.forget(name)
+                self._ids.forget(name)
             else:
                 return
-        result.tags_failed += [(contact, "the tag keeps being deleted") for contact in contacts]
+        result.tags_failed += [TagFailed(contact, "the tag keeps being deleted") for contact in contacts]
 
     def _send(self, segment: int, what: str, result: Result, contacts: list[Contact]) -> None:
         body = {what: [contact.address for contact in contacts]}
@@ -158,4 +158,4 @@ class Tagger:
             for address in row.get("email_addresses") or ():
                 contact = by_key.pop(key_of(address), None)
                 if contact is not None:
-                    result.tags_failed.append((contact, text))
+                    result.tags_failed.append(TagFailed(contact, text))
