@@ -91,9 +91,9 @@ def _data_center_of_token(token: str, login_origin: str, retry: RetryPolicy) -> 
     def ask() -> str:
         answer = transport.send("GET", "oauth2/metadata", None, None, call)
         if not answer.ok:
-            error = error_of(answer, call, field="credentials.access_token")
+            error = error_of(answer, field="credentials.access_token")
             raise error if isinstance(error, TransientError) else refused_token(answer.request_id)
-        body = read_json(answer, call)
+        body = read_json(answer)
         # A bad token is answered with status 200 and {"error": "invalid_token"}.
         if "error" in body:
             raise refused_token(answer.request_id)

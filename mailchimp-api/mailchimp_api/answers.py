@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 import re
+import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from mailchimp_api.credentials import WHERE_KEYS_ARE
+from mailchimp_api.credentials import WHERE_KEYS_ARE, is_data_center
 from mailchimp_api.errors import (
     AnswerTimeout,
+    AnswerTooLarge,
     ConfigError,
     InvalidAccessToken,
     InvalidApiKey,
     MailchimpError,
     Problem,
     RateLimited,
+    RefusedByCdn,
     RequestRefused,
     ResourceGone,
     ResourceRefused,
     ServerFault,
     UnreadableAnswer,
     UserDisabled,
+    WrongDataCenter,
 )
 
 # Whoever asks for longer is asked again sooner: a sync that stands still for longer is better failed and restarted.
 _MAX_RETRY_AFTER = 300.0
+MAX_BODY = 64 * 2**20
+"""Bytes, as they come and unpacked. A thousand contacts with eighty full fields take half of it."""
+_CDN = (
+    "an HTML page in place of Mailchimp's own answer. The network in front of Mailchimp answers so when there are too "
+    "many requests, or when it does not trust the address this machine asks from; if it lasts, ask from another one"
+)
+_LINKED_TO = re.compile(r"linked to data ?cent(?:er|re) '?(?P<name>[a-z]+[0-9]+)", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer, unpacked. The names in ``headers`` are looked up without regard to case."""
+    """A whole answer to ``call`` (the request without secrets, as ``GET /lists``).
+
+    The names in ``headers`` are looked up without regard to case. ``packed`` is the body as it came,
+    ``received`` when its headers did (``time.monotonic``).
+    """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    packed: bytes = field(repr=False)
+    call: str
+    received: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, unpacked when it is first asked for. Raises UnreadableAnswer, AnswerTooLarge."""
+        coding = self.headers.get("Content-Encoding", "").strip().lower()
+        if not self.packed or coding in {"", "identity"}:
+            return self.packed
+        body = _unzipped(self.packed) if coding in {"gzip", "x-gzip"} else None
+        if body is None:
+            raise UnreadableAnswer(_say(self, "with a body that could not be unpacked"), status=self.status)
+        if len(body) > MAX_BODY:
+            raise AnswerTooLarge(_say(self, f"with more than {MAX_BODY:,} bytes, unpacked"), status=self.status)
+        return body
 
     @property
     def ok(self) -> bool:
@@ -60,39 +92,59 @@ class Answer:
         return _http_date(self.headers.get("Date", ""))
 
 
-def read_json(answer: Answer, call: str, *, items: str | None = None) -> dict[str, Any]:
+def read_json(answer: Answer, *, items: str | None = None) -> dict[str, Any]:
     """Decode the body of a 2xx answer that should have one.
 
-    ``items``: the key that must hold the list of rows; without it any JSON object will do.
-    Raises UnreadableAnswer: an unreadable page must never pass for an empty one.
+    ``items``: the key that must hold the list of rows, each of them an object; without it any JSON object will do.
+    Raises UnreadableAnswer: an unreadable page must never pass for an empty one. So are an error's words beside
+    status 200 unreadable.
     """
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         what = "with a body that is not JSON" if answer.body else "without a body"
     else:
-        if isinstance(body, dict) and (items is None or isinstance(body.get(items), list)):
-            return body
-        what = f"without the rows under {items!r}" if items else "with JSON that is not an object"
-    raise UnreadableAnswer(_say(answer, call, what), status=answer.status, request_id=answer.request_id)
+        wrong = _wrong_with(body, items)
+        if wrong is None:
+            return cast("dict[str, Any]", body)
+        what = wrong
+    raise UnreadableAnswer(_say(answer, what), status=answer.status, request_id=answer.request_id)
 
 
-def error_of(answer: Answer, call: str, *, field: str) -> MailchimpError:
-    """The error that a non-2xx answer means. ``call`` names the request without secrets, as ``GET /lists``.
+def _wrong_with(body: object, items: str | None) -> str | None:
+    """Why a decoded 2xx body is not what it should be; None if it is."""
+    if not isinstance(body, dict):
+        return "with JSON that is not an object"
+    if items is None:
+        status = body.get("status")
+        error = isinstance(status, int) and status >= HTTPStatus.BAD_REQUEST and "title" in body
+        return f"with the words of an error {status}" if error else None
+    rows = body.get(items)
+    if not isinstance(rows, list):
+        return f"without the rows under {items!r}"
+    return None if all(isinstance(row, dict) for row in rows) else f"with rows under {items!r} that are no objects"
+
+
+def error_of(answer: Answer, *, field: str) -> MailchimpError:
+    """The error that a non-2xx answer means.
 
     ``field``: the option that holds the key or the token, for errors about it.
     """
     status, problem = answer.status, _problem(answer)
-    text = _say(answer, call, str(problem) if problem else "")
+    text = _say(answer, str(problem) if problem else "")
     rid, retry_after = answer.request_id, _retry_after(answer)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and not _is_about_access(answer)):
         # At high volume the limit also shows as a 403 with an HTML body or none.
+        if problem is None and _media_type(answer) == "text/html":
+            return RefusedByCdn(_say(answer, _CDN), status=status, request_id=rid, retry_after=retry_after)
         return RateLimited(text, status=status, request_id=rid, retry_after=retry_after)
     if status in (HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT):
         return AnswerTimeout(text, status=status, request_id=rid, retry_after=retry_after)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or problem is None:
         return ServerFault(text, status=status, request_id=rid, retry_after=retry_after)
-    if status == HTTPStatus.UNAUTHORIZED or _key_of(problem) in {"userdisabled", "wrongdatacenter"}:
+    if _is_about_data_center(problem):
+        return _wrong_data_center(problem, field=field, request_id=rid)
+    if status == HTTPStatus.UNAUTHORIZED or _key_of(problem) == "userdisabled":
         return _access_error(problem, field=field, request_id=rid)
     if status == HTTPStatus.FORBIDDEN:
         return ResourceRefused(text, problem=problem, request_id=rid)
@@ -109,18 +161,36 @@ def _access_error(problem: Problem, *, field: str, request_id: str | None) -> Co
             field=field,
             request_id=request_id,
         )
-    if field == "credentials.access_token" and _key_of(problem) == "wrongdatacenter":
-        return ConfigError(
-            "The account is in another data center than the configured one. Leave data_center empty: "
-            "Mailchimp is then asked for it.",
-            field="data_center",
-            request_id=request_id,
-        )
     if field == "credentials.access_token":
         return refused_token(request_id)
     return InvalidApiKey(
         "Invalid API Key: Mailchimp does not accept it. It may be mistyped or revoked, or belong to another "
         f"data center than its ending says; make a new one {WHERE_KEYS_ARE}.",
+        field=field,
+        request_id=request_id,
+    )
+
+
+def _is_about_data_center(problem: Problem) -> bool:
+    return _key_of(problem) == "wrongdatacenter" or _LINKED_TO.search(problem.detail) is not None
+
+
+def _wrong_data_center(problem: Problem, *, field: str, request_id: str | None) -> WrongDataCenter:
+    """As answered: 403 Forbidden, "The API key provided is linked to datacenter 'us6'" (reported by two clients)."""
+    found = _LINKED_TO.search(problem.detail)
+    right = found["name"] if found and is_data_center(found["name"]) else None
+    where = f"data center {right}" if right else "another data center"
+    if field == "credentials.access_token":
+        return WrongDataCenter(
+            f"The access token belongs to an account in {where}, not in the one that data_center names. "
+            "Leave data_center empty: Mailchimp is then asked for it.",
+            field="data_center",
+            request_id=request_id,
+        )
+    ending = f" (-{right})" if right else ""
+    return WrongDataCenter(
+        f"The API key belongs to an account in {where}, not in the one that its ending names. "
+        f"Copy the whole key again, with its own ending{ending}; you find it {WHERE_KEYS_ARE}.",
         field=field,
         request_id=request_id,
     )
@@ -139,7 +209,7 @@ def _problem(answer: Answer) -> Problem | None:
     """What an error answer says, or None where its body is something else (HTML, nothing, rubbish)."""
     try:
         body = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, UnreadableAnswer, AnswerTooLarge):
         return None
     if not isinstance(body, dict) or not ("title" in body or "detail" in body):
         return None
@@ -153,9 +223,35 @@ def _key_of(problem: Problem) -> str:
 
 def _is_about_access(answer: Answer) -> bool:
     """Whether a 403 comes from the API itself: as problem+json, and not to say that it is too much."""
-    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     problem = _problem(answer)
-    return media_type == "application/problem+json" and problem is not None and _key_of(problem) != "toomanyrequests"
+    return (
+        _media_type(answer) == "application/problem+json"
+        and problem is not None
+        and _key_of(problem) != "toomanyrequests"
+    )
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _unzipped(packed: bytes) -> bytes | None:
+    """The bytes that ``packed`` holds, a little more than ``MAX_BODY`` of them at most; None if it is cut or broken."""
+    parts: list[bytes] = []
+    room = MAX_BODY + 1
+    while packed and room > 0:
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header
+        try:
+            part = member.decompress(packed, room)
+        except zlib.error:
+            # What follows a whole member and is none is padding, as for gzip itself.
+            return b"".join(parts) if parts else None
+        if not member.eof and len(part) < room:
+            return None
+        parts.append(part)
+        room -= len(part)
+        packed = member.unused_data
+    return b"".join(parts)
 
 
 def _http_date(value: str) -> datetime | None:
@@ -179,5 +275,5 @@ def _retry_after(answer: Answer) -> float | None:
     return min(max((at - now).total_seconds(), 0.0), _MAX_RETRY_AFTER)
 
 
-def _say(answer: Answer, call: str, more: str) -> str:
-    return f"Mailchimp answered {answer.status} to {call}" + (f": {more}" if more else "")
+def _say(answer: Answer, more: str) -> str:
+    return f"Mailchimp answered {answer.status} to {answer.call}" + (f": {more}" if more else "")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 
 from mailchimp_api.access import Access
 from mailchimp_api.answers import Answer, error_of, read_json
+from mailchimp_api.clock import ServerClock
 from mailchimp_api.errors import AnswerTimeout, RateLimited, TransientError
 from mailchimp_api.limiter import MAX_CONNECTIONS, SERVER_CUTOFF_SECONDS, Limiter
 from mailchimp_api.masking import mask
@@ -56,8 +56,7 @@ class MailchimpClient:
         policy = retry or RetryPolicy()
         self._retrying = retrying(policy)
         self._retrying_but_timeouts = retrying(policy, retry_timeouts=False)
-        self._clock_lock = threading.Lock()
-        self._server_time: datetime | None = None
+        self.clock = ServerClock()
 
     def get(
         self,
@@ -70,7 +69,7 @@ class MailchimpClient:
         """GET ``path`` (relative, as ``lists/abc/members``) and return the decoded object.
 
         ``items``: key that must hold a list, see ``answers.read_json``. With ``retry_timeouts=False`` an
-        AnswerTimeout is raised at once, for a caller who would rather ask for less.
+        TooMuchForOneAnswer is raised at once, for a caller who would rather ask for less.
         Raises what ``errors`` draws: TransientError only when the retries are used up.
         """
         body: dict[str, Any] = self.request("GET", path, params, items=items, retry_timeouts=retry_timeouts)
@@ -99,14 +98,8 @@ class MailchimpClient:
         return again(self._once, method, path, query, data, call, items)
 
     def server_time(self) -> datetime:
-        """Mailchimp's clock (UTC) by the newest ``Date`` header seen, at most as late as it really is.
-
-        Before any answer, or without such headers: our own clock less ten minutes, for it may be fast.
-        """
-        with self._clock_lock:
-            if self._server_time is not None:
-                return self._server_time
-        return datetime.now(timezone.utc).replace(microsecond=0) - timedelta(minutes=10)
+        """Mailchimp's clock (UTC, whole seconds), at most as late as it really is; see ``clock.ServerClock``."""
+        return self.clock.now()
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -120,31 +113,26 @@ class MailchimpClient:
                 try:
                     answer = self._transport.send(method, path, query, data, call)
                 except AnswerTimeout:
-                    slot.abandon(sent_ago=self._timeouts.read)
+                    slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._judge(answer, method, call, items)
+            return self._judge(answer, method, items)
         except TransientError as error:
             self.usage.note(error)
             raise
 
-    def _judge(self, answer: Answer, method: str, call: str, items: str | None) -> dict[str, Any] | None:
+    def _judge(self, answer: Answer, method: str, items: str | None) -> dict[str, Any] | None:
         if not answer.ok:
-            error = error_of(answer, call, field=self._credentials_field)
+            error = error_of(answer, field=self._credentials_field)
             if isinstance(error, RateLimited):
                 self.limiter.throttled()
             raise error
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
-        body = None if no_body else read_json(answer, call, items=items)
+        body = None if no_body else read_json(answer, items=items)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
-        self._note_time(answer)
+        if answer.date is not None:
+            self.clock.note(answer.date, received=answer.received)
         self.limiter.succeeded()
         return body
-
-    def _note_time(self, answer: Answer) -> None:
-        date = answer.date
-        if date is not None:
-            with self._clock_lock:
-                self._server_time = max(date, self._server_time or date)
 
 
 def _parameter(value: str | int | bool) -> str:  # noqa: FBT001 - a query parameter may well be a flag

@@ -126,6 +126,11 @@ def api_root(data_center: str) -> str:
     return f"https://{data_center}.api.mailchimp.com/3.0"
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Whether ``url`` names this machine itself."""
+    return (urlsplit(url).hostname or "") in _LOOPBACK
+
+
 def check_api_url(api_url: str) -> str:
     """Return the origin of a configured ``api_url`` without a slash at its end; it may end in ``/3.0``.
 

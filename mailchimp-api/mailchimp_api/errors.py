@@ -3,8 +3,11 @@
 MailchimpError
 ├── TransientError            retry; when raised, the bounded retries are used up
 │   ├── ConnectionFault       no answer, or the connection broke in the middle of one
-│   ├── AnswerTimeout         a time-out of ours, a 504 or 408 of theirs: a smaller page may help
+│   ├── TooMuchForOneAnswer   a smaller page may help
+│   │   ├── AnswerTimeout     a time-out of ours, a 504 or 408 of theirs
+│   │   └── AnswerTooLarge    a body far beyond any real page
 │   ├── RateLimited           429, or a 403 that is not problem+json: fewer requests in flight help
+│   │   └── RefusedByCdn      403 with an HTML page: the CDN's, for too many requests or this machine's address
 │   ├── ServerFault           any other 5xx, or an answer no API server gives (a redirect, a bare 4xx)
 │   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be (or a GET's is missing)
 ├── SkippableError            warn, count, and go on with the rest
@@ -14,9 +17,11 @@ MailchimpError
 └── ConfigError               tell the user: names the field and the remedy
     ├── InvalidApiKey
     ├── InvalidAccessToken
+    ├── WrongDataCenter
     ├── UserDisabled
     ├── PermissionDenied
     ├── HostUnreachable
+    ├── CertificatesUnreadable
     └── AudienceNotFound
 """
 
@@ -94,12 +99,28 @@ class ConnectionFault(TransientError):
     """No answer came, or it broke off."""
 
 
-class AnswerTimeout(TransientError):
+class TooMuchForOneAnswer(TransientError):
+    """The answer was too slow or too large: what asks for less may be answered."""
+
+
+class AnswerTimeout(TooMuchForOneAnswer):
     """The answer took too long: our own time-out, a 504 or a 408."""
+
+
+class AnswerTooLarge(TooMuchForOneAnswer):
+    """The answer is far larger than any real page, as it came or unpacked: it was not read to its end."""
 
 
 class RateLimited(TransientError):
     """Too many requests at once or in too short a time."""
+
+
+class RefusedByCdn(RateLimited):
+    """403 with an HTML page: not Mailchimp's answer but that of the network in front of it (Akamai's).
+
+    It means too many requests, or that it doesn't trust the address this machine asks from
+    (Mailchimp's support, as reported for ``spree_chimpy``).
+    """
 
 
 class ServerFault(TransientError):
@@ -150,6 +171,10 @@ class InvalidAccessToken(ConfigError):
     """The OAuth access token is unknown or revoked."""
 
 
+class WrongDataCenter(ConfigError):
+    """The key or token belongs to an account in another data centre than the one asked."""
+
+
 class UserDisabled(ConfigError):
     """The Mailchimp user or account behind the key is disabled."""
 
@@ -160,6 +185,10 @@ class PermissionDenied(ConfigError):
 
 class HostUnreachable(ConfigError):
     """The data centre's host does not exist or can't be reached."""
+
+
+class CertificatesUnreadable(ConfigError):
+    """The file or folder that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is missing or holds no certificates."""
 
 
 class AudienceNotFound(ConfigError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tenacity
 
-from mailchimp_api.errors import AnswerTimeout, TransientError
+from mailchimp_api.errors import TooMuchForOneAnswer, TransientError
 
 logger = logging.getLogger("airbyte.mailchimp_api")
 
@@ -31,11 +31,11 @@ def retrying(policy: RetryPolicy, *, retry_timeouts: bool = True) -> tenacity.Re
     """Call a function with its arguments, again while it raises a TransientError and ``policy`` allows.
 
     The last error is raised in the end, saying how often it was tried. One object serves any number of threads.
-    With ``retry_timeouts=False`` an AnswerTimeout is final at once.
+    With ``retry_timeouts=False`` a TooMuchForOneAnswer is final at once.
     """
 
     def worth_retrying(error: BaseException) -> bool:
-        return isinstance(error, TransientError) and (retry_timeouts or not isinstance(error, AnswerTimeout))
+        return isinstance(error, TransientError) and (retry_timeouts or not isinstance(error, TooMuchForOneAnswer))
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(worth_retrying),

@@ -175,7 +175,7 @@ class TestAccount:
         [
             ((401, "API Key Invalid"), errors.InvalidApiKey, "credentials.apikey", "make a new one in Mailchimp under"),
             ((403, "User Disabled"), errors.UserDisabled, "credentials.apikey", "Reactivate the user"),
-            ((403, "WrongDatacenter"), errors.InvalidApiKey, "credentials.apikey", "another data center than its"),
+            ((403, "WrongDatacenter"), errors.WrongDataCenter, "credentials.apikey", "with its own ending; you find"),
             ((403, "Forbidden"), errors.PermissionDenied, "credentials", "at least the Viewer role"),
             ((404, "Resource Not Found"), errors.HostUnreachable, "credentials", "Check the ending of the key"),
         ],

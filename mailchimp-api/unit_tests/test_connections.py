@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -193,6 +194,86 @@ class TestBrokenAnswers:
         assert held == 0
 
 
+def drips(head: bytes, *, every: float = 0.02) -> Script:
+    """Send ``head``, then a byte at a time, for ever."""
+
+    def script(connection: socket.socket) -> bool:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"x")
+            time.sleep(every)
+
+    return script
+
+
+def pours(head: bytes, piece: bytes) -> Script:
+    """Send ``head``, then ``piece`` again and again, for ever."""
+
+    def script(connection: socket.socket) -> bool:
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece)
+
+    return script
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+ENDLESS: dict[str, tuple[Script, type[errors.TransientError]]] = {
+    "a body that drips": (drips(OK + b"Content-Length: 99999999\r\n\r\n"), errors.AnswerTimeout),
+    "a body without a length that drips": (drips(OK + b"\r\n"), errors.AnswerTimeout),
+    "headers that drip": (drips(OK + b"X-Odd: "), errors.AnswerTimeout),
+    "a chunk that drips": (drips(CHUNKED + b"FFFFFF\r\n"), errors.AnswerTimeout),
+    "a length of a chunk that drips": (drips(CHUNKED), errors.TransientError),
+    "a body without end": (pours(OK + b"\r\n", b" " * 65536), errors.AnswerTooLarge),
+    "chunks without end": (pours(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), errors.AnswerTooLarge),
+    "headers without end": (pours(OK, b"X-Odd: yes\r\n"), errors.TransientError),
+    "a compressed bomb": (
+        sends(answer(gzip.compress(bytes(100 * 2**20), 1), "Content-Encoding: gzip")),
+        errors.AnswerTooLarge,
+    ),
+    "a bomb in a bomb": (
+        sends(answer(gzip.compress(gzip.compress(bytes(2**20))), "Content-Encoding: gzip, gzip")),
+        errors.UnreadableAnswer,
+    ),
+    "packed in a way nobody asked for": (sends(answer(BODY, "Content-Encoding: br")), errors.UnreadableAnswer),
+}
+
+
+@pytest.mark.parametrize("script,kind", ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_end_ends_within_its_time_and_in_little_memory(
+    script: Script, kind: type[errors.TransientError]
+) -> None:
+    """No silence is longer than the time-out, and no page that Mailchimp makes is as large."""
+    timeouts = Timeouts(connect=2, read=5, whole=5 if kind is errors.AnswerTooLarge else 0.5)
+    with serving(script) as server, client_of(server.url, attempts=1, timeouts=timeouts) as client:
+        begun = time.monotonic()
+        tracemalloc.start()
+        try:
+            with pytest.raises(kind, match="GET /lists"):
+                client.get("lists", items="lists")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert time.monotonic() - begun < 5
+    assert peak < 220 * 2**20
+
+
+def test_an_answer_that_takes_its_time_but_comes_is_taken() -> None:
+    """Each piece within the time-out, all of them within the deadline."""
+
+    def slowly(connection: socket.socket) -> bool:
+        for byte in answer():
+            connection.sendall(bytes([byte]))
+            time.sleep(0.002)
+        return True
+
+    timeouts = Timeouts(connect=2, read=0.3, whole=5)
+    with serving(slowly) as server, client_of(server.url, timeouts=timeouts, attempts=1) as client:
+        assert [client.get("lists/a1/members", items="members") for _ in range(2)] == [ROWS, ROWS]
+
+
 class TestUnreachable:
     def test_a_port_nobody_listens_on_is_refused_with_the_systems_word_for_it(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -231,6 +312,14 @@ class TestConnections:
                 client.get("lists")
 
         assert (len(server.requests), server.connections) == (5, 1)
+
+    def test_it_is_kept_after_an_answer_without_a_body(self) -> None:
+        empty = b"HTTP/1.1 204 No Content\r\n\r\n"
+        with serving(sends(empty)) as server, client_of(server.url) as client:
+            for _ in range(3):
+                client.request("DELETE", "lists/a1/members/b2")
+
+        assert (len(server.requests), server.connections) == (3, 1)
 
     def test_it_is_kept_after_an_error_answer_too(self) -> None:
         error = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"

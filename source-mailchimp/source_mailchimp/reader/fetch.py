@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import AnswerTimeout
+from mailchimp_api.errors import TooMuchForOneAnswer
 from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -129,7 +129,7 @@ class Fetcher:
         """Rows ``offset`` … ``offset + count - 1``, usually as one page.
 
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
-        so are later ones of the same ``kind`` (the stream's name). Raises AnswerTimeout when even small ones do.
+        so are later ones of the same ``kind`` (the stream's name). Raises TooMuchForOneAnswer when even small ones do.
         """
         limit = self._limits.setdefault(kind, _Limit())
         pages: list[Page] = []
@@ -151,7 +151,7 @@ class Fetcher:
         """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for."""
         try:
             answer = await self._run(get)
-        except AnswerTimeout:
+        except TooMuchForOneAnswer:
             if size <= _SMALLEST_PAGE:
                 raise
             limit.timed_out(size)
