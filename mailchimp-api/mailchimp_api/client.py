@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -20,6 +21,8 @@ from mailchimp_api.transport import Timeouts, Transport
 from mailchimp_api.usage import Usage
 
 __all__ = ["MailchimpClient", "Params", "RetryPolicy", "Timeouts"]
+
+_TIMES_ASKED_AT_MOST = 8
 
 Params = Mapping[str, str | int | bool | None]
 
@@ -57,6 +60,8 @@ class MailchimpClient:
         self._retrying = retrying(policy)
         self._retrying_but_timeouts = retrying(policy, retry_timeouts=False)
         self.clock = ServerClock()
+        self._asking_for_time = threading.Lock()
+        self._times_asked = 0
 
     def get(
         self,
@@ -129,10 +134,27 @@ class MailchimpClient:
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
         body = None if no_body else read_json(answer, items=items)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
-        if answer.date is not None:
-            self.clock.note(answer.date, received=answer.received)
+        self._note_time(answer)
         self.limiter.succeeded()
         return body
+
+    def _note_time(self, answer: Answer) -> None:
+        if answer.date is None:
+            return
+        self.clock.note(answer.date, received=answer.received)
+        if self.clock.agreed:
+            return
+        # This machine's clock says something else. One header proves nothing, so Mailchimp is asked a few times more.
+        with self._asking_for_time:
+            while self._times_asked < _TIMES_ASKED_AT_MOST and not self.clock.agreed:
+                self._times_asked += 1
+                try:
+                    with self.limiter.slot(), self.usage.request():
+                        again = self._transport.send("GET", "ping", None, None, "GET /ping")
+                except TransientError:
+                    continue
+                if again.ok and again.date is not None:
+                    self.clock.note(again.date, received=again.received)
 
 
 def _parameter(value: str | int | bool) -> str:  # noqa: FBT001 - a query parameter may well be a flag

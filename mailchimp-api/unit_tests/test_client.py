@@ -471,12 +471,36 @@ class TestServerTime:
         answers: list[dict[str, Any]] = [{"json": ROWS, "headers": {"Date": date}} for date in (*dates, "rubbish")]
         page = {"status_code": 502, "text": HTML, "headers": {"Date": "Mon, 23 Nov 2020 10:00:00 GMT"}}
         requests_mock.get(LISTS, [answers[0], page, *answers[1:]])
+        requests_mock.get(f"{ROOT}/ping", json={}, headers={"Date": dates[0]})
         for _ in range(5):
             client.get("lists")
 
         assert (
             timedelta(minutes=3) <= own - client.server_time() + timedelta(seconds=2) < timedelta(minutes=3, seconds=5)
         )
+
+    def test_where_it_differs_from_the_machines_it_is_asked_for_until_it_is_sure(
+        self, client: MailchimpClient, requests_mock: rm.Mocker
+    ) -> None:
+        """So that a sync of a single answer is not ten minutes early, nor one wrong header believed."""
+        right = formatdate((datetime.now(timezone.utc) + timedelta(minutes=5)).timestamp(), usegmt=True)
+        requests_mock.get(LISTS, json=ROWS, headers={"Date": "Mon, 23 Nov 2037 10:00:00 GMT"})
+        requests_mock.get(f"{ROOT}/ping", json={}, headers={"Date": right})
+        client.get("lists")
+
+        assert timedelta(minutes=4) < client.server_time() - datetime.now(timezone.utc) <= timedelta(minutes=5)
+        assert [request.path for request in requests_mock.request_history[1:]] == ["/3.0/ping"] * 3
+
+    def test_where_it_never_gets_sure_it_is_asked_for_a_few_times_only(
+        self, client: MailchimpClient, requests_mock: rm.Mocker
+    ) -> None:
+        dates = [f"Mon, 23 Nov 2037 {hour:02}:00:00 GMT" for hour in range(24)]
+        requests_mock.get(LISTS, json=ROWS, headers={"Date": dates[0]})
+        requests_mock.get(f"{ROOT}/ping", [{"json": {}, "headers": {"Date": date}} for date in dates[1:]])
+        for _ in range(20):
+            client.get("lists")
+
+        assert requests_mock.call_count < 30
 
     def test_before_any_answer_it_is_safely_in_the_past(self, client: MailchimpClient) -> None:
         age = datetime.now(timezone.utc) - client.server_time()
