@@ -12,7 +12,7 @@ from typing import Any
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import SkippableError
 from probes.findings import Account, Finding, Probe, Unsettled
-from source_mailchimp.stream import Paging, Reading, Stream
+from source_mailchimp.stream import Paging, PerContact, Stream
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ def unpaged_take_count(account: Account) -> Finding:
     walk = _Walk(account.client)
     verdicts: dict[str, list[str]] = {}
     for stream in STREAMS.values():
-        if stream.paging is Paging.NONE and stream.reading is not Reading.PER_CONTACT:
+        if stream.paging is Paging.NONE and not isinstance(stream.reading, PerContact):
             verdicts.setdefault(_verdict(walk, stream), []).append(stream.name)
     undecided = verdicts.pop(_UNDECIDED, [])
     if not verdicts:

@@ -19,7 +19,7 @@ import orjson
 from probes.output import say
 from probes.settings import Settings
 from probes.surprises import surprises
-from source_mailchimp.stream import Reading
+from source_mailchimp.stream import PerContact
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ def read_everything(settings: Settings, *, per_contact: bool) -> bool:
 
 
 def _one_request_for_many(name: str) -> bool:
-    return name not in STREAMS or STREAMS[name].reading is not Reading.PER_CONTACT
+    return name not in STREAMS or not isinstance(STREAMS[name].reading, PerContact)
 
 
 def _check(folder: Path) -> bool:

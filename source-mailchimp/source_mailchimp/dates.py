@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+
+ONE_SECOND = timedelta(seconds=1)
 
 
 def parse_date(text: object) -> datetime | None:

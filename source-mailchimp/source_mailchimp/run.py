@@ -19,7 +19,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import ConnectorSpecification
 
 from mailchimp_api.masking import mask_logging
-from source_mailchimp.reader.fetch import THREADS
+from source_mailchimp.reader.fetcher import THREADS
 from source_mailchimp.source import SourceMailchimp
 
 _SIGNAL_EXIT = 128  # and the signal's number, as shells have it

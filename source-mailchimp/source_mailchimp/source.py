@@ -29,8 +29,9 @@ from source_mailchimp import __version__
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.legacy_state import read_state
 from source_mailchimp.messages import MessageMaker, SyncFailed, traced
+from source_mailchimp.reader.context import Selected
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.reader.sync import Selected, Sync
+from source_mailchimp.reader.sync import Sync
 from source_mailchimp.schemas import schema_of
 from source_mailchimp.state_file import read_state_file
 from source_mailchimp.streams import STREAMS
@@ -116,7 +117,7 @@ class SourceMailchimp(Source):
         try:
             options = parse_config(dict(config))
             client = _client(options)
-            self._sync = Sync(options, client, _selected(catalog, state or [], logger), STREAMS)
+            self._sync = Sync(options, client, _selected(catalog, state or [], logger))
             for name in _unknown(catalog):
                 yield from messages.failure(
                     name, ConfigError(f"There is no stream {name}. {_REFRESH}", field="catalog")

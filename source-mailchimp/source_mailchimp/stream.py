@@ -13,8 +13,14 @@ from enum import Enum
 from typing import Any
 
 Record = dict[str, Any]
-Slice = Mapping[str, Any]
+PathValues = Mapping[str, Any]
 """The values of a path's parameters, outermost parent first: ``{"list_id": "a1", "segment_id": 7}``."""
+
+LAST_ACTIVITY = "campaign_last_activity"
+"""Where rows below a report carry no date that moves, the newest date of their campaign goes under this name."""
+
+PARENT_CAMPAIGN = "parent_campaign_id"
+"""Under this name a version's report has the id of the split campaign that it is a version of."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 
@@ -27,17 +33,6 @@ class Paging(Enum):
     COUNT_ONLY = "count_only"  # count, but no offset: at most 1000 rows can be had
     NONE = "none"  # everything in one answer
     OBJECT = "object"  # one object, not a list: it is the record
-
-
-class Reading(Enum):
-    """How a stream is read when only what is new is wanted. Full refresh reads everything in each case."""
-
-    WHOLE = "whole"  # changes can't be seen: everything is read, every time
-    WINDOW = "window"  # rows sorted by the cursor between two dates: closed pieces, each proved complete
-    FILTER = "filter"  # a date filter without that order: one window per slice
-    REFRESH = "refresh"  # the whole listing is read, what may have changed is emitted
-    GATED = "gated"  # children of sent campaigns: only campaigns with news are asked
-    PER_CONTACT = "per contact"  # one request for each contact of the audience
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,79 @@ class Cursor:
     sort: str | None = None
 
 
-Expand = Callable[[Record, Slice], Iterable[Record]]
+Expand = Callable[[Record, PathValues], Iterable[Record]]
 """Turns one row of the answer into records, for rows that hold several (email activity)."""
+
+
+@dataclass(frozen=True)
+class FullOnly:
+    """Changes can't be seen: everything is read, with every sync."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows are sorted by ``cursor`` and filtered by it: closed chunks, each proved complete."""
+
+    cursor: Cursor
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A date filter without that order: one window for each partition."""
+
+    cursor: Cursor
+
+
+@dataclass(frozen=True)
+class Relist:
+    """The whole listing is read; of it, what may have changed is emitted.
+
+    ``may_have_changed``: says so of a row and a moment; without it, every row may have.
+    ``reports``: a stream of reading ``Reports``; a row goes out again, too, when the campaign of its id was opened or
+    clicked since.
+    """
+
+    cursor: Cursor
+    may_have_changed: Callable[[Record, datetime], bool] | None = None
+    reports: Stream | None = None
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of campaigns: relisted, and they tell by themselves which of them, and of what is below, are new.
+
+    ``may_have_changed``: as of ``Relist``. ``versions``: the endpoint that names the versions of a split campaign.
+    """
+
+    cursor: Cursor
+    may_have_changed: Callable[[Record, datetime], bool]
+    versions: Stream
+
+
+@dataclass(frozen=True)
+class ChangedCampaigns:
+    """Below reports: only campaigns whose report shows that something is new are asked.
+
+    ``expand``: makes several records of one row; ``row_key``: fields that tell those rows apart.
+    """
+
+    cursor: Cursor
+    expand: Expand | None = None
+    row_key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PerContact:
+    """One request for each contact of an audience; ``parent`` is the stream of contacts.
+
+    ``has_any``: whether a contact, by its row, may have what the stream reads; without it, each may.
+    """
+
+    has_any: Callable[[Record], bool] | None = None
+
+
+Reading = FullOnly | Window | Filter | Relist | Reports | ChangedCampaigns | PerContact
+"""How a stream is read when only what is new is wanted. A full refresh reads everything in each case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +137,9 @@ class Stream:
     are always added where the API leaves them out and need not be named here.
     ``hash_key``: fields of which a deterministic key is made where no natural key exists; it goes under the last
     name in ``key``.
-    ``row_key``: fields that tell the answer's rows apart, where ``expand`` makes other records of them.
     ``as_text``: fields that the contract calls numbers, while they are text everywhere else; numbers become text.
-    ``follows_reports``: REFRESH emits a row again when its campaign was opened or clicked since the last sync.
-    ``may_have_changed``: REFRESH emits a row again when this says so; without it, every row.
-    ``only_parents``: PER_CONTACT asks for the contacts whose row passes this test; the others are known to have none.
+    ``for_children``: fields of a row that its children need, beside the ids in their paths.
+    ``is_audience``: whether its rows are audiences, so that ``list_ids`` names them by their ids.
     ``trust_total``: whether ``total_items`` counts the rows (it lies for some endpoints).
     ``family``: for the documentation. ``cost``: likewise, a remark about requests.
     """
@@ -86,17 +150,13 @@ class Stream:
     key: tuple[str, ...]
     parent: Stream | None = None
     paging: Paging = Paging.OFFSET
-    reading: Reading = Reading.WHOLE
-    cursor: Cursor | None = None
+    reading: Reading = field(default_factory=FullOnly)
     params: Mapping[str, str] = field(default_factory=dict)
     adds: Mapping[str, str] = field(default_factory=dict)
     hash_key: tuple[str, ...] = ()
-    row_key: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
-    follows_reports: bool = False
-    may_have_changed: Callable[[Record, datetime], bool] | None = None
-    expand: Expand | None = None
-    only_parents: Callable[[Record], bool] | None = None
+    for_children: tuple[str, ...] = ()
+    is_audience: bool = False
     trust_total: bool = True
     family: str = ""
     cost: str = ""
@@ -118,6 +178,21 @@ class Stream:
         return (self.parent, *self.parent.ancestors) if self.parent else ()
 
     @property
+    def cursor(self) -> Cursor | None:
+        """What tells how new a row is, None where nothing does."""
+        return None if isinstance(self.reading, FullOnly | PerContact) else self.reading.cursor
+
+    @property
     def incremental(self) -> bool:
         """Whether the stream offers incremental syncs."""
-        return self.reading in {Reading.WINDOW, Reading.FILTER, Reading.REFRESH, Reading.GATED}
+        return self.cursor is not None
+
+    @property
+    def expand(self) -> Expand | None:
+        """Makes several records of one row, where the stream has such rows."""
+        return self.reading.expand if isinstance(self.reading, ChangedCampaigns) else None
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """Fields that tell the answer's rows apart, where they are others than those of the key."""
+        return self.reading.row_key if isinstance(self.reading, ChangedCampaigns) else ()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from generate_schemas import Contract
 
-from source_mailchimp.stream import Paging, Reading, Stream
+from source_mailchimp.stream import ChangedCampaigns, Filter, Paging, PerContact, Relist, Reports, Stream, Window
 from source_mailchimp.streams import STREAMS, SUGGESTED
 from source_mailchimp.streams.exclusions import NOT_STREAMS, SINGLE_OBJECTS
 
@@ -108,17 +108,17 @@ def page() -> str:
         "\n".join([f"## {family}", "", _HEADER, *(_row(stream, contract) for stream in members)])
         for family, members in groupby(streams, key=lambda stream: stream.family)
     ]
-    gated = _names(streams, Reading.GATED)
+    gated = _names(streams, ChangedCampaigns)
     reading = _READING.format(
-        window=_names(streams, Reading.WINDOW),
-        filter=_names(streams, Reading.FILTER),
-        refresh=_names(streams, Reading.REFRESH),
+        window=_names(streams, Window),
+        filter=_names(streams, Filter),
+        refresh=_names(streams, Relist, Reports),
         gated=gated,
         untrusted=" and ".join(
             f"`{stream.name}`" for stream in streams if stream.paging is Paging.OFFSET and not stream.trust_total
         ),
         gated_gives="new events in `email_activity` and `unsubscribes`; elsewhere all rows of those campaigns",
-        per_contact=_names(streams, Reading.PER_CONTACT),
+        per_contact=_names(streams, PerContact),
         exclusions="\n".join(f"| `{path}` | {why} |" for path, why in NOT_STREAMS.items()),
         singles="\n".join(f"| `{path}` | {why} |" for path, why in SINGLE_OBJECTS.items()),
     )
@@ -126,8 +126,8 @@ def page() -> str:
     return "\n\n".join([introduction.rstrip(), *tables, reading])
 
 
-def _names(streams: list[Stream], reading: Reading) -> str:
-    return ", ".join(f"`{stream.name}`" for stream in streams if stream.reading is reading)
+def _names(streams: list[Stream], *kinds: type) -> str:
+    return ", ".join(f"`{stream.name}`" for stream in streams if isinstance(stream.reading, kinds))
 
 
 def _row(stream: Stream, contract: Contract) -> str:
@@ -154,7 +154,7 @@ def _key_parts(stream: Stream, contract: Contract) -> Iterator[str]:
 def _requests(stream: Stream) -> str:
     amount = "one" if stream.paging in {Paging.OBJECT, Paging.NONE, Paging.COUNT_ONLY} else "one a page"
     if stream.parent is not None:
-        news = " with news" if stream.reading is Reading.GATED else ""
+        news = " with news" if isinstance(stream.reading, ChangedCampaigns) else ""
         of = "campaign" if stream.parent is STREAMS["reports"] else f"row of `{stream.parent.name}`"
         amount += f" for each {of}{news}"
     return f"{amount}; {stream.cost}" if stream.cost else amount

@@ -21,12 +21,12 @@ from mailchimp_api.client import MailchimpClient, Params
 from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.reader import sync as sync_module
-from source_mailchimp.reader.fetch import Fetcher
+from source_mailchimp.reader.context import Selected
+from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records, StreamOutput
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.reader.sync import Selected, Sync
+from source_mailchimp.reader.sync import Sync
 from source_mailchimp.stream import Record, Stream
-from source_mailchimp.streams import STREAMS
 
 T = TypeVar("T")
 
@@ -323,11 +323,9 @@ class Reader:
         state = StreamState.load(json.loads(json.dumps(self.state)))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
         selected += [Selected(stream, StreamState(), full_refresh=True) for stream in self.beside]
-        sync = Sync(self.config, self.client, selected, STREAMS)
-        sync._loop.close()
-        sync._loop = VirtualLoop()
+        sync = Sync(self.config, self.client, selected, loop=VirtualLoop(), fetcher=ModelFetcher)
         complete = False
-        with patch.object(sync_module, "Fetcher", ModelFetcher), closing(sync.events()) as events:  # type: ignore[type-var]
+        with closing(sync.events()) as events:  # type: ignore[type-var]
             for number, event in enumerate(events):
                 if event.stream is not self.stream:
                     pass

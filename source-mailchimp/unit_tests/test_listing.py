@@ -26,7 +26,7 @@ def read(
 
     async def work() -> None:
         fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
-        reader = ListingReader(fetcher, listing, ahead=ahead, budget=asyncio.Semaphore(ahead))
+        reader = ListingReader(fetcher, listing, prefetch=ahead, memory_slots=asyncio.Semaphore(ahead))
         async with aclosing(reader.rows(start=start)) as batches:
             async for batch in batches:
                 rows.extend(batch.rows)
@@ -234,7 +234,7 @@ class TestPlainListing:
         world = Shelf(numbers=[1, *range(1, size)])
 
         with caplog.at_level(logging.WARNING):
-            rows = read(world, plain(twins=True), page_size=10)
+            rows = read(world, plain(may_repeat=True), page_size=10)
 
         assert [row["id"] for row in rows] == [1, *range(1, size)]
         assert len(world.requests) == max(1, -(-(size - 1) // 9))
@@ -243,7 +243,7 @@ class TestPlainListing:
     def test_twins_make_up_for_no_row_that_is_missing(self) -> None:
         world = Shelf(numbers=[1, *range(1, 30)], shuffle=True)
 
-        rows = read(world, plain(twins=True), page_size=10)
+        rows = read(world, plain(may_repeat=True), page_size=10)
 
         assert {row["id"] for row in rows} == set(range(1, 30))
 

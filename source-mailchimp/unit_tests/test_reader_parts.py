@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_mailchimp.reader.gate import Gate, counts_of, last_activity
+from source_mailchimp.reader.campaign_changes import ReportChangeDetector, activity_fingerprint, last_activity
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
-from source_mailchimp.reader.records import RecordMaker, hash_of, mark_of, row_key_of
-from source_mailchimp.reader.slices import Progress, SliceRef, slices_of
-from source_mailchimp.reader.state import Run
+from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
+from source_mailchimp.reader.records import RecordMaker, hash_of, row_fingerprint, row_key_of
+from source_mailchimp.reader.state import ResumePoint
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import date, moment, run
@@ -73,7 +73,7 @@ class TestRecords:
         assert key(copy.deepcopy(rows[0])) == key(rows[0])
         assert key(rows[0]) != key(rows[1])
         assert len({key(row) for row in bare}) == 2
-        assert mark_of(key(rows[0])) == mark_of(key(copy.deepcopy(rows[0])))
+        assert row_fingerprint(key(rows[0])) == row_fingerprint(key(copy.deepcopy(rows[0])))
 
     @pytest.mark.parametrize("name", ["email_activity", "list_members"], ids=["a key of one field", "a key of two"])
     def test_a_value_that_can_be_no_key_is_no_trouble(self, name: str) -> None:
@@ -108,15 +108,15 @@ class TestGate:
             ({"send_time": date(999_000)}, 999_999, True),
         ],
     )
-    def test_a_campaign_has_news_from_the_second_of_the_cursor_on(
+    def test_a_campaign_changed_since_from_the_second_of_the_cursor_on(
         self,
         values: Record,
         cursor: int | None,
         news: bool,  # noqa: FBT001
     ) -> None:
-        gate = Gate([], until=moment(1_000_000), lookback=timedelta(seconds=5000))
+        gate = ReportChangeDetector([], until=moment(1_000_000), lookback=timedelta(seconds=5000))
 
-        assert gate.has_news(report(**values), None if cursor is None else moment(cursor)) == news
+        assert gate.changed_since(report(**values), None if cursor is None else moment(cursor)) == news
 
     @pytest.mark.parametrize(
         "change",
@@ -131,16 +131,16 @@ class TestGate:
         ids=str,
     )
     def test_what_only_counts_tell_is_news(self, change: Record) -> None:
-        before = counts_of([report(emails_sent=1), report("r2")])
+        before = activity_fingerprint([report(emails_sent=1), report("r2")])
         after = [report(**{"emails_sent": 1, **change}), report("r2")]
-        gate = Gate(after, until=moment(10**7), lookback=timedelta(0), counts=tuple(before))
+        gate = ReportChangeDetector(after, until=moment(10**7), lookback=timedelta(0), fingerprint=tuple(before))
 
-        assert [gate.has_news(row, moment(10**6)) for row in after] == [True, False]
+        assert [gate.changed_since(row, moment(10**6)) for row in after] == [True, False]
 
     def test_counts_that_can_not_be_read_may_all_have_changed(self) -> None:
-        gate = Gate([report()], until=moment(10**7), lookback=timedelta(0), counts=(1, 2))
+        gate = ReportChangeDetector([report()], until=moment(10**7), lookback=timedelta(0), fingerprint=(1, 2))
 
-        assert gate.has_news(report(), moment(10**6))
+        assert gate.changed_since(report(), moment(10**6))
 
     @pytest.mark.parametrize(
         "values, news",
@@ -159,12 +159,14 @@ class TestGate:
         values: Record,
         news: bool,  # noqa: FBT001
     ) -> None:
-        gate = Gate([report(**values)], until=moment(10**7), lookback=timedelta(0))
+        gate = ReportChangeDetector([report(**values)], until=moment(10**7), lookback=timedelta(0))
 
-        assert gate.has_news(report(**values), moment(10**6)) == news
+        assert gate.changed_since(report(**values), moment(10**6)) == news
 
     def test_a_report_that_came_twice_counts_once(self) -> None:
-        assert counts_of([report(emails_sent=3), report(emails_sent=3)]) == counts_of([report(emails_sent=3)])
+        assert activity_fingerprint([report(emails_sent=3), report(emails_sent=3)]) == activity_fingerprint(
+            [report(emails_sent=3)]
+        )
 
 
 class TestProgress:
@@ -172,8 +174,8 @@ class TestProgress:
     def test_whenever_it_stops_what_is_done_is_known_and_nothing_else(
         self, order: list[int], failing: set[int], stopped: int
     ) -> None:
-        pending = [SliceRef(f"s{number:02}", (f"{number:02}",), {}, {}) for number in range(12)]
-        progress = Progress(Run(until=moment(1)), pending)
+        pending = [Partition(f"s{number:02}", (f"{number:02}",), {}, {}) for number in range(12)]
+        progress = Progress(ResumePoint(until=moment(1)), pending)
         done = set()
         for number in order[:stopped]:
             if number in failing:
@@ -186,8 +188,8 @@ class TestProgress:
         assert known == done
 
     def test_what_is_done_in_order_leaves_one_position_behind(self) -> None:
-        pending = [SliceRef(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(5000)]
-        progress = Progress(Run(until=moment(1)), pending)
+        pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(5000)]
+        progress = Progress(ResumePoint(until=moment(1)), pending)
         for number in range(5000):
             progress.finish(number)
 
@@ -195,11 +197,11 @@ class TestProgress:
 
     def test_nobody_runs_far_ahead_of_a_slow_slice(self) -> None:
         async def work() -> None:
-            pending = [SliceRef(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
-            progress = Progress(Run(until=moment(1)), pending)
+            pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
+            progress = Progress(ResumePoint(until=moment(1)), pending)
             for number in range(1, 200):
                 progress.finish(number)
-            waiting = asyncio.ensure_future(progress.room(200))
+            waiting = asyncio.ensure_future(progress.wait_within_window(200))
             await asyncio.sleep(0)
             assert not waiting.done()
             progress.finish(0)
@@ -217,12 +219,12 @@ class TestProgress:
             {"send_time": date(2)},
         ]
 
-        assert [item.id for item in slices_of(STREAMS["sent_to"], parents)] == ["c", "a", "b"]
+        assert [item.id for item in partitions_of(STREAMS["sent_to"], parents)] == ["c", "a", "b"]
 
     def test_ids_with_a_slash_in_them_make_no_two_slices_the_same(self) -> None:
         parents = [{"store_id": "a", "id": "b/c"}, {"store_id": "a/b", "id": "c"}, {"store_id": "a", "id": "b%2Fc"}]
 
-        assert len({item.id for item in slices_of(STREAMS["product_variants"], parents)}) == 3
+        assert len({item.id for item in partitions_of(STREAMS["product_variants"], parents)}) == 3
 
 
 class TestOutput:
@@ -238,9 +240,9 @@ class TestOutput:
     def test_a_state_holds_for_what_came_before_it_and_comes_now_and_then(self) -> None:
         async def work(out: StreamOutput) -> None:
             for number in range(3):
-                await out.rows([{"id": str(number)}] * 450, {})
-                await out.state(partial(dict, version=number))
-            await out.state(lambda: {"version": 9}, now=True)
+                await out.emit_records([{"id": str(number)}] * 450, {})
+                await out.emit_state(partial(dict, version=number))
+            await out.emit_state(lambda: {"version": 9}, now=True)
 
         told = [event.state["version"] if isinstance(event, Checkpoint) else "rows" for event in self.events(work)]
 
@@ -248,7 +250,7 @@ class TestOutput:
 
     def test_no_rows_are_no_event(self) -> None:
         async def work(out: StreamOutput) -> None:
-            await out.rows([], {})
+            await out.emit_records([], {})
 
         assert self.events(work) == []
 
@@ -256,7 +258,7 @@ class TestOutput:
         async def work(out: StreamOutput) -> None:
             for more in (100, 5, 50):
                 out.expect(more)
-                await out.rows([{"id": "a"}], {})
+                await out.emit_records([{"id": "a"}], {})
 
         events = self.events(work)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_mailchimp.legacy_state import read_state
-from source_mailchimp.reader.state import Run, StreamState
+from source_mailchimp.reader.state import ResumePoint, StreamState
 from unit_tests.mailchimp_model import date, moment
 
 MOMENTS = st.integers(0, 10**8).map(moment)
@@ -26,10 +26,15 @@ ENTRIES = st.one_of(
 SCOPES = st.none() | st.lists(IDS, min_size=1, max_size=3).map(tuple)
 COUNTS = st.none() | st.lists(st.integers(0, 99), max_size=4).map(tuple)
 INCREMENTAL = st.builds(
-    Run, until=MOMENTS, after=POSITIONS, slices=st.dictionaries(IDS, ENTRIES, max_size=3), scope=SCOPES, counts=COUNTS
+    ResumePoint,
+    until=MOMENTS,
+    after=POSITIONS,
+    slices=st.dictionaries(IDS, ENTRIES, max_size=3),
+    scope=SCOPES,
+    counts=COUNTS,
 )
 FULL = st.builds(
-    Run,
+    ResumePoint,
     until=st.none(),
     full_refresh=st.sampled_from([True]),
     after=POSITIONS,
@@ -132,7 +137,7 @@ class TestStreamState:
         counts: bool,  # noqa: FBT001
     ) -> None:
         """Once it goes on for fewer of them, it has not read the others."""
-        run = Run(until=moment(9), full_refresh=full_refresh, after=("z",), scope=read)
+        run = ResumePoint(until=moment(9), full_refresh=full_refresh, after=("z",), scope=read)
         state = StreamState.load(json.loads(json.dumps(StreamState(run=run).dump())))
 
         begun = state.begin(full_refresh=full_refresh, scope=wanted).run
@@ -145,13 +150,13 @@ class TestStreamState:
         assert state.begin(full_refresh=False, scope=None).run is None
 
     def test_an_incremental_sync_goes_on_from_no_full_refresh_that_was_cut_short(self) -> None:
-        state = StreamState(slices={"l1": moment(5)}, run=Run(full_refresh=True))
+        state = StreamState(slices={"l1": moment(5)}, run=ResumePoint(full_refresh=True))
 
         assert state.begin(full_refresh=False, scope=None) == StreamState()
         assert state.begin(full_refresh=True, scope=None) == state
 
     def test_a_full_refresh_goes_on_from_nothing_but_one_that_was_cut_short(self) -> None:
-        run = Run(until=moment(9), after=("z",))
+        run = ResumePoint(until=moment(9), after=("z",))
 
         assert StreamState(cursor=moment(5), run=run).begin(full_refresh=True, scope=None) == StreamState()
         assert StreamState(complete=True).begin(full_refresh=True, scope=None) == StreamState()
@@ -178,7 +183,7 @@ class TestStreamState:
             slices={"c1": None, "l1/archived": moment(7)},
             scope=("l1",),
             counts=(1, 2),
-            run=Run(
+            run=ResumePoint(
                 until=moment(9),
                 after=(date(0), "c0"),
                 slices={"c3": {"done": True}, "c4": {"offset": 4000}},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from source_mailchimp import streams
-from source_mailchimp.stream import Paging, Reading, Stream
+from source_mailchimp.stream import ChangedCampaigns, Filter, Paging, PerContact, Relist, Reports, Stream, Window
 from source_mailchimp.streams import STREAMS, SUGGESTED
 from source_mailchimp.streams.campaigns import CAMPAIGNS
 from source_mailchimp.streams.contacts import LIST_MEMBERS, MEMBER_NOTES, MEMBER_TAGS
@@ -231,25 +231,20 @@ class TestParentsAndReading:
 
     def test_a_listing_that_is_read_whole_has_no_filters_to_send(self, stream: Stream) -> None:
         """Those on a created time would hide later changes."""
-        if stream.reading is Reading.REFRESH and stream.cursor is not None:
+        if isinstance(stream.reading, Relist | Reports) and stream.cursor is not None:
             assert (stream.cursor.since, stream.cursor.before, stream.cursor.sort) == (None, None, None)
-
-    def test_parents_are_passed_by_only_where_each_is_asked_by_a_request_of_its_own(self, stream: Stream) -> None:
-        if stream.only_parents is not None:
-            assert stream.reading is Reading.PER_CONTACT
 
     def test_a_filtered_stream_can_be_closed_above(self, stream: Stream) -> None:
         """What changes while it is read belongs to the next sync."""
-        if stream.reading in {Reading.WINDOW, Reading.FILTER}:
-            assert stream.cursor is not None
-            assert stream.cursor.since
-            assert stream.cursor.before
+        if isinstance(stream.reading, Window | Filter):
+            assert stream.reading.cursor.since
+            assert stream.reading.cursor.before
 
     def test_only_children_of_reports_are_gated(self, stream: Stream) -> None:
-        assert (stream.reading is Reading.GATED) == (REPORTS in stream.ancestors)
+        assert isinstance(stream.reading, ChangedCampaigns) == (REPORTS in stream.ancestors)
 
     def test_only_children_of_contacts_are_read_per_contact(self, stream: Stream) -> None:
-        assert (stream.reading is Reading.PER_CONTACT) == (LIST_MEMBERS in stream.ancestors)
+        assert isinstance(stream.reading, PerContact) == (LIST_MEMBERS in stream.ancestors)
 
 
 class TestChoices:
@@ -270,28 +265,32 @@ class TestChoices:
     def test_a_campaign_may_change_until_some_time_after_it_was_sent(
         self, campaign: dict[str, Any], *, changed: bool
     ) -> None:
-        assert CAMPAIGNS.may_have_changed is not None
+        assert isinstance(CAMPAIGNS.reading, Relist)
+        assert CAMPAIGNS.reading.may_have_changed is not None
         assert (
-            CAMPAIGNS.may_have_changed({"create_time": "2020-01-01T00:00:00+00:00", **campaign}, self.SINCE) is changed
+            CAMPAIGNS.reading.may_have_changed({"create_time": "2020-01-01T00:00:00+00:00", **campaign}, self.SINCE)
+            is changed
         )
 
     @pytest.mark.parametrize(
         "sent, changed", [("2026-05-02T00:00:00+00:00", True), ("2026-04-30T00:00:00+00:00", False), ("", True)]
     )
     def test_a_report_may_change_for_some_time_after_the_campaign_was_sent(self, sent: str, *, changed: bool) -> None:
-        assert REPORTS.may_have_changed is not None
-        assert REPORTS.may_have_changed({"send_time": sent}, self.SINCE) is changed
+        assert isinstance(REPORTS.reading, Reports)
+        assert REPORTS.reading.may_have_changed({"send_time": sent}, self.SINCE) is changed
 
     @pytest.mark.parametrize(
         "contact, asked", [({}, False), ({"last_note": None}, False), ({"last_note": {"note_id": 7}}, True)]
     )
     def test_only_contacts_with_a_note_are_asked_for_notes(self, contact: dict[str, Any], *, asked: bool) -> None:
-        assert MEMBER_NOTES.only_parents is not None
-        assert MEMBER_NOTES.only_parents(contact) is asked
+        assert isinstance(MEMBER_NOTES.reading, PerContact)
+        assert MEMBER_NOTES.reading.has_any is not None
+        assert MEMBER_NOTES.reading.has_any(contact) is asked
 
     @pytest.mark.parametrize("contact, asked", [({"tags_count": 0}, False), ({"tags_count": 2}, True), ({}, True)])
     def test_only_contacts_that_count_no_tags_are_not_asked_for_tags(
         self, contact: dict[str, Any], *, asked: bool
     ) -> None:
-        assert MEMBER_TAGS.only_parents is not None
-        assert MEMBER_TAGS.only_parents(contact) is asked
+        assert isinstance(MEMBER_TAGS.reading, PerContact)
+        assert MEMBER_TAGS.reading.has_any is not None
+        assert MEMBER_TAGS.reading.has_any(contact) is asked

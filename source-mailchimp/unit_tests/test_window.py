@@ -12,7 +12,7 @@ import pytest
 
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.listing import Listing
-from source_mailchimp.reader.window import Bounds, PieceRows, WindowReader
+from source_mailchimp.reader.window import Bounds, ChunkRows, WindowReader
 from source_mailchimp.stream import Cursor
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, World, moment, run, second_of, seconds
 
@@ -21,9 +21,9 @@ LISTING = Listing("members", "lists/l1/members", "members", key_of=lambda row: r
 
 
 def read(
-    world: World, page_size: int, rows_of: Callable[[WindowReader], AsyncGenerator[PieceRows, None]]
-) -> list[PieceRows]:
-    found: list[PieceRows] = []
+    world: World, page_size: int, rows_of: Callable[[WindowReader], AsyncGenerator[ChunkRows, None]]
+) -> list[ChunkRows]:
+    found: list[ChunkRows] = []
 
     async def work() -> None:
         fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
@@ -37,12 +37,12 @@ def read(
     return found
 
 
-def window(world: World, since: int | None, until: int, page_size: int, hint: int = 0) -> list[PieceRows]:
+def window(world: World, since: int | None, until: int, page_size: int, hint: int = 0) -> list[ChunkRows]:
     begin = None if since is None else moment(since)
     return read(world, page_size, lambda reader: reader.rows(begin, moment(until), hint=hint))
 
 
-def names(batches: list[PieceRows]) -> list[str]:
+def names(batches: list[ChunkRows]) -> list[str]:
     return [row["id"] for batch in batches for row in batch.rows]
 
 
@@ -116,7 +116,7 @@ class TestPieces:
 
 
 class TestChangedSince:
-    def catch_up(self, world: World, page_size: int, since: int) -> list[PieceRows]:
+    def catch_up(self, world: World, page_size: int, since: int) -> list[ChunkRows]:
         return read(
             world,
             page_size,

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from mailchimp_api.completeness import Completeness, PageEnd, Repair, Verdict
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.flow import in_order
+from source_mailchimp.reader.concurrency import ordered_map
 
 if TYPE_CHECKING:
     import asyncio
 
-    from source_mailchimp.reader.fetch import Fetcher, Page
+    from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -33,7 +33,7 @@ class Listing:
     """What to ask for. ``exact``: rows can only leave, and ``total_items`` is right, so a shortfall is an error.
 
     ``trust_total=False``: ``total_items`` is known to be too small; the end shows as a short page.
-    ``twins``: two rows may be the same in all they hold; then as many count as one answer has.
+    ``may_repeat``: two rows may be the same in all they hold; then as many count as one answer has.
     ``order_of``: the date the rows are sorted by, where that is known.
     """
 
@@ -44,7 +44,7 @@ class Listing:
     order_of: Callable[[Record], datetime | None] | None = None
     params: Mapping[str, str | int] = field(default_factory=dict)
     trust_total: bool = True
-    twins: bool = False
+    may_repeat: bool = False
     exact: bool = False
 
     async def pages(self, fetcher: Fetcher, offset: int, count: int) -> list[Page]:
@@ -68,23 +68,18 @@ class Rows:
 class ListingReader:
     """Reads one ``Listing``; see the module's text for what it promises.
 
-    ``ahead``: pages under way at once; ``budget`` bounds the pages in memory over all readers.
+    ``prefetch``: pages under way at once; ``memory_slots`` bound the pages in memory over all readers.
     """
 
-    def __init__(self, fetcher: Fetcher, listing: Listing, *, ahead: int, budget: asyncio.Semaphore) -> None:
+    def __init__(self, fetcher: Fetcher, listing: Listing, *, prefetch: int, memory_slots: asyncio.Semaphore) -> None:
         self._fetcher = fetcher
         self.listing = listing
-        self._ahead = ahead
-        self._budget = budget
+        self._prefetch = prefetch
+        self._memory_slots = memory_slots
         self._completeness = Completeness(
-            exact=listing.exact, trust_total=listing.trust_total, may_repeat=listing.twins
+            exact=listing.exact, trust_total=listing.trust_total, may_repeat=listing.may_repeat
         )
         self._size = fetcher.page_size
-
-    @property
-    def distinct(self) -> int:
-        """How many distinct rows have been seen."""
-        return self._completeness.distinct
 
     def plan(self, start: int, expected: int) -> list[int]:
         """Offsets of the pages for ``expected`` rows from offset ``start`` on, the overlaps allowed for."""
@@ -95,7 +90,11 @@ class ListingReader:
         return await self.listing.pages(self._fetcher, offset, self._size)
 
     def _pages_at(self, offsets: Iterable[int]) -> AsyncGenerator[list[Page], None]:
-        return in_order((partial(self.page_at, offset) for offset in offsets), ahead=self._ahead, budget=self._budget)
+        return ordered_map(
+            (partial(self.page_at, offset) for offset in offsets),
+            prefetch=self._prefetch,
+            memory_slots=self._memory_slots,
+        )
 
     async def rows(
         self,
@@ -210,7 +209,7 @@ class ListingReader:
                     for page in parts:
                         last = page
                         yield page
-            more = min(more * 2, self._ahead)  # how far it goes on is unknown: ask for more and more at once
+            more = min(more * 2, self._prefetch)  # how far it goes on is unknown: ask for more and more at once
 
 
 async def _ready(pages: list[Page]) -> AsyncGenerator[list[Page], None]:

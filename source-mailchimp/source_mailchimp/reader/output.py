@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from source_mailchimp.reader.records import RecordMaker
-from source_mailchimp.stream import Record, Slice, Stream
+from source_mailchimp.stream import PathValues, Record, Stream
 
 _SECONDS_PER_STATE = 2.0  # for ten thousand small slices
 
@@ -75,7 +75,7 @@ class StreamOutput:
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream)
 
-    async def rows(self, rows: list[Record], params: Slice) -> None:
+    async def emit_records(self, rows: list[Record], params: PathValues) -> None:
         """Make records of ``rows`` and hand them on; returns when there is room for more."""
         records = self._maker.records(rows, params)
         if records:
@@ -85,7 +85,7 @@ class StreamOutput:
                 await self.queue.put(Estimate(self.stream, estimate))
             await self.queue.put(Records(self.stream, records))
 
-    async def state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
+    async def emit_state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
         waited = time.monotonic() - self._last_state
         if now or self._rows_since_state >= self.rows_per_state or waited >= _SECONDS_PER_STATE:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from source_mailchimp.schemas import date_paths_of
-from source_mailchimp.stream import Record, Slice, Stream
+from source_mailchimp.stream import PathValues, Record, Stream
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -31,7 +31,7 @@ class RecordMaker:
         self._hashed = stream.hash_key
         self._hash_name = stream.key[-1] if stream.hash_key else ""
 
-    def records(self, rows: Iterable[Record], params: Slice) -> list[Record]:
+    def records(self, rows: Iterable[Record], params: PathValues) -> list[Record]:
         """The records of ``rows``, read with the path parameters ``params``."""
         if self._expand:
             rows = [record for row in rows for record in self._expand(row, params)]
@@ -60,7 +60,7 @@ def hash_of(values: Iterable[Any]) -> str:
     return hashlib.md5(orjson.dumps(list(values), option=_SORTED), usedforsecurity=False).hexdigest()
 
 
-def mark_of(key: object) -> str:
+def row_fingerprint(key: object) -> str:
     """A few letters that tell one row's key from its neighbours', the same in every process."""
     return f"{zlib.crc32(repr(key).encode()):08x}"
 
@@ -85,7 +85,7 @@ def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
         value = row.get(only)
         return value if isinstance(value, (str, int)) else whole(row)
 
-    if stream.hash_key and not stream.row_key:
+    if stream.hash_key:
         return whole
     return single if len(names) == 1 else key
 

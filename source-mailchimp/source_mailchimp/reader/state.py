@@ -3,13 +3,13 @@
 Version 1, as it stands in ``stream_state``::
 
     {"version": 1, "cursor": "2026-01-01T00:00:00+00:00", "slices": {"<campaign id>": {"cursor": null}}}
-        Everything up to the cursor has been emitted, but for slices that stand elsewhere (FILTER, REFRESH, GATED).
+        Everything up to the cursor has been emitted, but for slices that stand elsewhere.
         ``"<campaign id>/*"`` stands for the children of a campaign that could not be listed.
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
-        The same for each slice (WINDOW, PER_CONTACT).
+        The same for each slice (contacts).
     {"version": 1, "cursor": "…", "scope": ["<list id>"], "counts": [12, 0, …]}
         Besides: the cursor holds for what belongs to these audiences (without ``scope``, to any), and the sums of the
-        campaigns' counts were these, by bucket, see ``gate``.
+        campaigns' counts were these, by bucket, see ``campaign_changes``.
     {"version": 1, …, "run": {"until": "…", "after": ["…", "…"], "slices": {"<slice>": {"offset": 4000}}}}
         A run was cut short: those named in ``slices`` are done (``{"done": true}``) or stand at an offset, behind
         the row of ``mark`` (without that row there, they begin anew), or at a cursor; of the others, those up to
@@ -46,11 +46,16 @@ def scope_of(list_ids: Collection[str]) -> Scope:
     return tuple(sorted(set(list_ids))) if list_ids else None
 
 
+def versions_key(campaign_id: object) -> str:
+    """The name under which a state keeps how far the unknown versions of a campaign have been read."""
+    return f"{campaign_id}/*"
+
+
 @dataclass
-class Run:
+class ResumePoint:
     """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it.
 
-    ``scope``: the audiences it reads. ``counts``: what the campaigns' counts were when it began, see ``gate``.
+    ``scope``: the audiences it reads. ``counts``: the campaigns' counts when it began, see ``campaign_changes``.
     """
 
     until: datetime | None = None
@@ -87,14 +92,14 @@ class StreamState:
     """How far a stream has come.
 
     ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
-    ``counts`` is what the campaigns' counts were then, see ``gate``.
+    ``counts`` is what the campaigns' counts were then, see ``campaign_changes``.
     """
 
     cursor: datetime | None = None
     slices: dict[str, datetime | None] = field(default_factory=dict)
     scope: Scope = None
     counts: tuple[int, ...] | None = None
-    run: Run | None = None
+    run: ResumePoint | None = None
     complete: bool = False
 
     @classmethod
@@ -182,13 +187,13 @@ def _counts(raw: object) -> tuple[int, ...] | None:
     return tuple(item for item in raw if isinstance(item, int)) if isinstance(raw, list) else ()
 
 
-def _run(raw: Mapping[str, Any]) -> Run | None:
+def _run(raw: Mapping[str, Any]) -> ResumePoint | None:
     after, until, named = raw.get("after"), parse_date(raw.get("until")), raw.get("slices", {})
     full_refresh = raw.get("full_refresh") is True
     # Up to when slices were read is unknown, or which of them: none of them counts.
     if (until is None and not full_refresh) or not isinstance(named, Mapping):
         return None
-    return Run(
+    return ResumePoint(
         until=until,
         full_refresh=full_refresh,
         after=tuple(str(part) for part in after) if isinstance(after, list) else (),

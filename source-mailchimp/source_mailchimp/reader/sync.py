@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from typing import Any
 
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import ConfigError
 from source_mailchimp.config import Config
-from source_mailchimp.reader.account import Account, Parents
-from source_mailchimp.reader.contacts import ContactReader, PerContactReader
-from source_mailchimp.reader.fetch import Fetcher
+from source_mailchimp.reader.contacts import ContactReader, ContactRecords
+from source_mailchimp.reader.context import Selected, SyncContext
+from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
-from source_mailchimp.reader.reports import ReportsReader
-from source_mailchimp.reader.sliced import SlicedReader
+from source_mailchimp.reader.parents import ParentRows
+from source_mailchimp.reader.partition_reader import PartitionReader
+from source_mailchimp.reader.per_contact import RowsPerContact
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.stream import Reading, Stream
+from source_mailchimp.stream import PerContact, Relist, Reports, Stream, Window
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
@@ -30,30 +30,26 @@ async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@dataclass(frozen=True)
-class Selected:
-    """A stream somebody wants. ``full_refresh``: all of it, or what is new since ``state``."""
-
-    stream: Stream
-    state: StreamState
-    full_refresh: bool
-
-
 class Sync:
-    """Reads ``selected`` streams. ``all_streams``: the table, by name."""
+    """Reads ``selected`` streams.
+
+    ``loop`` and ``fetcher``: for tests, what runs it and what makes its requests.
+    """
 
     def __init__(
         self,
         config: Config,
         client: MailchimpClient,
         selected: list[Selected],
-        all_streams: Mapping[str, Stream],
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        fetcher: Callable[..., Fetcher] = Fetcher,
     ) -> None:
         self._config = config
         self._client = client
         self._selected = selected
-        self._all = all_streams
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
+        self._fetcher = fetcher
         self._queue: asyncio.Queue[Event] | None = None
         self._stopped = False
 
@@ -106,37 +102,39 @@ class Sync:
     async def _run(self) -> None:
         queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=_EVENTS_WAITING)
         self._queue = queue
-        fetcher = Fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
+        fetcher = self._fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
         try:
-            await self._read_all(self._account(fetcher), queue)
+            await self._read_all(self._context(fetcher), queue)
         finally:
             fetcher.close()
 
-    def _account(self, fetcher: Fetcher) -> Account:
+    def _context(self, fetcher: Fetcher) -> SyncContext:
         needed: dict[str, Stream] = {}
         for item in self._selected:
             # Contacts are walked, not remembered.
-            needed |= {above.name: above for above in item.stream.ancestors if above.reading is not Reading.WINDOW}
-            if item.stream.follows_reports and not item.full_refresh:
-                needed["reports"] = self._all["reports"]
-        return Account(
+            needed |= {above.name: above for above in item.stream.ancestors if not isinstance(above.reading, Window)}
+            reading = item.stream.reading
+            if isinstance(reading, Relist) and reading.reports and not item.full_refresh:
+                needed[reading.reports.name] = reading.reports
+            if isinstance(reading, Reports) and not item.full_refresh:
+                needed[item.stream.name] = item.stream  # what has changed shows when all of them are there
+        return SyncContext(
             self._config,
             fetcher,
-            budget=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
-            sub_reports=self._all["sub_reports"],
-            parents={name: Parents(stream) for name, stream in needed.items()},
-            states={item.stream: (item.state, item.full_refresh) for item in self._selected},
+            memory_slots=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
+            parents={name: ParentRows(stream) for name, stream in needed.items()},
+            selected=tuple(self._selected),
         )
 
-    async def _read_all(self, account: Account, queue: asyncio.Queue[Event]) -> None:
+    async def _read_all(self, context: SyncContext, queue: asyncio.Queue[Event]) -> None:
         selected = {item.stream.name for item in self._selected}
         tasks = [
             asyncio.ensure_future(reading)
             for reading in (
-                *(self._read_stream(account, item, queue) for item in self._selected),
+                *(self._read_stream(context, item, queue) for item in self._selected),
                 *(
-                    self._read_parent(account, parents)
-                    for name, parents in account.parents.items()
+                    self._read_parent(context, parents)
+                    for name, parents in context.parents.items()
                     if name not in selected
                 ),
             )
@@ -149,19 +147,20 @@ class Sync:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read_stream(self, account: Account, item: Selected, queue: asyncio.Queue[Event]) -> None:
-        # Nearly a page, so that every page and every piece of one page is followed by a STATE.
+    async def _read_stream(self, context: SyncContext, item: Selected, queue: asyncio.Queue[Event]) -> None:
+        # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
         out = StreamOutput(item.stream, queue, rows_per_state=max(1, self._config.page_size * 9 // 10))
         await queue.put(Started(item.stream))
-        error = await self._settle(account, item.stream.name, self._reading(account, item, out))
+        error = await self._run_reader(context, item.stream.name, _reader_of(context, item, out).read())
         await queue.put(Ended(item.stream, error))
 
-    async def _read_parent(self, account: Account, parents: Parents) -> None:
-        kind = _sliced_reader_of(parents.stream)
-        reader = kind(account, parents.stream, None, StreamState(), full_refresh=True)
-        await self._settle(account, parents.stream.name, reader.read())
+    async def _read_parent(self, context: SyncContext, parents: ParentRows) -> None:
+        reader = PartitionReader(context, parents.stream, None, StreamState(), full_refresh=True)
+        await self._run_reader(context, parents.stream.name, reader.read())
 
-    async def _settle(self, account: Account, name: str, reading: Coroutine[Any, Any, None]) -> Exception | None:
+    async def _run_reader(
+        self, context: SyncContext, name: str, reading: Coroutine[Any, Any, None]
+    ) -> Exception | None:
         """Run ``reading``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
         error: Exception | None = None
         try:
@@ -170,17 +169,20 @@ class Sync:
             raise
         except Exception as caught:  # noqa: BLE001 - whatever went wrong in one stream, the others are read
             error = caught
-        parents = account.parents.get(name)
+        parents = context.parents.get(name)
         if parents:
             parents.finish(error)
         return error
 
-    def _reading(self, account: Account, item: Selected, out: StreamOutput) -> Coroutine[Any, Any, None]:
-        stream = item.stream
-        readers = {Reading.WINDOW: ContactReader, Reading.PER_CONTACT: PerContactReader}
-        kind = readers.get(stream.reading) or _sliced_reader_of(stream)
-        return kind(account, stream, out, item.state, full_refresh=item.full_refresh).read()
 
-
-def _sliced_reader_of(stream: Stream) -> type[SlicedReader]:
-    return ReportsReader if stream.name == "reports" else SlicedReader
+def _reader_of(context: SyncContext, item: Selected, out: StreamOutput) -> PartitionReader | ContactReader:
+    stream, state, full_refresh = item.stream, item.state, item.full_refresh
+    match stream.reading:
+        case Window():
+            sink = ContactRecords(context, out)
+            return ContactReader(context, stream, sink, out, state, full_refresh=full_refresh)
+        case PerContact() as reading if stream.parent:
+            asking = RowsPerContact(context, stream, reading, out)
+            return ContactReader(context, stream.parent, asking, out, state, full_refresh=full_refresh)
+        case _:
+            return PartitionReader(context, stream, out, state, full_refresh=full_refresh)

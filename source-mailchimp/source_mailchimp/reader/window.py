@@ -1,9 +1,9 @@
-"""Reads what changed between two moments, in closed pieces, each proved complete before it counts.
+"""Reads what changed between two moments, in closed chunks, each proved complete before it counts.
 
 A window is ``(since, until]`` of a cursor that moves forward with every change, so rows can leave it while it is
-read (they changed again, and the next sync will see them), but none can come in. It is cut into pieces at
-second borders: a few requests for single rows tell which second lies at every few thousandth row. Each piece
-is then a listing of its own, with a ``total_items`` of exactly that piece to count against, and when it is
+read (they changed again, and the next sync will see them), but none can come in. It is cut into chunks at
+second borders: a few requests for single rows tell which second lies at every few thousandth row. Each chunk
+is then a listing of its own, with a ``total_items`` of exactly that chunk to count against, and when it is
 proved complete, everything up to its end has been handed on: that is what a checkpoint may promise.
 """
 
@@ -13,33 +13,32 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mailchimp_api.completeness import Completeness
 from mailchimp_api.errors import UnreadableAnswer
-from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.fetch import MAX_PAGE_SIZE
-from source_mailchimp.reader.flow import in_order
+from source_mailchimp.reader.concurrency import ordered_map
+from source_mailchimp.reader.context import CONSISTENCY_LAG
+from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE
 from source_mailchimp.reader.listing import Listing, ListingReader
 
 if TYPE_CHECKING:
-    from source_mailchimp.reader.fetch import Fetcher, Page
+    from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Cursor, Record
 
-ONE_SECOND = timedelta(seconds=1)
-# The server's clock may run ahead of what its listings show; what is younger belongs to the next sync.
-SETTLING = timedelta(seconds=5)
-_PIECES = 10  # a killed sync repeats at most the piece it was in
-_LONGEST_PIECE = 10  # pages
+_CHUNKS = 10  # a killed sync repeats at most the chunk it was in
+_LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
-_PIECE_BUDGET = 4
+_CHUNK_SLOTS = 4
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """A part of a window: rows later than ``since`` (None: from the beginning), up to ``until`` (None: open).
 
     ``rank``: about where in the window it begins.
@@ -51,8 +50,8 @@ class Piece:
 
 
 @dataclass
-class PieceRows:
-    """Rows of a piece; ``complete_to`` on the last batch of each piece: everything up to there has been yielded."""
+class ChunkRows:
+    """Rows of a chunk; ``complete_to`` on the last batch of each chunk: everything up to there has been yielded."""
 
     rows: list[Record]
     complete_to: datetime | None = None
@@ -62,12 +61,12 @@ class PieceRows:
 class Bounds:
     """How much of a window is read at once.
 
-    ``ahead``: pages under way; ``budget``: bounds them in memory; ``pages_per_piece``: bounds a piece's length.
+    ``prefetch``: pages under way; ``memory_slots``: bound them in memory; ``pages_per_chunk``: bounds a chunk's length.
     """
 
-    ahead: int
-    budget: asyncio.Semaphore
-    pages_per_piece: int = _LONGEST_PIECE
+    prefetch: int
+    memory_slots: asyncio.Semaphore
+    pages_per_chunk: int = _LONGEST_CHUNK
 
 
 class WindowReader:
@@ -92,63 +91,63 @@ class WindowReader:
         self._bounds = bounds
         self._on_total = on_total
 
-    async def rows(self, since: datetime | None, until: datetime, *, hint: int = 0) -> AsyncGenerator[PieceRows, None]:
-        """Yield every row with ``since < cursor <= until`` that does not change meanwhile, in pieces, oldest first.
+    async def rows(self, since: datetime | None, until: datetime, *, hint: int = 0) -> AsyncGenerator[ChunkRows, None]:
+        """Yield every row with ``since < cursor <= until`` that does not change meanwhile, in chunks, oldest first.
 
         ``hint``: about how many rows there are, if known: of a long window one row is asked for first, not a page.
-        Raises IncompleteListing for a piece that can't be proved complete; what was yielded as complete is.
+        Raises IncompleteListing for a chunk that can't be proved complete; what was yielded as complete is.
         """
         size = self._fetcher.page_size
-        whole = Piece(since, until)
+        whole = Chunk(since, until)
         first = await self._page(whole, 0, 1 if hint > 2 * size else size)
         total = _total_of(first[0])
         self._on_total(total)
         if total <= len(first[0].rows):
             async with aclosing(self._reader(whole).rows(first=first)) as batches:
                 async for batch in batches:
-                    yield PieceRows(batch.rows)
-            yield PieceRows([], complete_to=until)
+                    yield ChunkRows(batch.rows)
+            yield ChunkRows([], complete_to=until)
             return
-        async with aclosing(self._pieces(whole, total)) as batches:
+        async with aclosing(self._chunks(whole, total)) as batches:
             async for rows in batches:
                 yield rows
 
-    async def _pieces(self, whole: Piece, total: int) -> AsyncGenerator[PieceRows, None]:
-        """The window piece by piece; pages of later pieces are under way while earlier ones are handed on."""
+    async def _chunks(self, whole: Chunk, total: int) -> AsyncGenerator[ChunkRows, None]:
+        """The window chunk by chunk; pages of later chunks are under way while earlier ones are handed on."""
         ranks = self._ranks(total)
-        owners: list[asyncio.Future[Piece]] = [asyncio.get_running_loop().create_future() for _ in ranks]
-        cutting = asyncio.ensure_future(self._cut(whole, ranks, owners))
-        plans = [
-            self._reader(whole).plan(0, following - rank)
-            for rank, following in zip(ranks, [*ranks[1:], total], strict=True)
-        ]
+        chunk_of_page: list[asyncio.Future[Chunk]] = [asyncio.get_running_loop().create_future() for _ in ranks]
+        cutting = asyncio.ensure_future(self._cut(whole, ranks, chunk_of_page))
+        plan, size = Completeness(exact=True).plan, self._fetcher.page_size
+        plans = [plan(0, following - rank, size) for rank, following in zip(ranks, [*ranks[1:], total], strict=True)]
         jobs = (
-            partial(self._planned_page, owner, rank + offset)
-            for rank, owner, offsets in zip(ranks, owners, plans, strict=True)
+            partial(self._planned_page, its_chunk, rank + offset)
+            for rank, its_chunk, offsets in zip(ranks, chunk_of_page, plans, strict=True)
             for offset in offsets
         )
         try:
-            async with aclosing(in_order(jobs, ahead=self._bounds.ahead, budget=self._bounds.budget)) as pages:
+            async with aclosing(
+                ordered_map(jobs, prefetch=self._bounds.prefetch, memory_slots=self._bounds.memory_slots)
+            ) as pages:
                 index = 0
                 while index < len(ranks):
-                    piece, planned = await owners[index], 0
-                    while index < len(ranks) and await owners[index] is piece:
+                    chunk, planned = await chunk_of_page[index], 0
+                    while index < len(ranks) and await chunk_of_page[index] is chunk:
                         planned += len(plans[index])
                         index += 1
-                    async with aclosing(self._reader(piece).rows(planned=_take(pages, planned))) as batches:
+                    async with aclosing(self._reader(chunk).rows(planned=_take(pages, planned))) as batches:
                         async for batch in batches:
-                            yield PieceRows(batch.rows)
-                    yield PieceRows([], complete_to=piece.until)
+                            yield ChunkRows(batch.rows)
+                    yield ChunkRows([], complete_to=chunk.until)
         finally:
             cutting.cancel()
-            await asyncio.gather(cutting, *owners, return_exceptions=True)
+            await asyncio.gather(cutting, *chunk_of_page, return_exceptions=True)
 
-    async def _planned_page(self, owner: asyncio.Future[Piece], rank: int) -> list[Page]:
-        """The page at ``rank`` of the window, asked for as a page of the piece that it lies in."""
-        piece = await owner
-        return await self._page(piece, rank - piece.rank, self._fetcher.page_size)
+    async def _planned_page(self, its_chunk: asyncio.Future[Chunk], rank: int) -> list[Page]:
+        """The page at ``rank`` of the window, asked for as a page of the chunk that it lies in."""
+        chunk = await its_chunk
+        return await self._page(chunk, rank - chunk.rank, self._fetcher.page_size)
 
-    async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[PieceRows, None]:
+    async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[ChunkRows, None]:
         """Yield the rows that changed after ``moment``, up to this very moment, however many change meanwhile.
 
         For a full refresh, which no later sync repairs: a row that left the window before its page was asked for
@@ -158,35 +157,35 @@ class WindowReader:
         """
         count, total = self._fetcher.page_size, 0
         for _ in range(_CATCH_UP_ROUNDS):
-            settled = max(now() - SETTLING, moment)
-            pages = await self._page(Piece(moment - ONE_SECOND, None), 0, count)
+            settled = max(now() - CONSISTENCY_LAG, moment)
+            pages = await self._page(Chunk(moment - ONE_SECOND, None), 0, count)
             total = _total_of(pages[0])
             if len(pages) == 1 and total <= pages[0].count:
-                yield PieceRows(pages[0].rows, complete_to=settled)
+                yield ChunkRows(pages[0].rows, complete_to=settled)
                 return
             # Small pages are meant for long listings; what changed within seconds must fit into one.
             count = max(self._fetcher.page_size, min(2 * total, MAX_PAGE_SIZE))
-            until = max(now() - SETTLING, moment)
+            until = max(now() - CONSISTENCY_LAG, moment)
             if until <= moment:
                 await asyncio.sleep(1)
                 continue
             async with aclosing(self.rows(moment - ONE_SECOND, until)) as batches:
                 async for batch in batches:
-                    yield PieceRows(batch.rows)
+                    yield ChunkRows(batch.rows)
             moment = until
         raise IncompleteListing(self._listing.kind, seen=min(count, total), total=total)
 
     def _ranks(self, total: int) -> list[int]:
-        """The ranks at which pieces should begin."""
+        """The ranks at which chunks should begin."""
         size = self._fetcher.page_size
-        pages = max(1, min(self._bounds.pages_per_piece, -(-total // size) // _PIECES))
+        pages = max(1, min(self._bounds.pages_per_chunk, -(-total // size) // _CHUNKS))
         return list(range(0, total, max(1, int(pages * size * _FULL))))
 
-    async def _cut(self, whole: Piece, ranks: list[int], owners: list[asyncio.Future[Piece]]) -> None:
-        """Cut the window at seconds' borders near ``ranks``; tell each owner which piece its rows are in.
+    async def _cut(self, whole: Chunk, ranks: list[int], chunk_of_page: list[asyncio.Future[Chunk]]) -> None:
+        """Cut the window at seconds' borders near ``ranks``; tell each chunk which chunk its rows are in.
 
-        The second at a border goes to the later piece as a whole. Where a second is so long that no border is
-        left between two ranks, they are in the same piece.
+        The second at a border goes to the later chunk as a whole. Where a second is so long that no border is
+        left between two ranks, they are in the same chunk.
         """
         probes = [asyncio.ensure_future(self._second_at(rank, whole)) for rank in ranks[1:]]
         begin, begin_rank, first = whole.since, 0, 0
@@ -196,39 +195,39 @@ class WindowReader:
                 border = second - ONE_SECOND if second else None
                 if border is None or (begin and border <= begin) or (whole.until and border >= whole.until):
                     continue
-                _settle(owners[first:index], Piece(begin, border, begin_rank))
+                _assign(chunk_of_page[first:index], Chunk(begin, border, begin_rank))
                 begin, begin_rank, first = border, ranks[index], index
-            _settle(owners[first:], Piece(begin, whole.until, begin_rank))
+            _assign(chunk_of_page[first:], Chunk(begin, whole.until, begin_rank))
         except BaseException as error:
-            for owner in owners[first:]:
-                if not owner.done():
-                    owner.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            for page in chunk_of_page[first:]:
+                if not page.done():
+                    page.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
             raise
         finally:
             for probe in probes:
                 probe.cancel()
             await asyncio.gather(*probes, return_exceptions=True)
 
-    async def _second_at(self, rank: int, window: Piece) -> datetime | None:
+    async def _second_at(self, rank: int, window: Chunk) -> datetime | None:
         """The cursor of the row at ``rank`` of the window, None where there is none any more."""
         pages = await self._page(window, rank, 1)
         return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
 
-    async def _page(self, piece: Piece, offset: int, count: int) -> list[Page]:
-        return await self._listing_of(piece).pages(self._fetcher, offset, count)
+    async def _page(self, chunk: Chunk, offset: int, count: int) -> list[Page]:
+        return await self._listing_of(chunk).pages(self._fetcher, offset, count)
 
-    def _listing_of(self, piece: Piece) -> Listing:
+    def _listing_of(self, chunk: Chunk) -> Listing:
         bounds = {}
-        if piece.since and self._cursor.since:
-            bounds[self._cursor.since] = format_date(piece.since)
-        if piece.until and self._cursor.before:
-            bounds[self._cursor.before] = format_date(piece.until)
+        if chunk.since and self._cursor.since:
+            bounds[self._cursor.since] = format_date(chunk.since)
+        if chunk.until and self._cursor.before:
+            bounds[self._cursor.before] = format_date(chunk.until)
         return replace(self._listing, params={**self._listing.params, **bounds})
 
-    def _reader(self, piece: Piece) -> ListingReader:
-        # A piece is read again while pages of later ones wait in memory: it must not wait for their places.
-        budget = asyncio.Semaphore(_PIECE_BUDGET)
-        return ListingReader(self._fetcher, self._listing_of(piece), ahead=_PIECE_BUDGET, budget=budget)
+    def _reader(self, chunk: Chunk) -> ListingReader:
+        # A chunk is read again while pages of later ones wait in memory: it must not wait for their places.
+        memory_slots = asyncio.Semaphore(_CHUNK_SLOTS)
+        return ListingReader(self._fetcher, self._listing_of(chunk), prefetch=_CHUNK_SLOTS, memory_slots=memory_slots)
 
 
 def _total_of(page: Page) -> int:
@@ -238,9 +237,9 @@ def _total_of(page: Page) -> int:
     return page.total
 
 
-def _settle(owners: list[asyncio.Future[Piece]], piece: Piece) -> None:
-    for owner in owners:
-        owner.set_result(piece)
+def _assign(pages: list[asyncio.Future[Chunk]], chunk: Chunk) -> None:
+    for page in pages:
+        page.set_result(chunk)
 
 
 async def _take(pages: AsyncGenerator[list[Page], None], count: int) -> AsyncGenerator[list[Page], None]:

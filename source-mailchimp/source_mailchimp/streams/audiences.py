@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_mailchimp.stream import Cursor, Paging, Reading, Stream
+from source_mailchimp.stream import Cursor, Filter, Paging, Relist, Stream
 
 FAMILY = "Audiences"
 
@@ -12,13 +12,14 @@ LISTS = Stream(
     "lists",
     items="lists",
     key=("id",),
-    reading=Reading.REFRESH,
-    cursor=Cursor("date_created"),
+    reading=Relist(Cursor("date_created")),
     params={"include_total_contacts": "true"},
+    for_children=("stats",),
+    is_audience=True,
     family=FAMILY,
 )
 
-AUDIENCES = Stream("audiences", "audiences", items="audiences", key=("id",), family=FAMILY)
+AUDIENCES = Stream("audiences", "audiences", items="audiences", key=("id",), is_audience=True, family=FAMILY)
 
 MERGE_FIELDS = Stream(
     "merge_fields",
@@ -55,8 +56,7 @@ SEGMENTS = Stream(
     items="segments",
     key=("id",),
     parent=LISTS,
-    reading=Reading.FILTER,
-    cursor=Cursor("updated_at", "since_updated_at", "before_updated_at"),
+    reading=Filter(Cursor("updated_at", "since_updated_at", "before_updated_at")),
     family=FAMILY,
 )
 

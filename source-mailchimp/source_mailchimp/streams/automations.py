@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_mailchimp.stream import Cursor, Paging, Reading, Stream
+from source_mailchimp.stream import Cursor, Paging, Relist, Stream
 
 FAMILY = "Automations"
 
@@ -12,8 +12,7 @@ AUTOMATIONS = Stream(
     "automations",
     items="automations",
     key=("id",),
-    reading=Reading.REFRESH,
-    cursor=Cursor("create_time"),
+    reading=Relist(Cursor("create_time")),
     family=FAMILY,
 )
 

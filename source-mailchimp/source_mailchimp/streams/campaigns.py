@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from source_mailchimp.dates import parse_date
-from source_mailchimp.stream import Cursor, Paging, Reading, Record, Stream
+from source_mailchimp.stream import Cursor, Paging, Record, Relist, Stream
+from source_mailchimp.streams.reports import REPORTS
 
 FAMILY = "Campaigns"
 
@@ -26,10 +27,7 @@ CAMPAIGNS = Stream(
     "campaigns",
     items="campaigns",
     key=("id",),
-    reading=Reading.REFRESH,
-    cursor=Cursor("create_time"),
-    follows_reports=True,
-    may_have_changed=may_have_changed,
+    reading=Relist(Cursor("create_time"), may_have_changed=may_have_changed, reports=REPORTS),
     family=FAMILY,
 )
 

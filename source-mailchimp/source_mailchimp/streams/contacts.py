@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_mailchimp.stream import Cursor, Paging, Reading, Record, Stream
+from source_mailchimp.stream import Cursor, Filter, Paging, PerContact, Record, Stream, Window
 from source_mailchimp.streams.audiences import AUDIENCES, LISTS, SEGMENTS
 
 FAMILY = "Contacts"
@@ -14,8 +14,7 @@ LIST_MEMBERS = Stream(
     items="members",
     key=("id", "list_id"),
     parent=LISTS,
-    reading=Reading.WINDOW,
-    cursor=Cursor("last_changed", "since_last_changed", "before_last_changed", sort="last_changed"),
+    reading=Window(Cursor("last_changed", "since_last_changed", "before_last_changed", sort="last_changed")),
     family=FAMILY,
 )
 
@@ -39,8 +38,7 @@ AUDIENCE_CONTACTS = Stream(
     key=("audience_id", "id"),
     parent=AUDIENCES,
     paging=Paging.CURSOR,
-    reading=Reading.FILTER,
-    cursor=Cursor("last_updated_at", "updated_since", "updated_before", sort="updated_at"),
+    reading=Filter(Cursor("last_updated_at", "updated_since", "updated_before", sort="updated_at")),
     trust_total=False,
     family=FAMILY,
 )
@@ -89,7 +87,7 @@ MEMBER_ACTIVITY = Stream(
     ),
     adds={"member_activity_id": "string"},
     parent=LIST_MEMBERS,
-    reading=Reading.PER_CONTACT,
+    reading=PerContact(),
     trust_total=False,
     family=FAMILY,
 )
@@ -102,7 +100,7 @@ MEMBER_EVENTS = Stream(
     hash_key=("list_id", "subscriber_hash", "name", "occurred_at", "properties"),
     adds={"member_event_id": "string"},
     parent=LIST_MEMBERS,
-    reading=Reading.PER_CONTACT,
+    reading=PerContact(),
     family=FAMILY,
 )
 
@@ -113,7 +111,7 @@ MEMBER_GOALS = Stream(
     key=("list_id", "subscriber_hash", "goal_id"),
     parent=LIST_MEMBERS,
     paging=Paging.NONE,
-    reading=Reading.PER_CONTACT,
+    reading=PerContact(),
     family=FAMILY,
 )
 
@@ -123,8 +121,7 @@ MEMBER_NOTES = Stream(
     items="notes",
     key=("id",),
     parent=LIST_MEMBERS,
-    reading=Reading.PER_CONTACT,
-    only_parents=has_note,
+    reading=PerContact(has_any=has_note),
     family=FAMILY,
     cost="only contacts that have a note are asked",
 )
@@ -135,8 +132,7 @@ MEMBER_TAGS = Stream(
     items="tags",
     key=("list_id", "subscriber_hash", "id"),
     parent=LIST_MEMBERS,
-    reading=Reading.PER_CONTACT,
-    only_parents=has_tags,
+    reading=PerContact(has_any=has_tags),
     family=FAMILY,
     cost="only contacts that have tags are asked",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_mailchimp.stream import Cursor, Paging, Reading, Stream
+from source_mailchimp.stream import Cursor, Filter, Paging, Stream
 
 FAMILY = "Conversations"
 
@@ -17,8 +17,7 @@ CONVERSATION_MESSAGES = Stream(
     parent=CONVERSATIONS,
     paging=Paging.NONE,
     as_text=("list_id",),
-    reading=Reading.FILTER,
-    cursor=Cursor("timestamp", "since_timestamp", "before_timestamp"),
+    reading=Filter(Cursor("timestamp", "since_timestamp", "before_timestamp")),
     family=FAMILY,
 )
 

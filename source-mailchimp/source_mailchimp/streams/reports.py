@@ -1,17 +1,27 @@
 """What became of sent campaigns: reports, and their details by contact, link, domain and place.
 
-The children of a report are read for campaigns with news only (``Reading.GATED``). Those whose rows have no
+The children of a report are read for campaigns with news only (``ChangedCampaigns``). Those whose rows have no
 date that moves with every change get ``campaign_last_activity`` as cursor: the newest of the campaign's send
 time, last open and last click.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from source_mailchimp.dates import parse_date
-from source_mailchimp.stream import Cursor, Paging, Reading, Record, Stream
+from source_mailchimp.stream import (
+    LAST_ACTIVITY,
+    PARENT_CAMPAIGN,
+    ChangedCampaigns,
+    Cursor,
+    Paging,
+    Record,
+    Reports,
+    Stream,
+)
 from source_mailchimp.streams.activity import flatten_activity
 
 FAMILY = "Reports"
@@ -23,163 +33,160 @@ def may_have_changed(report: Record, since: datetime) -> bool:
     return sent is None or sent >= since
 
 
-# Sent campaigns only, children of variate and automation campaigns included.
+# The campaigns that a split one was sent as. Their activity is under their own ids, and reports need not list them.
+_VERSIONS = Stream(
+    "sub_reports", "reports/{campaign_id}/sub-reports", items="reports", key=("campaign_id", "id"), paging=Paging.NONE
+)
+
+# Sent campaigns only, children of variate and automation campaigns included. What else is kept of a report tells
+# whether its campaign has changed.
 REPORTS = Stream(
     "reports",
     "reports",
     items="reports",
     key=("id",),
-    reading=Reading.REFRESH,
-    cursor=Cursor("send_time"),
-    follows_reports=True,
-    may_have_changed=may_have_changed,
+    reading=Reports(Cursor("send_time"), may_have_changed=may_have_changed, versions=_VERSIONS),
+    for_children=(
+        *("send_time", "opens", "clicks", "emails_sent", "unsubscribed", "abuse_reports", "bounces", "type"),
+        PARENT_CAMPAIGN,
+    ),
     family=FAMILY,
 )
 
-_gated = partial(Stream, parent=REPORTS, reading=Reading.GATED, family=FAMILY)
-_LAST_ACTIVITY = Cursor("campaign_last_activity")
-_ADDS_LAST_ACTIVITY = {"campaign_last_activity": "date-time"}
+_below_report = partial(Stream, parent=REPORTS, family=FAMILY)
+_BY_LAST_ACTIVITY = ChangedCampaigns(Cursor(LAST_ACTIVITY))
+_ADDS_LAST_ACTIVITY = {LAST_ACTIVITY: "date-time"}
 
 # since trims the events of each recipient, and keeps every recipient: a campaign's pages are always all read.
-EMAIL_ACTIVITY = _gated(
+EMAIL_ACTIVITY = _below_report(
     "email_activity",
     "reports/{campaign_id}/email-activity",
     items="emails",
     key=("activity_id",),
-    row_key=("email_id",),
-    expand=flatten_activity,
+    reading=ChangedCampaigns(Cursor("timestamp", since="since"), expand=flatten_activity, row_key=("email_id",)),
     adds={"activity_id": "string"},
-    cursor=Cursor("timestamp", since="since"),
     cost="recipients without events take pages too",
 )
 
-UNSUBSCRIBES = _gated(
+UNSUBSCRIBES = _below_report(
     "unsubscribes",
     "reports/{campaign_id}/unsubscribed",
     items="unsubscribes",
     key=("campaign_id", "email_id", "timestamp"),
-    cursor=Cursor("timestamp"),
+    reading=ChangedCampaigns(Cursor("timestamp")),
 )
 
 # since would leave the older opens out of the row, and so lose them where a newer row replaces the older.
-OPEN_DETAILS = _gated(
+OPEN_DETAILS = _below_report(
     "open_details",
     "reports/{campaign_id}/open-details",
     items="members",
     key=("campaign_id", "email_id"),
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CLICK_DETAILS = _gated(
+CLICK_DETAILS = _below_report(
     "click_details",
     "reports/{campaign_id}/click-details",
     items="urls_clicked",
     key=("campaign_id", "id"),
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CLICK_DETAIL_MEMBERS = _gated(
+CLICK_DETAIL_MEMBERS = _below_report(
     "click_detail_members",
     "reports/{campaign_id}/click-details/{link_id}/members",
     items="members",
     key=("campaign_id", "link_id", "email_id"),
     parent=CLICK_DETAILS,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-SENT_TO = _gated(
+SENT_TO = _below_report(
     "sent_to",
     "reports/{campaign_id}/sent-to",
     items="sent_to",
     key=("campaign_id", "email_id"),
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-DOMAIN_PERFORMANCE = _gated(
+DOMAIN_PERFORMANCE = _below_report(
     "domain_performance",
     "reports/{campaign_id}/domain-performance",
     items="domains",
     key=("campaign_id", "domain"),
     paging=Paging.NONE,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CAMPAIGN_LOCATIONS = _gated(
+CAMPAIGN_LOCATIONS = _below_report(
     "campaign_locations",
     "reports/{campaign_id}/locations",
     items="locations",
     key=("campaign_id", "country_code", "region"),
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CAMPAIGN_ABUSE_REPORTS = _gated(
+CAMPAIGN_ABUSE_REPORTS = _below_report(
     "campaign_abuse_reports",
     "reports/{campaign_id}/abuse-reports",
     items="abuse_reports",
     key=("id",),
     paging=Paging.NONE,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CAMPAIGN_ADVICE = _gated(
+CAMPAIGN_ADVICE = _below_report(
     "campaign_advice",
     "reports/{campaign_id}/advice",
     items="advice",
     key=("advice_id",),
     hash_key=("campaign_id", "type", "message"),
     paging=Paging.NONE,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds={"advice_id": "string", **_ADDS_LAST_ACTIVITY},
 )
 
 # Two products may have the same title, and nothing but the stock-keeping unit tells them apart.
-CAMPAIGN_PRODUCT_ACTIVITY = _gated(
+CAMPAIGN_PRODUCT_ACTIVITY = _below_report(
     "campaign_product_activity",
     "reports/{campaign_id}/ecommerce-product-activity",
     items="products",
     key=("product_activity_id",),
     hash_key=("campaign_id", "title", "sku", "currency_code"),
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds={"product_activity_id": "string", **_ADDS_LAST_ACTIVITY},
 )
 
-CAMPAIGN_EEPURL = _gated(
+CAMPAIGN_EEPURL = _below_report(
     "campaign_eepurl",
     "reports/{campaign_id}/eepurl",
     items=None,
     key=("campaign_id",),
     paging=Paging.OBJECT,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds=_ADDS_LAST_ACTIVITY,
 )
 
-CAMPAIGN_EEPURL_REFERRERS = _gated(
+CAMPAIGN_EEPURL_REFERRERS = _below_report(
     "campaign_eepurl_referrers",
     "reports/{campaign_id}/eepurl",
     items="referrers",
     key=("referrer_id",),
     hash_key=("campaign_id", "referrer", "first_click"),
     paging=Paging.NONE,
-    cursor=_LAST_ACTIVITY,
+    reading=_BY_LAST_ACTIVITY,
     adds={"referrer_id": "string", **_ADDS_LAST_ACTIVITY},
 )
 
-SUB_REPORTS = _gated(
-    "sub_reports",
-    "reports/{campaign_id}/sub-reports",
-    items="reports",
-    key=("campaign_id", "id"),
-    paging=Paging.NONE,
-    cursor=_LAST_ACTIVITY,
-    adds=_ADDS_LAST_ACTIVITY,
-)
+SUB_REPORTS = replace(_VERSIONS, parent=REPORTS, reading=_BY_LAST_ACTIVITY, adds=_ADDS_LAST_ACTIVITY, family=FAMILY)
 
 TABLE = (
     REPORTS,

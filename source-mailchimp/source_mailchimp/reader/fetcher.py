@@ -53,7 +53,7 @@ class Page:
 
 
 @dataclass
-class _Limit:
+class PageSizer:
     """How many rows of one kind of page to ask for at once.
 
     A time-out halves it. After ``patience`` pages that came, a single one is tried at twice the size: one page in a
@@ -104,24 +104,24 @@ class Fetcher:
         self.workers = workers
         self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
-        self._limits: dict[str, _Limit] = {}
+        self._sizers: dict[str, PageSizer] = {}
 
     def close(self) -> None:
         """Drop what has not started; requests under way end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def object(self, path: str, params: Params, *, items: str | None = None) -> dict[str, Any]:
+    async def get_object(self, path: str, params: Params, *, items: str | None = None) -> dict[str, Any]:
         """GET one object. With ``items``, that key must hold a list."""
         return await self._run(partial(self.client.get, path, params, items=items))
 
-    async def some(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
+    async def get_cursor_page(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
         """GET the next rows where a cursor in ``params`` says which: as many as come in time, see ``pages``."""
-        limit = self._limits.setdefault(kind, _Limit())
+        sizer = self._sizers.setdefault(kind, PageSizer())
         while True:
-            size = limit.ask(self.page_size)
+            size = sizer.ask(self.page_size)
             small = size <= _SMALLEST_PAGE
             get = partial(self.client.get, path, {**params, "count": size}, items=items, retry_timeouts=small)
-            body: dict[str, Any] | None = await self._in_time(limit, size, kind, get)
+            body: dict[str, Any] | None = await self._in_time(sizer, size, kind, get)
             if body is not None:
                 return body
 
@@ -131,14 +131,14 @@ class Fetcher:
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
         so are later ones of the same ``kind`` (the stream's name). Raises TooMuchForOneAnswer when even small ones do.
         """
-        limit = self._limits.setdefault(kind, _Limit())
+        sizer = self._sizers.setdefault(kind, PageSizer())
         pages: list[Page] = []
         done = 0
         while done < count:
-            size = limit.ask(count - done)
+            size = sizer.ask(count - done)
             small = size <= _SMALLEST_PAGE
             get = partial(self._one_page, path, params, items, offset + done, size, small)
-            page = await self._in_time(limit, size, kind, get)
+            page = await self._in_time(sizer, size, kind, get)
             if page is None:
                 continue
             pages.append(page)
@@ -147,20 +147,20 @@ class Fetcher:
                 break
         return pages
 
-    async def _in_time(self, limit: _Limit, size: int, kind: str, get: Callable[[], T]) -> T | None:
+    async def _in_time(self, sizer: PageSizer, size: int, kind: str, get: Callable[[], T]) -> T | None:
         """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for."""
         try:
             answer = await self._run(get)
         except TooMuchForOneAnswer:
             if size <= _SMALLEST_PAGE:
                 raise
-            limit.timed_out(size)
-            logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, limit.rows)
+            sizer.timed_out(size)
+            logger.info("A page of %d rows of %s timed out; asking for %d from now on", size, kind, sizer.rows)
             return None
         except BaseException:
-            limit.failed(size)
+            sizer.failed(size)
             raise
-        limit.came(size)
+        sizer.came(size)
         return answer
 
     def _one_page(

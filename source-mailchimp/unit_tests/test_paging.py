@@ -199,7 +199,7 @@ class TestPerContact:
 
         skipped = {"c7", *(f"c{number}" for number in refused)}
         assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows) - skipped
-        assert "1 contacts went" in caplog.text
+        assert "1 contact no longer exists" in caplog.text
         assert f"{len(refused)} contacts were refused" in caplog.text
 
     def test_a_plan_that_lacks_them_is_not_asked_for_every_contact(self, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Reads one slice of a stream, whichever way its endpoint hands out rows."""
+"""Reads one partition of a stream, whichever way its endpoint hands out rows."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from source_mailchimp.dates import parse_date
+from source_mailchimp.dates import ONE_SECOND, parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.fetch import MAX_PAGE_SIZE, Page, Params
+from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, Page, Params
 from source_mailchimp.reader.listing import Listing, ListingReader
-from source_mailchimp.reader.records import mark_of, row_key_of
-from source_mailchimp.reader.window import ONE_SECOND
-from source_mailchimp.stream import Paging, Record, Slice, Stream
-
-if TYPE_CHECKING:
-    from source_mailchimp.reader.account import Account
+from source_mailchimp.reader.records import row_fingerprint, row_key_of
+from source_mailchimp.stream import Paging, PathValues, Record, Stream
 
 _RESUME_OVERLAP = 10
 
 
 @dataclass
 class Batch:
-    """Rows of a slice. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set.
+    """Rows of a partition. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set.
 
     ``mark``: of the row before ``offset``.
     """
@@ -38,7 +34,7 @@ class Batch:
     mark: str | None = None
 
 
-def path_of(stream: Stream, params: Slice) -> str:
+def path_of(stream: Stream, params: PathValues) -> str:
     """The path with its parameters filled in."""
     return stream.path.format_map({name: quote(str(value), safe="") for name, value in params.items()})
 
@@ -49,7 +45,7 @@ def params_of(stream: Stream, extra: Mapping[str, str | int] | None = None) -> P
     return {"exclude_fields": links, **stream.params, **(extra or {})}
 
 
-def listing_of(stream: Stream, params: Slice, extra: Mapping[str, str | int] | None = None) -> Listing:
+def listing_of(stream: Stream, params: PathValues, extra: Mapping[str, str | int] | None = None) -> Listing:
     """What to ask for to list the rows of ``stream`` under ``params``."""
     return Listing(
         kind=stream.name,
@@ -58,21 +54,21 @@ def listing_of(stream: Stream, params: Slice, extra: Mapping[str, str | int] | N
         key_of=row_key_of(stream),
         params=params_of(stream, extra),
         trust_total=stream.trust_total,
-        twins=bool(stream.hash_key),
+        may_repeat=bool(stream.hash_key),
     )
 
 
 class PageReader:
-    """Reads slices of ``stream``. ``budget``: bounds its pages in memory, if not the account's."""
+    """Reads partitions of ``stream``. ``memory_slots``: bound its pages in memory, if not the sync's."""
 
-    def __init__(self, account: Account, stream: Stream, *, budget: asyncio.Semaphore | None = None) -> None:
-        self._account = account
+    def __init__(self, context: SyncContext, stream: Stream, *, memory_slots: asyncio.Semaphore | None = None) -> None:
+        self._context = context
         self._stream = stream
-        self._budget = budget or account.budget
+        self._memory_slots = memory_slots or context.memory_slots
 
     def batches(
         self,
-        params: Slice,
+        params: PathValues,
         filters: Mapping[str, str | int] | None = None,
         *,
         offset: int = 0,
@@ -96,11 +92,11 @@ class PageReader:
                 return self._object(params, filters)
 
     async def _by_offset(
-        self, params: Slice, filters: Mapping[str, str | int] | None, start: int, mark: str | None = None
+        self, params: PathValues, filters: Mapping[str, str | int] | None, start: int, mark: str | None = None
     ) -> AsyncGenerator[Batch, None]:
-        account = self._account
+        context = self._context
         listing = listing_of(self._stream, params, filters)
-        reader = ListingReader(account.fetcher, listing, ahead=account.ahead, budget=self._budget)
+        reader = ListingReader(context.fetcher, listing, prefetch=context.prefetch, memory_slots=self._memory_slots)
         first = await reader.page_at(start) if start else None
         if first and _place_of(mark, first, listing) is None:
             start, first = 0, None
@@ -111,26 +107,28 @@ class PageReader:
                     batch.rows,
                     batch.total,
                     offset=batch.next_offset,
-                    mark=mark_of(batch.last_key) if known else None,
+                    mark=row_fingerprint(batch.last_key) if known else None,
                 )
 
     async def resumed_at(
-        self, params: Slice, filters: Mapping[str, str | int] | None, offset: int, mark: str | None
+        self, params: PathValues, filters: Mapping[str, str | int] | None, offset: int, mark: str | None
     ) -> int:
         """How many of the first rows an earlier run has read for sure, if the row of ``mark`` was before ``offset``."""
         start = max(offset - _RESUME_OVERLAP, 0)
         if not start or self._stream.paging is not Paging.OFFSET:
             return 0
         listing = listing_of(self._stream, params, filters)
-        reader = ListingReader(self._account.fetcher, listing, ahead=1, budget=self._budget)
+        reader = ListingReader(self._context.fetcher, listing, prefetch=1, memory_slots=self._memory_slots)
         at = _place_of(mark, await reader.page_at(start), listing)
         return 0 if at is None else max(at - _RESUME_OVERLAP, 0)
 
-    async def _at_once(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+    async def _at_once(
+        self, params: PathValues, filters: Mapping[str, str | int] | None
+    ) -> AsyncGenerator[Batch, None]:
         """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless."""
         stream = self._stream
         items = stream.items or ""
-        body = await self._account.fetcher.object(path_of(stream, params), params_of(stream, filters), items=items)
+        body = await self._context.fetcher.get_object(path_of(stream, params), params_of(stream, filters), items=items)
         total = body.get("total_items")
         if isinstance(total, int) and total > len(body[items]):
             async with aclosing(self._by_offset(params, filters, 0)) as batches:
@@ -139,16 +137,18 @@ class PageReader:
         else:
             yield Batch(body[items], len(body[items]))
 
-    async def _object(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
-        body = await self._account.fetcher.object(path_of(self._stream, params), params_of(self._stream, filters))
+    async def _object(self, params: PathValues, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+        body = await self._context.fetcher.get_object(path_of(self._stream, params), params_of(self._stream, filters))
         yield Batch([body], 1)
 
-    async def _by_count(self, params: Slice, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
+    async def _by_count(
+        self, params: PathValues, filters: Mapping[str, str | int] | None
+    ) -> AsyncGenerator[Batch, None]:
         """A listing without offset: beyond one page only its other end can be had."""
         stream = self._stream
         items = stream.items or ""
         query = {**params_of(stream, filters), "count": MAX_PAGE_SIZE}
-        body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
+        body = await self._context.fetcher.get_object(path_of(stream, params), query, items=items)
         rows, told = body[items], body.get("total_items")
         total = told if isinstance(told, int) else None
         key_of = row_key_of(stream)
@@ -158,7 +158,7 @@ class PageReader:
         if len(rows) >= MAX_PAGE_SIZE if total is None else total > len(rows):
             for direction in ("ASC", "DESC"):
                 query |= {"sort_field": "created_at", "sort_dir": direction}
-                body = await self._account.fetcher.object(path_of(stream, params), query, items=items)
+                body = await self._context.fetcher.get_object(path_of(stream, params), query, items=items)
                 new = [row for row in body[items] if key_of(row) not in seen]
                 seen |= {key_of(row) for row in new}
                 yield Batch(new)
@@ -166,10 +166,10 @@ class PageReader:
                 raise IncompleteListing(stream.name, seen=len(seen), total=total)
 
     async def _by_cursor(
-        self, params: Slice, filters: Mapping[str, str | int], resume: datetime | None
+        self, params: PathValues, filters: Mapping[str, str | int], resume: datetime | None
     ) -> AsyncGenerator[Batch, None]:
         """Page after page, oldest change first; a row's date tells where a later run may go on."""
-        stream, account = self._stream, self._account
+        stream, context = self._stream, self._context
         cursor = stream.cursor
         query: dict[str, str | int] = {**params_of(stream, filters)}
         if cursor and cursor.sort:
@@ -179,7 +179,7 @@ class PageReader:
         followed: set[str] = set()
         seen = 0
         while True:
-            body = await account.fetcher.some(
+            body = await context.fetcher.get_cursor_page(
                 path_of(stream, params), query, items=stream.items or "", kind=stream.name
             )
             rows, following = body[stream.items or ""], body.get("next_cursor")
@@ -199,6 +199,6 @@ def _place_of(mark: str | None, pages: list[Page], listing: Listing) -> int | No
     """The offset of the row of ``mark``, if it is on ``pages``."""
     for page in pages:
         for index, row in enumerate(page.rows):
-            if mark_of(listing.key_of(row)) == mark:
+            if row_fingerprint(listing.key_of(row)) == mark:
                 return page.offset + index
     return None

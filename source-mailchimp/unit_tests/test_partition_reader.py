@@ -22,8 +22,8 @@ from mailchimp_api.errors import (
     ResourceRefused,
     ServerFault,
 )
-from source_mailchimp.reader import fetch, sliced, sync
-from source_mailchimp.reader.fetch import Page
+from source_mailchimp.reader import fetcher, partition_reader, sync
+from source_mailchimp.reader.fetcher import Page
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
@@ -290,7 +290,7 @@ class TestFailures:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
-        with patch.object(sliced, "_MOST_REFUSED", 100):
+        with patch.object(partition_reader, "_MOST_REFUSED", 100):
             reader.sync(kill_after=kill)
             site.faults.clear()
             site.now += 10_000_000
@@ -321,7 +321,7 @@ class TestFailures:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
 
-        with caplog.at_level(logging.WARNING), patch.object(sliced, "_MOST_REFUSED", 100):
+        with caplog.at_level(logging.WARNING), patch.object(partition_reader, "_MOST_REFUSED", 100):
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])
@@ -403,7 +403,7 @@ class TestVersions:
         emitted = {row["campaign_id"] for row in reader.emitted} if stream is UNSUBSCRIBES else ids(reader.emitted)
         versions = {f"p{number}-a" for number in range(6) if number != 2}
         assert emitted == (versions if stream is UNSUBSCRIBES else ids(site.tables["reports"]))
-        assert "children of campaign p2 can't be listed" in caplog.text
+        assert "versions of campaign p2 can't be listed" in caplog.text
         site.faults.clear()
         site.now += 10_000_000
         assert reader.sync()
@@ -457,7 +457,7 @@ class TestMemory:
                 alive.add(self)
                 most = max(most, len(alive))
 
-        with patch.object(fetch, "Page", Watched):
+        with patch.object(fetcher, "Page", Watched):
             assert Reader(site, UNSUBSCRIBES, beside=beside).sync()
 
         budget = sync._PAGES_PER_WORKER * site.workers

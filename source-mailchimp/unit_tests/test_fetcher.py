@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailchimp_api.errors import AnswerTimeout, ServerFault
-from source_mailchimp.reader.fetch import Page
+from source_mailchimp.reader.fetcher import Page
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
 
 PATH = "lists/l1/members"
@@ -68,7 +68,7 @@ class TestPages:
         async def work(pages: Pages) -> None:
             await pages.get(0, 1000)
             assert pages.fetcher
-            pages.fetcher._limits["members"].timed_out(1000)
+            pages.fetcher._sizers["members"].timed_out(1000)
             pages.shelf.requests.clear()
             await pages.get(0, 1000)
 

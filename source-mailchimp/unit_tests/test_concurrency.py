@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_mailchimp.reader.flow import all_of, in_order
+from source_mailchimp.reader.concurrency import ordered_map, run_all
 from unit_tests.mailchimp_model import run
 
 
@@ -58,7 +58,7 @@ class TestInOrder:
         async def read() -> None:
             free = asyncio.Semaphore(budget)
             got = []
-            async with aclosing(in_order(work.jobs(size), ahead=ahead, budget=free)) as results:
+            async with aclosing(ordered_map(work.jobs(size), prefetch=ahead, memory_slots=free)) as results:
                 async for result in results:
                     got.append(result)
                     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ class TestInOrder:
 
         async def read_one(free: asyncio.Semaphore) -> list[int]:
             got = []
-            async with aclosing(in_order(work.jobs(12), ahead=5, budget=free)) as results:
+            async with aclosing(ordered_map(work.jobs(12), prefetch=5, memory_slots=free)) as results:
                 async for result in results:
                     for _ in range(work.random.choice((0, 3))):
                         await asyncio.sleep(0)
@@ -88,7 +88,7 @@ class TestInOrder:
 
         async def read() -> None:
             free = asyncio.Semaphore(budget)
-            assert await all_of(read_one(free) for _ in range(readers)) == [list(range(12))] * readers
+            assert await run_all(read_one(free) for _ in range(readers)) == [list(range(12))] * readers
             assert await places(free) == budget
 
         run(read)
@@ -108,7 +108,7 @@ class TestInOrder:
             got = []
 
             async def take() -> None:
-                async with aclosing(in_order(jobs, ahead=6, budget=free)) as results:
+                async with aclosing(ordered_map(jobs, prefetch=6, memory_slots=free)) as results:
                     async for result in results:
                         got.append(result)  # noqa: PERF401 - those before the error are wanted
 
@@ -125,7 +125,7 @@ class TestInOrder:
 
         async def read() -> None:
             free = asyncio.Semaphore(3)
-            async with aclosing(in_order(work.jobs(20), ahead=6, budget=free)) as results:
+            async with aclosing(ordered_map(work.jobs(20), prefetch=6, memory_slots=free)) as results:
                 for _ in range(taken):
                     await anext(results)
             assert await places(free) == 3
@@ -144,7 +144,7 @@ class TestInOrder:
 
         async def read() -> None:
             free = asyncio.Semaphore(3)
-            user = asyncio.ensure_future(use(in_order(work.jobs(20), ahead=6, budget=free)))
+            user = asyncio.ensure_future(use(ordered_map(work.jobs(20), prefetch=6, memory_slots=free)))
             for _ in range(steps):
                 await asyncio.sleep(0)
             user.cancel()
@@ -159,7 +159,7 @@ class TestAllOf:
     def test_results_come_in_the_order_asked_for(self) -> None:
         work = Work(3)
 
-        assert run(lambda: all_of(work.job(number) for number in range(9))) == list(range(9))
+        assert run(lambda: run_all(work.job(number) for number in range(9))) == list(range(9))
 
     def test_one_error_stops_no_other_and_is_raised_when_all_have_ended(self) -> None:
         work = Work()
@@ -174,9 +174,9 @@ class TestAllOf:
             return result
 
         with pytest.raises(LookupError):
-            run(lambda: all_of([fail(), end(1), end(2)]))
+            run(lambda: run_all([fail(), end(1), end(2)]))
 
         assert sorted(ended) == [1, 2]
 
     def test_nothing_to_do_is_done(self) -> None:
-        assert run(lambda: all_of([])) == []
+        assert run(lambda: run_all([])) == []

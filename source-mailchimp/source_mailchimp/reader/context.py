@@ -1,0 +1,98 @@
+"""What the streams of one sync share: the requests, the clock, the options, and the rows of parents."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from source_mailchimp.config import Config
+from source_mailchimp.reader.fetcher import Fetcher
+from source_mailchimp.reader.parents import ParentRows
+from source_mailchimp.reader.state import StreamState
+from source_mailchimp.stream import Record, Stream
+
+CONSISTENCY_LAG = timedelta(seconds=5)
+"""The server's clock may run ahead of what its listings show; what is younger belongs to the next sync."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A stream that somebody wants. ``full_refresh``: all of it, or what is new since ``state``."""
+
+    stream: Stream
+    state: StreamState
+    full_refresh: bool
+
+
+@dataclass
+class SyncContext:
+    """One account during one sync.
+
+    ``memory_slots`` bounds the pages in memory over all streams. ``parents``: by name, the streams that others look
+    under. ``selected``: what is read for somebody.
+    """
+
+    config: Config
+    fetcher: Fetcher
+    memory_slots: asyncio.Semaphore
+    parents: Mapping[str, ParentRows] = field(default_factory=dict)
+    selected: tuple[Selected, ...] = ()
+    _began: float = field(default_factory=time.monotonic)
+    _upper_bound: asyncio.Task[datetime] | None = None
+
+    @property
+    def prefetch(self) -> int:
+        """Pages or partitions of one stream under way at once: enough to keep every connection busy by itself."""
+        return 2 * self.fetcher.workers
+
+    def below(self, stream: Stream) -> list[Selected]:
+        """What somebody wants of the rows below those of ``stream``."""
+        return [item for item in self.selected if stream in item.stream.ancestors]
+
+    async def parent_rows(self, stream: Stream) -> list[Record]:
+        """The rows that ``stream`` looks under, when all are there; none for a stream without a parent.
+
+        Raises ParentFailed.
+        """
+        return await self.parents[stream.parent.name].rows() if stream.parent else []
+
+    def now(self) -> datetime:
+        """Mailchimp's clock."""
+        return self.fetcher.client.server_time()
+
+    def stable_until(self) -> datetime:
+        """The moment up to which listings show by now what happened."""
+        return self.now() - CONSISTENCY_LAG
+
+    async def upper_bound(self) -> datetime:
+        """The end of what this sync reads: what is newer belongs to the next one.
+
+        It lies before the first listing was asked for, so that no listing has missed what is older.
+        """
+        if self._upper_bound is None:
+            self._upper_bound = asyncio.ensure_future(self._find_upper_bound())
+        return await asyncio.shield(self._upper_bound)
+
+    async def _find_upper_bound(self) -> datetime:
+        await self.fetcher.get_object("ping", {})
+        passed = timedelta(seconds=time.monotonic() - self._began)
+        return (self.stable_until() - passed).replace(microsecond=0)
+
+    def record_in_scope(self, record: Mapping[str, Any]) -> bool:
+        """Whether ``list_ids`` lets ``record`` in, by the audience that it names itself."""
+        recipients = record.get("recipients")
+        return self.audience_selected(
+            record.get("list_id") or (recipients.get("list_id") if isinstance(recipients, dict) else None)
+        )
+
+    def audience_selected(self, audience: object) -> bool:
+        """Whether ``list_ids`` lets in what belongs to ``audience``; what belongs to none always is.
+
+        A number is none: by the contract some rows have one where others have the id, and nothing tells whose it is.
+        """
+        wanted = self.config.list_ids
+        return not wanted or not isinstance(audience, str) or not audience or audience in wanted

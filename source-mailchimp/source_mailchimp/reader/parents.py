@@ -1,0 +1,55 @@
+"""Rows that other streams look under: read once in a sync, and kept without what nobody needs of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from source_mailchimp.errors import ParentFailed
+from source_mailchimp.stream import Record, Stream
+
+
+class ParentRows:
+    """The rows of ``stream`` for those below it.
+
+    ``unlisted``: campaigns whose versions Mailchimp refused to list, so that they are not among the rows.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._kept = {"id", "list_id", *stream.key, *stream.parameters, *stream.for_children}
+        self.unlisted: set[str] = set()
+        self._rows: list[Record] = []
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def add(self, rows: list[Record], extra: Mapping[str, Any] | None = None) -> None:
+        """Remember what children need of ``rows``, and of ``extra`` where a row lacks it."""
+        kept = self._kept
+        added = {name: value for name, value in (extra or {}).items() if name in kept}
+        self._rows.extend({**added, **{name: row[name] for name in kept if name in row}} for row in rows)
+
+    def restart(self) -> None:
+        """Forget the rows: they are read anew."""
+        self._rows.clear()
+        self.unlisted.clear()
+
+    def finish(self, error: Exception | None) -> None:
+        """All rows are there, or never will be."""
+        if self._done.done():
+            return
+        if error:
+            self._done.set_exception(ParentFailed(f"{self.stream.name} could not be read: {error}"))
+            self._done.exception()  # it may be that nobody asks
+        else:
+            self._done.set_result(None)
+
+    @property
+    def so_far(self) -> list[Record]:
+        """The rows that have come until now."""
+        return self._rows
+
+    async def rows(self) -> list[Record]:
+        """All rows, when they are there. Raises ParentFailed."""
+        await asyncio.shield(self._done)
+        return self._rows

@@ -1,0 +1,247 @@
+"""Reads a stream partition by partition: skips what is done, keeps what fails, gives up, and hands on checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from dataclasses import replace
+
+from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
+from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES
+from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.output import StreamOutput
+from source_mailchimp.reader.paging import PageReader
+from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
+from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
+from source_mailchimp.reader.strategies import Full, open_strategy
+from source_mailchimp.stream import Record, Reports, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+# Each partition that failed or was refused has an entry in the state.
+_MOST_FAILURES = 100
+_MOST_REFUSED = 2_000  # a line of the state for each; beyond that it does not pass them
+_SHOWN_WARNINGS = 3
+
+
+class PartitionReader:
+    """Reads ``stream`` into ``out``, or, without ``out``, only for those that look under it.
+
+    ``state``: of the last sync; ``full_refresh``: whether everything is wanted, or what is new.
+    """
+
+    def __init__(
+        self, context: SyncContext, stream: Stream, out: StreamOutput | None, state: StreamState, *, full_refresh: bool
+    ) -> None:
+        self._context = context
+        self._stream = stream
+        self._out = out
+        self._scope = scope_of(context.config.list_ids)
+        self._state = state.begin(full_refresh=full_refresh, scope=self._scope)
+        if isinstance(stream.reading, Reports) and not full_refresh:
+            # It begins anew after a kill: what has been emitted may have changed in its counts since, which only the
+            # whole listing tells.
+            self._state.run = None
+        self._full = full_refresh
+        self._parent_rows = context.parents.get(stream.name)
+        self._pages = PageReader(context, stream)
+        self._strategy = Full(context, self._state, full_refresh=full_refresh)
+        self._gone = 0
+        self._refused: list[tuple[Partition, ResourceRefused]] = []
+        self._failures: list[MailchimpError] = []
+        self._failed_in_a_row = 0
+        self._not_found = set(context.config.list_ids) if stream.is_audience else set()
+
+    async def read(self) -> None:
+        """Read to the end; raise the first error of a partition when all others are done."""
+        resumed = bool(self._state.run)
+        if resumed and self._parent_rows is None:
+            self._not_found.clear()  # some were found before
+        await self._run_once()
+        if resumed and not self._full:
+            # The run that had been cut short ended where it meant to; now for what happened since.
+            await self._run_once()
+
+    async def _run_once(self) -> None:
+        context, state, stream = self._context, self._state, self._stream
+        self._gone, self._refused = 0, []
+        if self._parent_rows:
+            self._parent_rows.restart()
+        above = await context.parent_rows(stream)
+        until = None if self._full else await context.upper_bound()
+        self._strategy = strategy = await open_strategy(
+            context, stream, state, full_refresh=self._full, parent_rows=self._parent_rows
+        )
+        run = state.run or ResumePoint(
+            until=until, full_refresh=self._full, scope=self._scope, counts=strategy.fingerprint
+        )
+        partitions = [item for item in partitions_of(stream, above) if context.audience_selected(item.audience)]
+        pending = [
+            item
+            for item in partitions
+            if (self._parent_rows is not None or not self._is_done(item, run)) and self._is_wanted(item)
+        ]
+        state.run = run
+        # In the state from the first checkpoint on: a run that is cut short passes by them, too.
+        state.slices = {**strategy.unlisted(), **state.slices}
+        await self._read_all(pending, Progress(run, pending))
+        try:
+            await strategy.all_read()
+        except ConfigError:
+            raise
+        except MailchimpError as error:
+            self._failures.append(error)
+        self._warn(len(pending))
+        if self._failures:
+            await self._checkpoint(now=True)
+            raise self._failures[0]
+        self._state = self._finished(run, len(pending))
+        await self._checkpoint(now=True)
+
+    def _is_wanted(self, partition: Partition) -> bool:
+        """Whether it has to be read, for itself or for streams that look under its rows."""
+        if self._out and self._strategy.is_new(partition, self._strategy.since(partition)):
+            return True
+        return self._parent_rows is not None and self._strategy.is_new_below(partition)
+
+    def _is_done(self, partition: Partition, run: ResumePoint) -> bool:
+        """Whether the run has read it; it has passed by one that could not be listed when it began."""
+        passed_by = any(name in self._state.slices for name in self._strategy.other_names(partition))
+        return run.is_done(partition.id, partition.position) and not passed_by
+
+    async def _read_all(self, pending: list[Partition], progress: Progress) -> None:
+        numbered = iter(enumerate(pending))
+
+        async def work() -> None:
+            for index, partition in numbered:
+                await progress.wait_within_window(index)
+                if self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES or len(self._failures) >= _MOST_FAILURES:
+                    progress.fail(index)  # others may go on, and must not wait for a partition that nobody reads
+                    return
+                await self._read_partition(index, partition, progress)
+
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self._context.prefetch, len(pending)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
+        try:
+            await self._read_rows(partition, progress)
+            if self._out:
+                await self._out.emit_records(self._strategy.released(), {})
+        except ConfigError:
+            raise
+        except ResourceRefused as error:
+            self._refused.append((partition, error))
+            # Asked again after a kill, or nobody would know any more that it was never read.
+            progress.fail(index)
+            if self._too_many_refused:
+                self._state.run = None  # too many to name: after a kill this run begins anew
+        except MailchimpError as error:
+            if isinstance(error, ResourceGone) and self._stream.parent:
+                self._gone += 1
+                progress.finish(index)
+                return
+            self._failures.append(error)
+            # A refusal is the partition's own; anything else may be the trouble of all.
+            self._failed_in_a_row += not isinstance(error, RequestRefused)
+            progress.fail(index)
+        else:
+            self._failed_in_a_row = 0
+            progress.finish(index)
+            await self._checkpoint()
+
+    async def _read_rows(self, partition: Partition, progress: Progress) -> None:
+        run, strategy, parent_rows = progress.run, self._strategy, self._parent_rows
+        done = parent_rows is not None and self._is_done(partition, run)
+        entry = run.slices.get(partition.id, {})
+        offset, mark = run.offset_of(partition.id), entry.get("mark")
+        since = strategy.since(partition)
+        emits = not done and strategy.is_new(partition, since)
+        added = strategy.added(partition)
+        filters = strategy.filters(since, run.until)
+        if parent_rows:
+            # A parent is read from its beginning in any case: those below need all of it.
+            offset = await self._pages.resumed_at(partition.values, filters, offset, mark)
+        batches = self._pages.batches(
+            partition.values,
+            filters,
+            offset=0 if parent_rows else offset,
+            mark=mark,
+            resume=parse_date(entry.get("cursor")),
+        )
+        first = True
+        async with aclosing(batches):
+            async for batch in batches:
+                rows = self._in_scope(batch.rows, partition)
+                if parent_rows:
+                    parent_rows.add(rows, added)
+                if self._out and emits and not (parent_rows and batch.offset is not None and batch.offset <= offset):
+                    if first and batch.total and not self._stream.expand:
+                        self._out.expect(batch.total)
+                    first = False
+                    await self._out.emit_records(strategy.changed(rows, since), added)
+                    if strategy.withholds:
+                        continue
+                    if batch.offset is not None:
+                        progress.record_position(partition, offset=batch.offset, mark=batch.mark)
+                        await self._checkpoint()
+                    elif batch.cursor is not None:
+                        progress.record_position(partition, cursor=format_date(batch.cursor))
+                        await self._checkpoint()
+
+    def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:
+        """Those of ``rows`` that ``list_ids`` lets in, where the partition has not said so already."""
+        context = self._context
+        if not context.config.list_ids or partition.audience:
+            return rows
+        if self._stream.is_audience:
+            self._not_found.difference_update(str(row.get("id")) for row in rows)
+            return [row for row in rows if context.audience_selected(row.get("id"))]
+        return [row for row in rows if context.record_in_scope(row)]
+
+    def _finished(self, run: ResumePoint, asked: int) -> StreamState:
+        if self._full:
+            return StreamState(complete=True)
+        if self._refused and (len(self._refused) == asked or self._too_many_refused):
+            return replace(self._state, run=None)
+        strategy = self._strategy
+        return StreamState(
+            cursor=run.until,
+            slices={**{item.id: strategy.cursor_of(item) for item, _ in self._refused}, **strategy.unlisted()},
+            scope=self._scope,
+            counts=strategy.fingerprint_at_end(run),
+        )
+
+    @property
+    def _too_many_refused(self) -> bool:
+        """Whether the state can't name all partitions that were refused, and so can't pass them."""
+        return len(self._refused) > _MOST_REFUSED
+
+    def _warn(self, asked: int) -> None:
+        name = self._stream.name
+        if self._gone:
+            logger.warning("%s: %d of %d parents are gone since they were listed; skipped", name, self._gone, asked)
+        if self._refused and len(self._refused) == asked:
+            logger.warning("%s is not available to this account or user, nothing read: %s", name, self._refused[0][1])
+        elif self._refused:
+            for partition, error in self._refused[:_SHOWN_WARNINGS]:
+                logger.warning("%s: skipped %s: %s", name, partition.id or "all", error)
+            begins_anew = "; they are too many to remember, so the next sync begins where this one did"
+            logger.warning(
+                "%s: %d of %d parents were refused and skipped%s",
+                name, len(self._refused), asked, begins_anew if self._too_many_refused else "",
+            )  # fmt: skip
+        if self._not_found and not self._refused and not self._failures:
+            missing = ", ".join(sorted(self._not_found))
+            logger.warning("%s: list_ids names audiences that do not exist (any more): %s", name, missing)
+
+    async def _checkpoint(self, *, now: bool = False) -> None:
+        if self._out:
+            await self._out.emit_state(self._state.dump, now=now)

@@ -1,0 +1,93 @@
+"""Partitions: the places where a stream's rows are, one for each row of its parent, in an order that lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from source_mailchimp.reader.state import Position, ResumePoint
+from source_mailchimp.stream import Record, Stream
+
+# How far partitions may be done beyond the first that is not: bounds the state.
+_WINDOW = 200
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One place of a stream's rows: the path's values, the parent's row, and its place in the order."""
+
+    id: str
+    position: Position
+    values: dict[str, Any]
+    parent: Record
+
+    @property
+    def audience(self) -> str | None:
+        """The id of the audience (list) it belongs to, as far as is known: some rows have a number in its place."""
+        value = self.values.get("list_id") or self.parent.get("list_id")
+        return value if isinstance(value, str) and value else None
+
+
+def partitions_of(stream: Stream, parents: Iterable[Record]) -> list[Partition]:
+    """The partitions of ``stream`` under ``parents``, ordered by the campaign's send time, if any, and by ids.
+
+    A campaign sent later comes later, so a position in this order keeps its meaning between runs.
+    """
+    own = stream.parameter
+    if stream.parent is None or own is None:
+        return [Partition("", ("",), {}, {})]
+    partitions: dict[str, Partition] = {}
+    for row in parents:
+        values = {name: row.get(name) for name in stream.parameters[:-1]}
+        values[own] = row.get("id")
+        if any(value in (None, "") for value in values.values()):
+            continue
+        names = [str(value) for value in values.values()]
+        # Below one level it is the parent's id, as in the official connector's states.
+        partition_id = "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+        position = (str(row.get("send_time") or ""), *names)
+        partitions[partition_id] = Partition(partition_id, position, values, row)
+    return sorted(partitions.values(), key=lambda item: item.position)
+
+
+class Progress:
+    """Keeps ``run`` up to date while partitions finish in any order."""
+
+    def __init__(self, run: ResumePoint, pending: list[Partition]) -> None:
+        self.run = run
+        self._pending = pending
+        self._closed = [False] * len(pending)
+        self._first_open = 0
+        self._moved = asyncio.Event()
+
+    async def wait_within_window(self, index: int) -> None:
+        """Wait until partition ``index`` is near enough to the first that is not done."""
+        while index >= self._first_open + _WINDOW:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def record_position(self, partition: Partition, **where: Any) -> None:
+        """It has come to ``where``: an ``offset`` and the ``mark`` of the row before it, or a ``cursor``."""
+        self.run.slices[partition.id] = where
+
+    def finish(self, index: int) -> None:
+        """Partition ``index`` is done."""
+        self.run.slices[self._pending[index].id] = {"done": True}
+        self._close(index)
+
+    def fail(self, index: int) -> None:
+        """Partition ``index`` could not be read: it keeps its place in the state, and the others go on."""
+        self.run.slices.setdefault(self._pending[index].id, {"offset": 0})
+        self._close(index)
+
+    def _close(self, index: int) -> None:
+        self._closed[index] = True
+        while self._first_open < len(self._pending) and self._closed[self._first_open]:
+            partition = self._pending[self._first_open]
+            self.run.after = max(self.run.after, partition.position)
+            if self.run.slices.get(partition.id, {}).get("done"):
+                del self.run.slices[partition.id]
+            self._first_open += 1
+        self._moved.set()

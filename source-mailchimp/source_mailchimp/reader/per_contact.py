@@ -1,0 +1,83 @@
+"""One request for each contact that is walked: a stage between ``ContactReader`` and a stream's records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from mailchimp_api.errors import ResourceGone, ResourceRefused
+from source_mailchimp.reader.concurrency import ordered_map
+from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.output import StreamOutput
+from source_mailchimp.reader.paging import PageReader
+from source_mailchimp.reader.partitions import Partition
+from source_mailchimp.reader.window import Bounds
+from source_mailchimp.stream import PerContact, Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+# What a kill may cost: a thousand requests.
+_PAGES_PER_CHUNK = 1
+_PAGES_AHEAD = 2
+# After so many refusals and no answer it is not about these contacts: a million others need not be asked.
+_MOST_REFUSALS = 10
+
+
+class RowsPerContact:
+    """Asks for the rows of ``stream`` under each contact, and makes records of them."""
+
+    def __init__(self, context: SyncContext, stream: Stream, reading: PerContact, out: StreamOutput) -> None:
+        self._context = context
+        self._stream = stream
+        self._has_any = reading.has_any
+        self._out = out
+        # Its pages wait while their contacts are asked: they must not take the places of those requests.
+        self.bounds = Bounds(_PAGES_AHEAD, asyncio.Semaphore(_PAGES_AHEAD), _PAGES_PER_CHUNK)
+        # A contact's further pages must not wait for places that other contacts' pages hold.
+        self._pages = PageReader(context, stream, memory_slots=asyncio.Semaphore(context.fetcher.workers))
+        self._gone = 0
+        self._refused = 0
+        self._answered = False
+
+    def expect(self, contacts: int) -> None:
+        """Says nothing of the rows below them."""
+
+    async def emit(self, rows: list[Record], audience: Partition) -> None:
+        """Ask for the rows of those contacts that may have any, and hand on their records."""
+        context, has_any = self._context, self._has_any
+        name = self._stream.parameters[-1]
+        contacts = [{**audience.values, name: row.get("id")} for row in rows if has_any is None or has_any(row)]
+        jobs = (partial(self._rows_of, values) for values in contacts)
+        answers = ordered_map(jobs, prefetch=context.prefetch, memory_slots=context.memory_slots)
+        async with aclosing(answers):
+            async for values, found in answers:
+                await self._out.emit_records(found, values)
+
+    def ended(self) -> None:
+        """Say how many contacts could not be asked."""
+        if self._gone:
+            logger.warning("%s: %s; skipped", self._stream.name, _no_longer_exist(self._gone))
+        if self._refused:
+            logger.warning("%s: %d contacts were refused and skipped", self._stream.name, self._refused)
+
+    async def _rows_of(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[Record]]:
+        rows: list[Record] = []
+        try:
+            async with aclosing(self._pages.batches(values)) as batches:
+                async for batch in batches:
+                    rows += batch.rows
+            self._answered = True
+        except ResourceGone:
+            self._gone += 1
+        except ResourceRefused:
+            self._refused += 1
+            if not self._answered and self._refused >= _MOST_REFUSALS:
+                raise
+        return values, rows
+
+
+def _no_longer_exist(contacts: int) -> str:
+    return "1 contact no longer exists" if contacts == 1 else f"{contacts} contacts no longer exist"

@@ -1,0 +1,71 @@
+"""The campaigns that ``/reports`` need not list: versions of campaigns that were sent in several.
+
+A campaign of type variate is sent as one version for each combination, an automation as one for each e-mail. Their
+activity is under the version's own id, and the campaign's ``sub-reports`` name them. Where these are refused, nobody
+knows the versions: streams below keep, under ``versions_key``, from when on they still want them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+
+from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, SkippableError
+from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, ordered_map
+from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.paging import PageReader
+from source_mailchimp.stream import PARENT_CAMPAIGN, Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
+
+# Types that have no versions, of those that the contract and real accounts name.
+_UNSPLIT = {"regular", "plaintext", "plain-text", "automation-email", "variate-child", "abtest-child"}
+
+
+async def versions_of(
+    context: SyncContext, endpoint: Stream, reports: list[Record], refused: set[str]
+) -> AsyncGenerator[list[Record], None]:
+    """Yield the reports of the versions of ``reports`` that are not listed themselves, with their ``PARENT_CAMPAIGN``.
+
+    ``endpoint``: the stream that names a campaign's versions. Every campaign that may have some is asked, also without
+    news: nobody has shown that a version's opens and clicks move the dates of its campaign. The ids of campaigns that
+    Mailchimp does not let us ask are added to ``refused``; those that are gone have no versions any more.
+    Raises the first error of another kind when all others have been asked, or when there were too many.
+    """
+    known = {str(report.get("id")) for report in reports}
+    campaigns = [str(report.get("id")) for report in reports if report.get("type") not in _UNSPLIT]
+    # A campaign's further pages must not wait for places that other campaigns hold.
+    pages = PageReader(context, endpoint, memory_slots=asyncio.Semaphore(context.fetcher.workers))
+    failures: list[MailchimpError] = []
+    jobs = (partial(_sub_reports, pages, campaign_id, refused, failures) for campaign_id in campaigns)
+    async with aclosing(ordered_map(jobs, prefetch=context.prefetch, memory_slots=context.memory_slots)) as answers:
+        async for rows in answers:
+            new = [row for row in rows if str(row.get("id")) not in known]
+            known |= {str(row.get("id")) for row in new}
+            yield new
+            if len(failures) >= MAX_CONSECUTIVE_FAILURES:
+                break
+    if failures:
+        raise failures[0]
+
+
+async def _sub_reports(
+    pages: PageReader, campaign_id: str, refused: set[str], failures: list[MailchimpError]
+) -> list[Record]:
+    rows: list[Record] = []
+    try:
+        async with aclosing(pages.batches({"campaign_id": campaign_id})) as batches:
+            async for batch in batches:
+                rows += [{**row, PARENT_CAMPAIGN: campaign_id} for row in batch.rows]
+    except ConfigError:
+        raise
+    except (SkippableError, RequestRefused) as error:
+        if not isinstance(error, ResourceGone):
+            refused.add(campaign_id)
+        logger.warning("The versions of campaign %s can't be listed, nor what became of them: %s", campaign_id, error)
+    except MailchimpError as error:
+        failures.append(error)
+    return rows
