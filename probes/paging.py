@@ -85,8 +85,7 @@ class _Walk:
             if key not in self._known:
                 paged = stream.parent.paging is not Paging.NONE
                 self._known[key] = self.rows(stream.parent, above, **({"count": 100} if paged else {}))
-            wanted = [row for row in self._known[key] if stream.only_parents is None or stream.only_parents(row)]
-            for row in wanted[:_PARENTS]:
+            for row in self._known[key][:_PARENTS]:
                 yield {**above, stream.parameter: row["id"]}
 
     def rows(self, stream: Stream, params: Json, **query: int) -> list[Json]:
