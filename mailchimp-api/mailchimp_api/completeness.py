@@ -36,6 +36,11 @@ _MAX_PASSES_WITHOUT_PROGRESS = 12
 _PASSES_UNTIL_RECOUNT = 3
 _PASSES_AGAINST_A_WRONG_TOTAL = 2
 _REPAIRS = 6
+# Offsets so far beyond what there is are those of a server that ignores them, or of a total that grows for ever.
+_RUNAWAY_TIMES = 2
+_RUNAWAY_PAGES = 10
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
 _MIN_TIME = datetime.min.replace(tzinfo=timezone.utc)
 _MAX_TIME = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -137,6 +142,7 @@ class Totals:
     """The totals that pages told."""
 
     def __init__(self) -> None:
+        self.first: int | None = None
         self.least: int | None = None
         self.most: int | None = None
         self.last = 0
@@ -144,6 +150,7 @@ class Totals:
     def note(self, total: int | None) -> None:
         """A page told ``total``, or none."""
         if total is not None:
+            self.first = total if self.first is None else self.first
             self.least = total if self.least is None else min(self.least, total)
             self.most = total if self.most is None else max(self.most, total)
             self.last = total
@@ -163,6 +170,7 @@ class _PassResult:
 
     totals: Totals = field(default_factory=Totals)
     joined: bool = True
+    endless: bool = False
     boundaries: int = 0
     reordered: int = 0
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -224,6 +232,12 @@ class Completeness:
         """How many passes have ended."""
         return self._passes
 
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next pass: none while passes find something new."""
+        tries = self._without_progress
+        return min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE) if tries else 0.0
+
     def plan(self, start: int, expected: int, size: int) -> range:
         """Offsets of the pages of ``size`` rows for ``expected`` rows from ``start`` on, the overlaps allowed for."""
         return range(start, max(start + 1, expected - self.overlap), size - self.overlap)
@@ -273,7 +287,13 @@ class Completeness:
         """Whether rows may follow ``last``: never judged by the total alone where that lies.
 
         A short page is the end, unless the total says that more follow: the server may give fewer than are asked for.
+        A server that gives the same rows again and again, or a total that grows for ever, ends in ``INCOMPLETE``.
         """
+        first = self._pass.totals.first
+        there = self.distinct if first is None or not self._trust_total else first
+        if last.offset > _RUNAWAY_TIMES * there + _RUNAWAY_PAGES * last.asked:
+            self._pass.endless = True
+            return False
         if last.count < last.asked:
             return last.count > 0 and last.total is not None and last.offset + last.count < last.total
         if not self._trust_total or last.total is None:
@@ -287,11 +307,14 @@ class Completeness:
         """
         result, self._pass = self._pass, _PassResult()
         self._passes += 1
+        if result.endless:
+            return Verdict.INCOMPLETE
         if self._settled(result, self.distinct + start):
             return Verdict.COMPLETE
         self._without_progress = self._without_progress + 1 if self.distinct == self._before_pass else 0
         self._before_pass = self.distinct
-        if self._will_not_change(result):
+        # Nothing at all where there should be something is never taken for what there is.
+        if self.distinct + start > 0 and self._will_not_change(result):
             return Verdict.TOTAL_IS_WRONG
         if self._without_progress >= _MAX_PASSES_WITHOUT_PROGRESS or self._passes >= MOST_PASSES:
             return Verdict.INCOMPLETE

@@ -109,6 +109,45 @@ class TestCompleteness:
     def test_a_full_page_goes_on_where_the_total_is_too_small(self) -> None:
         assert Completeness(trust_total=False).goes_on(page(0, [1, 2, 3, 4], 1))
 
+    @pytest.mark.parametrize("trusted", [True, False])
+    @pytest.mark.parametrize("rows", [[], [1, 2, 3, 4]], ids=["nothing", "the same page"])
+    def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(self, rows: list[int], trusted: bool) -> None:  # noqa: FBT001
+        """However large its total, or however fast it grows."""
+        completeness = Completeness(trust_total=trusted)
+        asked, offset = 0, 0
+        while asked < 1000:
+            last = page(offset, rows, 100 if not trusted else 5 + offset * 2)
+            completeness.note(last)
+            completeness.new(last.rows, list(last.rows))
+            asked += 1
+            if not completeness.goes_on(last):
+                break
+            offset += 3
+
+        assert asked < 50
+        assert not trusted or completeness.end_pass(size=4) in {Verdict.INCOMPLETE, Verdict.AGAIN}
+
+    @pytest.mark.parametrize("exact", [True, False])
+    def test_nothing_of_three_is_not_complete_however_often_it_is_said(self, exact: bool) -> None:  # noqa: FBT001
+        completeness = Completeness(exact=exact)
+        verdicts: list[Verdict] = []
+        waited = 0.0
+        while not verdicts or verdicts[-1] is Verdict.AGAIN:
+            verdicts.append(read(completeness, page(0, [], 3))[0])
+            waited += completeness.pause
+
+        assert verdicts[-1] is Verdict.INCOMPLETE
+        assert 20 < waited < 120
+
+    def test_there_is_no_pause_while_passes_find_something_new(self) -> None:
+        completeness = Completeness(exact=True)
+        pauses = []
+        for number in range(4):
+            read(completeness, page(0, [number], 9))
+            pauses.append(completeness.pause)
+
+        assert pauses == [0.0] * 4
+
 
 class TestRepair:
     def test_it_asks_for_what_lies_between_until_both_pages_are_joined(self) -> None:
