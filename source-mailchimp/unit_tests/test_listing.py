@@ -175,6 +175,21 @@ class TestPlainListing:
         assert [row["id"] for row in rows] == list(range(50))
         assert "says that there are 55 rows" in caplog.text
 
+    def test_an_empty_page_with_a_total_is_not_an_empty_listing(self) -> None:
+        """``{"lists": [], "total_items": 3}`` would empty the tables of a stream and of all below it."""
+        world = Shelf(numbers=[1, 2, 3], served=lambda *_: [])
+
+        with pytest.raises(IncompleteListing, match="0 of 3 rows"):
+            read(world, plain(), page_size=10)
+
+    def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(self) -> None:
+        world = Shelf(numbers=list(range(10)), told=lambda _: None, served=lambda *_: list(range(10)))
+        world.numbers = [0] * 10_000_000
+
+        with pytest.raises(IncompleteListing):
+            read(world, plain(), page_size=10)
+        assert len(world.requests) < 200
+
     @pytest.mark.parametrize("trusted", [True, False])
     def test_a_page_cut_short_once_loses_nothing(self, trusted: bool) -> None:  # noqa: FBT001
         cut: list[int] = []

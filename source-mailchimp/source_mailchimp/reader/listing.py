@@ -7,6 +7,7 @@ missing. What they can't settle ends in an error, not in silence.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
@@ -20,8 +21,6 @@ from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.concurrency import ordered_map
 
 if TYPE_CHECKING:
-    import asyncio
-
     from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Record
 
@@ -127,6 +126,7 @@ class ListingReader:
                 )  # fmt: skip
             if verdict is not Verdict.AGAIN:
                 return
+            await asyncio.sleep(completeness.pause)
 
     async def _pass(
         self, start: int, first: list[Page] | None, planned: AsyncGenerator[list[Page], None] | None
