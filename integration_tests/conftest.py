@@ -19,15 +19,12 @@ from typing import Any
 
 import orjson
 import pytest
-from airbyte_cdk.exception_handler import assemble_uncaught_exception
-from airbyte_cdk.logger import AirbyteLogFormatter
-from airbyte_cdk.models import AirbyteMessageSerializer
 
+from connector_cli import commands
+from connector_cli.output import Output
 from integration_tests.harness import Messages
-from mailchimp_api.masking import MaskingFilter
 from mailchimp_simulator.client import Simulator, SimulatorProcess
-from source_mailchimp.run import Entrypoint
-from source_mailchimp.source import SourceMailchimp
+from source_mailchimp.commands import CONNECTOR
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -115,26 +112,16 @@ class SourceRunner:
     def in_process(
         self, command: str, config: Json | None = None, catalog: Json | None = None, state: list[Json] | None = None
     ) -> Run:
-        """Run a command in this process, with its messages serialised as they would be printed."""
-        buffer = io.StringIO()
-        handler = logging.StreamHandler(buffer)
-        handler.setFormatter(AirbyteLogFormatter())
-        handler.addFilter(MaskingFilter())  # a process masks all its records, which would be too much for this one
-        logger = logging.getLogger("airbyte")
-        logger.addHandler(handler)
-        lines: list[str] = []
-        code = 0
+        """Run a command in this process, with its messages as they would be printed."""
+        sink = io.BytesIO()
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
         try:
-            arguments = Entrypoint.parse_args(self._arguments(command, config, catalog, state))
-            lines.extend(Entrypoint(SourceMailchimp()).run(arguments))
-        except Exception as error:  # noqa: BLE001 - as the process does: a trace, and exit code 1
-            message = assemble_uncaught_exception(type(error), error).as_airbyte_message()
-            lines.append(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
-            code = 1
+            code = commands.run(CONNECTOR, self._arguments(command, config, catalog, state), Output(sink=sink))
         finally:
-            logger.removeHandler(handler)
-        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-        return Run(code, f"{text}{buffer.getvalue()}".encode())
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        return Run(code, sink.getvalue())
 
     def run(
         self,

@@ -69,7 +69,7 @@ def run(
     """
     output = output or Output()
     live = live_line()
-    log_to(output, echo=live.echo if live else None)
+    log_to(output, mask=connector.mask, echo=live.echo if live else None)
     try:
         try:
             parsed = parse(
@@ -84,7 +84,7 @@ def run(
                 live = None
                 if requests:
                     requests.release()
-            log_to(output, debug=parsed.debug, echo=live.echo if live else None)
+            log_to(output, mask=connector.mask, debug=parsed.debug, echo=live.echo if live else None)
             code = connector.run(parsed, Context(output, live, requests))
             output.flush()
         except OutputLost:
@@ -134,8 +134,7 @@ def _fail(connector: Connector, error: Exception, output: Output) -> int:
         stack = connector.mask("".join(traceback.format_exception(error)))
         logger.error("%s", stack.rstrip())
     message, internal = connector.mask(failure.message), connector.mask(failure.internal)
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        if sys.stderr.isatty():
-            print(message, file=sys.stderr)  # noqa: T201 - the trace is for programs
+    if live_line():
+        print(message, file=sys.stderr)  # noqa: T201 - the trace goes elsewhere
     output.emit(messages.error(message, internal, failure.failure_type, stack_trace=stack))
     return failure.exit_code

@@ -15,7 +15,10 @@ from integration_tests.harness import Container
 from integration_tests.harness.repository import CONNECTORS, ROOT, installed, version_of
 
 Json = dict[str, Any]
-MODULES = {"source-mailchimp": "source_mailchimp.run", "destination-mailchimp": "destination_mailchimp.destination"}
+MODULES = {
+    "source-mailchimp": "source_mailchimp.commands",
+    "destination-mailchimp": "destination_mailchimp.destination",
+}
 
 pytestmark = pytest.mark.parametrize("connector", CONNECTORS)
 

@@ -21,6 +21,8 @@ STREAMS = ("list_members", "email_activity", "sent_to", "segment_members")
 KILLS = 3
 PAGE = 400
 PIPE = 65_536
+SECONDS = 5.0
+"""In which a sync that is asked to end has ended, whatever it does."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: 
 def test_a_sync_asked_to_end_does_so_within_seconds(
     source: Any, monkeypatch: pytest.MonkeyPatch, unbuffered: str, number: signal.Signals
 ) -> None:
-    """After SIGTERM or Ctrl-C every line is whole, buffered by Python or not, and the exit code tells the signal."""
+    """After SIGTERM or Ctrl-C every line is whole, buffered by Python or not, and the process ends by the signal."""
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     source.simulator.control.latency(seconds=0.1)
     config, catalog = source.config(page_size=PAGE, num_workers=2), source.catalog(STREAMS)
@@ -130,8 +132,8 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
 
     output += process.stdout.read()
 
-    assert process.wait(20) == 128 + number
-    assert time.monotonic() - asked < 20
+    assert process.wait(20) == -number
+    assert time.monotonic() - asked < SECONDS
     process.stdout.close()
     process.stderr.close()
     assert output.endswith(b"\n")
@@ -147,8 +149,38 @@ def test_a_sync_whose_reader_stands_still_ends_as_well(source: Any) -> None:
     process = source.start("read", source.config(page_size=PAGE), source.catalog(STREAMS))
     # A page has more rows than the pipe has room for: from here to full is but a moment.
     wait_until(lambda: unread(process.stdout) > PIPE // 2)
+    asked = time.monotonic()
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) != 0
+    assert process.wait(20) == -signal.SIGTERM
+    assert time.monotonic() - asked < SECONDS
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_a_sync_that_waits_for_mailchimp_ends_as_well(source: Any) -> None:
+    """Mailchimp takes the connection and never answers: SIGTERM ends the process within seconds."""
+    source.simulator.control.latency(seconds=120)
+    process = source.start("read", source.config(page_size=PAGE), source.catalog(STREAMS))
+    for line in process.stdout:
+        if b"STARTED" in line:
+            break
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == -signal.SIGTERM
+    assert time.monotonic() - asked < SECONDS
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["spec", "check", "discover"])
+def test_a_command_that_has_nothing_to_bring_in_order_just_ends(source: Any, command: str) -> None:
+    """PyAirbyte ends what it has heard enough of with SIGTERM, and complains unless that shows in the exit code."""
+    source.simulator.control.latency(seconds=30)
+    process = source.start(command)
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == -signal.SIGTERM
     process.stdout.close()
     process.stderr.close()

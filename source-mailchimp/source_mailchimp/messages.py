@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from airbyte_cdk.models import (
-    AirbyteEstimateTraceMessage,
-    AirbyteMessage,
-    AirbyteRecordMessage,
-    AirbyteStateBlob,
-    AirbyteStateMessage,
-    AirbyteStateType,
-    AirbyteStreamState,
-    AirbyteStreamStatus,
-    AirbyteStreamStatusTraceMessage,
-    AirbyteTraceMessage,
-    EstimateType,
-    FailureType,
-    StreamDescriptor,
-    TraceType,
-    Type,
-)
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-
+from connector_cli import messages
+from connector_cli.errors import CommandFailed, FailureType
+from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
 from source_mailchimp.errors import IncompleteListing, ParentFailed
@@ -34,141 +18,121 @@ from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, R
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
+_REASONS_TOLD = 3
 
-class SyncFailed(AirbyteTracedException):
+
+class SyncFailed(CommandFailed):
     """Some streams are not complete; each has had a trace of its own."""
 
 
-def traced(error: Exception) -> AirbyteTracedException:
-    """The trace for ``error``: a text for a person, and whether to change the configuration or to try again."""
+def failure_of(error: Exception) -> CommandFailed:
+    """What a person is told of ``error``: a text, and whether to change the configuration or to try again."""
+    if isinstance(error, CommandFailed):
+        return error
+    kind: FailureType = "system_error"
     if isinstance(error, ConfigError):
-        kind = FailureType.config_error
+        kind = "config_error"
     elif isinstance(error, (TransientError, IncompleteListing, ParentFailed)):
-        kind = FailureType.transient_error
-    else:
-        kind = FailureType.system_error
+        kind = "transient_error"
     known = isinstance(error, MailchimpError)
     text = mask(str(error)) if known else f"Something went wrong in the connector itself ({type(error).__name__})."
-    return AirbyteTracedException(
-        message=text, internal_message=mask(f"{type(error).__name__}: {error}"), failure_type=kind
-    )
+    return CommandFailed(text, kind, mask(f"{type(error).__name__}: {error}"))
 
 
-class MessageMaker:
-    """Makes messages of events. ``namespaces``: by stream, as the catalog has them."""
+@dataclass
+class StreamCount:
+    """How far a stream is. ``estimate``: rows it will have in all, as far as is known; 0 if it isn't.
 
-    def __init__(self, namespaces: Mapping[str, str | None]) -> None:
+    ``parents``: under how many it looks, 0 if that isn't known or there are none.
+    """
+
+    records: int = 0
+    since_state: int = 0
+    estimate: int = 0
+    parents: int = 0
+    parents_done: int = 0
+    open: bool = False
+
+
+class EventWriter:
+    """Writes the messages of events to ``output``. ``namespaces``: by stream, as the catalog has them.
+
+    The records of a STATE's ``sourceStats`` are counted here: those of the stream since its last STATE.
+    """
+
+    def __init__(self, output: Output, namespaces: Mapping[str, str | None]) -> None:
+        self._output = output
         self._namespaces = namespaces
         self._began = time.monotonic()
-        self._records: Counter[str] = Counter()
-        self._open: set[str] = set()
-        self._failures: dict[str, AirbyteTracedException] = {}
+        self._failures: dict[str, CommandFailed] = {}
+        self.counts: dict[str, StreamCount] = {}
 
-    def of(self, event: Event) -> Iterator[AirbyteMessage]:
-        """The messages that tell ``event``."""
+    def write(self, event: Event) -> None:
+        """Write the messages that tell ``event``. Raises OutputLost."""
         name = event.stream.name
+        count = self.counts.setdefault(name, StreamCount())
         match event:
             case Records(_, records):
-                if name not in self._records:
-                    yield self._status(name, AirbyteStreamStatus.RUNNING)
-                self._records[name] += len(records)
-                now = int(time.time() * 1000)
-                namespace = self._namespaces.get(name)
-                for record in records:
-                    yield AirbyteMessage(
-                        type=Type.RECORD,
-                        record=AirbyteRecordMessage(stream=name, data=record, emitted_at=now, namespace=namespace),
-                    )
+                if not count.records:
+                    self._status(name, "RUNNING")
+                count.records += len(records)
+                count.since_state += len(records)
+                self._output.add(messages.records(name, self._namespaces.get(name), records))
             case Checkpoint(_, state):
-                yield self._state(name, state)
+                self._output.emit(messages.state(name, self._namespaces.get(name), state, count.since_state))
+                count.since_state = 0
             case Estimate(_, rows):
-                yield self._estimate(name, rows)
+                count.estimate = rows
+                self._output.emit(messages.estimate(name, self._namespaces.get(name), rows))
             case Started():
-                self._open.add(name)
-                yield self._status(name, AirbyteStreamStatus.STARTED)
-            case Ended(_, None):
-                self._close(name)
-                yield self._status(name, AirbyteStreamStatus.COMPLETE)
+                count.open = True
+                self._status(name, "STARTED")
             case Ended(_, error):
-                self._close(name)
-                yield from self.failure(name, error)
+                self._end(name, count, error)
 
-    def _close(self, name: str) -> None:
-        self._open.discard(name)
+    def _end(self, name: str, count: StreamCount, error: Exception | None) -> None:
+        count.open = False
         # All streams begin at once: which one made the sync long shows in when it ended.
         seconds = time.monotonic() - self._began
-        logger.info("%s: %s records, ended after %.1f s", name, f"{self._records[name]:,}", seconds)
+        logger.info("%s: %s records, ended after %.1f s", name, f"{count.records:,}", seconds)
+        if error:
+            self.fail(name, error)
+        else:
+            self._status(name, "COMPLETE")
 
-    def failure(self, name: str, error: Exception | None) -> Iterator[AirbyteMessage]:
-        """The messages that say that stream ``name`` is not complete, and why; ``raise_failures`` will tell again."""
-        failure = traced(error or RuntimeError("unknown"))
+    def fail(self, name: str, error: Exception) -> None:
+        """Say that stream ``name`` is not complete, and why; ``raise_failures`` will tell again."""
+        failure = failure_of(error)
         self._failures[name] = failure
-        message = failure.as_airbyte_message(stream_descriptor=self._descriptor(name))
-        if message.trace and message.trace.error:
-            message.trace.error.stack_trace = mask(message.trace.error.stack_trace or "") or None
-        yield message
-        yield self._status(name, AirbyteStreamStatus.INCOMPLETE)
+        self._output.emit(
+            messages.error(
+                failure.message,
+                failure.internal,
+                failure.failure_type,
+                stack_trace=mask("".join(traceback.format_exception(error))),
+                stream=messages.descriptor(name, self._namespaces.get(name)),
+            )
+        )
+        self._status(name, "INCOMPLETE")
 
-    def abandon(self) -> Iterator[AirbyteMessage]:
-        """The messages that say of every stream under way that it is not complete."""
-        for name in sorted(self._open):
-            yield self._status(name, AirbyteStreamStatus.INCOMPLETE)
-        self._open.clear()
+    def abandon(self) -> None:
+        """Say of every stream under way that it is not complete."""
+        for name in sorted(name for name, count in self.counts.items() if count.open):
+            self.counts[name].open = False
+            self._status(name, "INCOMPLETE")
 
     def raise_failures(self) -> None:
         """Raise SyncFailed if a stream has failed, so that the process exits with 1."""
         if not self._failures:
             return
         kinds = {failure.failure_type for failure in self._failures.values()}
-        order = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+        order: tuple[FailureType, ...] = ("config_error", "system_error", "transient_error")
         names = ", ".join(sorted(self._failures))
-        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in sorted(self._failures.items())[:3])
+        told = sorted(self._failures.items())[:_REASONS_TOLD]
+        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in told)
         raise SyncFailed(
-            message=f"Not complete: {names}. {reasons}",
-            internal_message=reasons,
-            failure_type=next(kind for kind in order if kind in kinds),
+            f"Not complete: {names}. {reasons}", next(kind for kind in order if kind in kinds), internal=reasons
         )
 
-    def _descriptor(self, name: str) -> StreamDescriptor:
-        return StreamDescriptor(name=name, namespace=self._namespaces.get(name))
-
-    def _state(self, name: str, state: Mapping[str, object]) -> AirbyteMessage:
-        return AirbyteMessage(
-            type=Type.STATE,
-            state=AirbyteStateMessage(
-                type=AirbyteStateType.STREAM,
-                stream=AirbyteStreamState(
-                    stream_descriptor=self._descriptor(name), stream_state=AirbyteStateBlob(**state)
-                ),
-            ),
-        )
-
-    def _trace(self, trace: AirbyteTraceMessage) -> AirbyteMessage:
-        return AirbyteMessage(type=Type.TRACE, trace=trace)
-
-    def _status(self, name: str, status: AirbyteStreamStatus) -> AirbyteMessage:
-        return self._trace(
-            AirbyteTraceMessage(
-                type=TraceType.STREAM_STATUS,
-                emitted_at=_now_ms(),
-                stream_status=AirbyteStreamStatusTraceMessage(stream_descriptor=self._descriptor(name), status=status),
-            )
-        )
-
-    def _estimate(self, name: str, rows: int) -> AirbyteMessage:
-        return self._trace(
-            AirbyteTraceMessage(
-                type=TraceType.ESTIMATE,
-                emitted_at=_now_ms(),
-                estimate=AirbyteEstimateTraceMessage(
-                    name=name,
-                    namespace=self._namespaces.get(name),
-                    type=EstimateType.STREAM,
-                    row_estimate=rows,
-                ),
-            )
-        )
-
-
-def _now_ms() -> float:
-    return datetime.now(timezone.utc).timestamp() * 1000
+    def _status(self, name: str, status: messages.StreamStatus) -> None:
+        self._output.emit(messages.status(name, self._namespaces.get(name), status))
