@@ -48,7 +48,7 @@ def log_to(
     """Send all logging to ``output``, through ``mask``. Replaces handlers that others have installed.
 
     Loggers below ``airbyte`` speak from INFO on, all others from WARNING; with ``debug`` (or LOG_LEVEL=debug, as the
-    platform has it) everybody says everything. ``echo`` gets warnings and errors as text as well, for a person who watches.
+    platform has it) everybody says everything. ``echo`` gets warnings and errors as text as well: for a person.
     """
     root = logging.getLogger()
     root.handlers[:] = [_Handler(output, mask, echo)]

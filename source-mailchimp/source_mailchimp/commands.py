@@ -58,6 +58,8 @@ def specification() -> Json:
         "connectionSpecification": option_schema(Config),
         "documentationUrl": _DOCS,
         "supported_destination_sync_modes": [],
+        "supportsDBT": False,
+        "supportsNormalization": False,
     }
 
 
