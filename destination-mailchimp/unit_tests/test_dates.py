@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from destination_mailchimp.audience.fields import MergeField
-from destination_mailchimp.mapping.columns import FieldPut, field_put
 from destination_mailchimp.mapping.errors import BadValue
+from destination_mailchimp.mapping.targets import FieldPut, field_put
 
 
 def column_into(kind: str, date_format: str = "") -> FieldPut:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.mapping.addresses import email_column, read_address
-from destination_mailchimp.mapping.columns import field_put
 from destination_mailchimp.mapping.errors import BadValue
+from destination_mailchimp.mapping.targets import field_put
 from destination_mailchimp.mapping.values import as_flag, as_names
 
 CHOICES = ("Free", "Paid plan")
@@ -70,6 +70,11 @@ def fits(kind: str, value: Any, **options: Any) -> Any:
         ("address", {**ADDRESS, "zip": 2000, "country": "AU"}, {**ADDRESS, "zip": "2000", "country": "AU"}),
         ("address", {"street": "1 Main St", "town": "Gary", "province": "IN", "postal_code": 46401}, ADDRESS),
         ("address", '{"addr1":"1 Main St","city":"Gary","state":"IN","zip":"46401"}', ADDRESS),
+        (
+            "address",
+            {"street": "1 Rue X", "city": "Paris", "postcode": "75001", "country": "FR"},
+            {"addr1": "1 Rue X", "city": "Paris", "state": "", "zip": "75001", "country": "FR"},
+        ),
         ("address", {"addr1": "", "city": ""}, ""),
         *((kind, "", "") for kind in TYPES),
     ],

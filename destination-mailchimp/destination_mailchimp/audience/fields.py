@@ -8,6 +8,7 @@ from typing import Any
 
 from destination_mailchimp.audience.calls import Calls
 from mailchimp_api.account import audience_of
+from mailchimp_api.client import Params
 from mailchimp_api.errors import PermissionDenied, ResourceRefused
 
 
@@ -21,6 +22,16 @@ class MergeField:
     required: bool = False
     choices: tuple[str, ...] = ()
     date_format: str = ""
+
+    @property
+    def day_first(self) -> bool:
+        """Whether its dates are shown with the day first."""
+        return self.date_format.upper().startswith("DD")
+
+    @property
+    def day_first_birthday(self) -> bool:
+        """Whether it is a birthday whose format is DD/MM."""
+        return self.type == "birthday" and self.day_first
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> MergeField:
@@ -45,6 +56,14 @@ class Interest:
     category: str
 
 
+@dataclass(frozen=True)
+class Permission:
+    """One of the permissions that a GDPR audience asks for: what it says beside its box, and its id."""
+
+    id: str
+    text: str
+
+
 @dataclass
 class Audience:
     """An audience as far as writing to it needs."""
@@ -55,6 +74,8 @@ class Audience:
     marketing_permissions: bool = False
     merge_fields: list[MergeField] = field(default_factory=list)
     interests: list[Interest] = field(default_factory=list)
+    permissions: list[Permission] = field(default_factory=list)
+    """Those that its contacts show; none if it has no contacts yet."""
 
 
 def merge_fields(calls: Calls) -> Iterator[dict[str, Any]]:
@@ -88,11 +109,25 @@ def read_audience(calls: Calls, list_id: str) -> Audience:
             field="credentials",
             request_id=error.request_id,
         ) from None
+    gdpr = bool(row.get("marketing_permissions"))
     return Audience(
         id=list_id,
         name=str(row.get("name") or ""),
         double_optin=bool(row.get("double_optin")),
-        marketing_permissions=bool(row.get("marketing_permissions")),
+        marketing_permissions=gdpr,
         merge_fields=fields,
         interests=interests,
+        permissions=_permissions(calls) if gdpr else [],
     )
+
+
+def _permissions(calls: Calls) -> list[Permission]:
+    """The audience's marketing permissions. Only its contacts show them (spatie/laravel-newsletter#262)."""
+    params: Params = {"count": 1, "fields": "members.marketing_permissions"}
+    rows = calls.get("members", params, items="members")["members"]
+    shown = rows[0].get("marketing_permissions") if rows and isinstance(rows[0], dict) else None
+    return [
+        Permission(str(item["marketing_permission_id"]), str(item.get("text") or ""))
+        for item in shown or ()
+        if isinstance(item, dict) and item.get("marketing_permission_id")
+    ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from destination_mailchimp.audience.fields import MergeField
+from destination_mailchimp.audience.forms import Birthday
 from destination_mailchimp.mapping.errors import BadValue
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -108,12 +110,12 @@ class DayReader:
     If it proves both orders, such values can't be read at all.
     """
 
-    def __init__(self, column: str, tag: str, *, birthday: bool, day_first: bool) -> None:
-        """``day_first``: the order of the field; ``birthday``: give ``MM/DD``, else ``YYYY-MM-DD``."""
+    def __init__(self, column: str, field: MergeField) -> None:
+        """A birthday field gets a ``Birthday`` (``MM/DD`` so far), a date field ``YYYY-MM-DD``."""
         self._column = column
-        self._tag = tag
-        self._birthday = birthday
-        self._field_day_first = day_first
+        self._tag = field.tag
+        self._birthday = field.type == "birthday"
+        self._field_day_first = field.day_first
         self._proved: bool | None = None
         self._both = False
         self._waiting: list[tuple[dict[str, Any], Day]] = []
@@ -142,7 +144,7 @@ class DayReader:
         merge[self._tag] = self._written(day)
 
     def _written(self, day: Day) -> str:
-        return f"{day.month:02}/{day.day:02}" if self._birthday else day.date().isoformat()
+        return Birthday(day.month, day.day) if self._birthday else day.date().isoformat()
 
     def _prove(self, *, day_first: bool) -> None:
         if self._proved == day_first or self._both:

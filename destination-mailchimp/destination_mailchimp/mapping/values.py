@@ -125,7 +125,8 @@ def as_choice(value: Any, *, choices: dict[str, str]) -> str:
 def as_address(value: Any) -> dict[str, str] | str:
     """An address with street, city, state and zip, from an object or its JSON text.
 
-    Without these four Mailchimp either refuses the contact or silently changes nothing, so neither is risked.
+    Without these Mailchimp either refuses the contact or silently changes nothing, so neither is risked. Only the
+    state may be empty, as many countries have none (see ``AcceptedForms``).
     """
     if isinstance(value, str):
         if not value.strip():
@@ -135,7 +136,7 @@ def as_address(value: Any) -> dict[str, str] | str:
         except orjson.JSONDecodeError:
             value = None
     if not isinstance(value, dict):
-        raise BadValue("is not an address: an object (or its JSON) with addr1, city, state and zip is needed")
+        raise BadValue("is not an address: an object (or its JSON) with addr1, city and zip is needed")
     parts: dict[str, str | int] = {}
     for key, text in value.items():
         part = address_part(str(key))
@@ -146,10 +147,11 @@ def as_address(value: Any) -> dict[str, str] | str:
         made["zip"] = as_zip(parts["zip"])
     if not any(made.values()):
         return ""
-    missing = [name for name in ("addr1", "city", "state", "zip") if not made.get(name)]
+    missing = [name for name in ("addr1", "city", "zip") if not made.get(name)]
     if missing:
-        raise BadValue(f"is an address without {', '.join(missing)}")
-    return made
+        raise BadValue("is an address without its street, city or postal code (addr1, city, zip)")
+    # A key that is missing is refused even where an empty one is not (mc-magento2#593).
+    return {**made, "state": made.get("state", "")}
 
 
 def address_part(name: str) -> str | None:
