@@ -50,6 +50,13 @@ def check(config: Config) -> list[str]:
                 "The audience uses double opt-in, but status_for_new is subscribed: "
                 "new contacts are subscribed without being asked."
             )
+    if audience.marketing_permissions:
+        known = ", ".join(f"{item.text or 'without a text'} ({item.id})" for item in audience.permissions)
+        warnings.append(
+            "The audience asks for marketing permissions"
+            + (f": {known}. " if known else ", which nobody in it shows yet. ")
+            + "A column marketing_permissions gives them by text or id; without one, new contacts have given none."
+        )
     missing = TagIds(calls).missing(config.tag_names) if config.tag_names else []
     if missing:
         warnings.append(f"The audience does not have these tags yet; the first sync makes them: {', '.join(missing)}.")
@@ -121,7 +128,9 @@ def contact_schema(calls: Calls, config: Config) -> Json:
     }
     if audience.marketing_permissions:
         properties["marketing_permissions"] = {
-            "type": ["null", "array"],
+            "type": ["null", "object", "array"],
+            "description": "Permissions by text or id, each true or false; or the array that the API shows.",
+            "properties": {item.id: {"type": "boolean", "title": item.text} for item in audience.permissions},
             "items": {
                 "type": "object",
                 "properties": {"marketing_permission_id": {"type": "string"}, "enabled": {"type": "boolean"}},

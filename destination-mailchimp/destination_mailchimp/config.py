@@ -44,7 +44,8 @@ class FieldMapping(BaseModel):
         Field(
             title="Mailchimp field",
             description="The merge tag (FNAME) or name of the audience's field, or one of: language, vip, location, "
-            "email_type, ip_signup, ip_opt, timestamp_signup, timestamp_opt, interests, tags, marketing_permissions. "
+            "email_type, ip_signup, ip_opt, timestamp_signup, timestamp_opt, interests, tags, marketing_permissions; "
+            "or one group or marketing permission by its name. "
             "An empty text keeps the column out.",
         ),
     ]
@@ -121,13 +122,25 @@ class Config(BaseModel):
     ] = False
     tags_field: Annotated[
         str,
-        _option("Tags column", "The column that holds a contact's own tags: an array, or text separated by commas."),
+        _option(
+            "Tags column",
+            "The column that holds a contact's own tags: an array, or text separated by commas. "
+            "remove:VIP takes the tag VIP away.",
+        ),
     ] = "tags"
     replace_tags: Annotated[
         bool,
         _option(
             "Replace tags",
             "Take away the tags that a contact has in Mailchimp but not in its record. Off, tags are only added.",
+        ),
+    ] = False
+    replace_interests: Annotated[
+        bool,
+        _option(
+            "Replace groups",
+            "Take contacts out of the groups that their record's groups column does not name. "
+            "Off, they only join groups, and leave those that the column says no to.",
         ),
     ] = False
     status_for_new: Annotated[
@@ -241,7 +254,14 @@ class Config(BaseModel):
             return {**values, "credentials": {"auth_type": "apikey", "apikey": values["apikey"]}}
         return values
 
-    @field_validator("email_field", "status_field", "deleted_field", "rejects_file", "api_url", "data_center")
+    @field_validator(
+        "email_field",
+        "status_field",
+        "deleted_field",
+        "rejects_file",
+        "api_url",
+        "data_center",
+    )
     @classmethod
     def _empty_is_unset(cls, value: str | None) -> str | None:
         """Airbyte's form sends an empty text for an option that was cleared."""

@@ -273,6 +273,11 @@ class Engine:
         for name in names.values():
             contact.open_calls += 1
             self._tag_buffer.put(name, contact)
+        if outcome is not Outcome.CREATED:
+            for name in contact.removed_tags or ():
+                if name.casefold() not in names:
+                    contact.open_calls += 1
+                    self._tag_buffer.put(name, contact, remove=True)
         if self._replace_tags and contact.tags is not None and outcome is not Outcome.CREATED:
             self._dispatch_follow_ups([FollowUp(contact, Step.COMPARE_TAGS)])
 

@@ -19,7 +19,7 @@ from destination_mailchimp.engine import Engine, stop_on_signals
 from destination_mailchimp.failures import Stopped, SyncFailure, failure_of
 from destination_mailchimp.input.lines import Lines, Reader
 from destination_mailchimp.input.messages import MessageReader
-from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
+from destination_mailchimp.mapping.catalog import read_catalog
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper, WantedField
 from destination_mailchimp.output import Output
@@ -74,7 +74,10 @@ def run_sync(
     for stream in streams:
         mapper = RecordMapper(stream, config, columns, keep_records=rejects.keeps_records)
         by_name[stream.namespace, stream.name] = (mapper, StreamLedger(stream.name, stream.namespace))
-        _log_mapping(stream, mapper, config)
+        if stream.generations:
+            logger.info(
+                "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
+            )
     messages = MessageReader(by_name, states, rejects, make)
     policy = StatusPolicy.of(config, audience)
     writer = BatchWriter(calls, config, policy)
@@ -168,21 +171,3 @@ def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percen
             "that max_rejected_percent admits. The log (or the rejects file) says why."
         )
     return None
-
-
-def _log_mapping(stream: ConfiguredStream, mapper: RecordMapper, config: Config) -> None:
-    if stream.generations:
-        logger.info(
-            "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
-        )
-    if {"status", "merge_fields"} <= set(stream.columns) and not config.status_field:
-        logger.warning(
-            "Stream %s: these are contacts of an audience, but status_field does not name their status: people who "
-            "have unsubscribed there and are not in this audience yet are added like all others",
-            stream.name,
-        )
-    pairs = ", ".join(f"{column} → {field}" for column, field in sorted(mapper.mapped.items()))
-    if pairs:
-        logger.info("Stream %s: %s", stream.name, pairs)
-    if mapper.unmatched:
-        logger.info("Stream %s: no field matches %s", stream.name, ", ".join(mapper.unmatched))

@@ -122,7 +122,7 @@ class TestMatching:
         mapping = [{"column": "phone", "field": ""}]
         mapped = Mapping(columns, status_field="state", deleted_field="gone", field_mapping=mapping)
 
-        assert mapped.mapper.unmatched == ["company"]
+        assert mapped.mapper.plan.unmatched == ["company"]
 
     def test_the_mapping_comes_first_and_can_keep_a_column_out(self) -> None:
         mapping = [{"column": "nickname", "field": "First Name"}, {"column": "phone", "field": ""}]

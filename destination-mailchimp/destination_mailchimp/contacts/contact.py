@@ -36,6 +36,7 @@ class Contact:
         "possibly_written_since",
         "receipt",
         "removed",
+        "removed_tags",
         "status",
         "tags",
         "unanswered",
@@ -50,6 +51,8 @@ class Contact:
         self.status: str | None = None
         self.tags: list[str] | None = None
         self.permissions: list[Json] | None = None
+        self.removed_tags: list[str] | None = None
+        """Names of tags that it is to lose."""
         self.removed = False
         self.written_before = False
         """An older version was written earlier in this sync, so the contact existed before this one."""
@@ -80,6 +83,10 @@ class Contact:
             self.body = merged
             if older.tags:
                 self.tags = older.tags + [tag for tag in self.tags or () if tag not in older.tags]
+            if older.removed_tags:
+                wanted = {tag.casefold() for tag in self.tags or ()}
+                kept = [tag for tag in older.removed_tags if tag.casefold() not in wanted]
+                self.removed_tags = [*(self.removed_tags or ()), *kept]
             self.permissions = self.permissions or older.permissions
             self.status = self.status or older.status
         self.receipt.replace(older.receipt)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import orjson
 
-from destination_mailchimp.audience.fields import Interest
 from destination_mailchimp.contacts.cursors import MOMENT, read_cursor
 from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import as_flag, as_names
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z]{2})?")
+_REMOVE = re.compile(r"remove\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -84,29 +85,28 @@ def _location(value: Any) -> dict[str, float] | None:
 
 
 def put_tags(partial: PartialContact, value: Any) -> None:
-    """A column of tags."""
-    names = as_names(value)
-    partial.tags = [*(partial.tags or ()), *names]
+    """A column of tags. ``remove:VIP``, or an object whose status is ``inactive``, takes that tag away."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            value = orjson.loads(value)
+    added: list[str] = []
+    removed: list[str] = []
+    if isinstance(value, list):
+        removed = as_names([item for item in value if _is_inactive(item)])
+        value = [item for item in value if not _is_inactive(item)]
+    for name in as_names(value):
+        match = _REMOVE.fullmatch(name)
+        (removed if match else added).append(match[1] if match else name)
+    partial.tags = [*(partial.tags or ()), *added]
+    wanted = {name.casefold() for name in partial.tags}
+    partial.removed_tags = [
+        name for name in (*(partial.removed_tags or ()), *removed) if name.casefold() not in wanted
+    ] or None
 
 
-def put_permissions(partial: PartialContact, value: Any) -> None:
-    """Marketing permissions: the source's array of objects, or an object of ids and flags."""
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value) if value.strip() else []
-        except orjson.JSONDecodeError:
-            raise BadValue("is not an array of marketing permissions") from None
-    if isinstance(value, dict):
-        value = [{"marketing_permission_id": key, "enabled": flag} for key, flag in value.items()]
-    if not isinstance(value, list):
-        raise BadValue("is not an array of marketing permissions")
-    made = []
-    for item in value:
-        if not isinstance(item, dict) or not isinstance(item.get("marketing_permission_id"), str):
-            raise BadValue("holds an entry without marketing_permission_id")
-        enabled = as_flag(item.get("enabled"))
-        made.append({"marketing_permission_id": item["marketing_permission_id"], "enabled": enabled})
-    partial.permissions = made or None
+def _is_inactive(item: Any) -> bool:
+    """Whether an object is a tag to be taken away, in the form of Mailchimp's own call for tags."""
+    return isinstance(item, dict) and str(item.get("status")).strip().casefold() == "inactive"
 
 
 ATTRIBUTES: dict[str, Put] = {
@@ -118,54 +118,4 @@ ATTRIBUTES: dict[str, Put] = {
     "ip_opt": _body("ip_opt", _ip),
     "timestamp_signup": _body("timestamp_signup", _moment),
     "timestamp_opt": _body("timestamp_opt", _moment),
-    "tags": put_tags,
-    "marketing_permissions": put_permissions,
 }
-
-
-class Interests:
-    """Finds the audience's groups by id, by name, or by ``category: name`` where a name stands under several."""
-
-    def __init__(self, interests: Iterable[Interest]) -> None:
-        self._by_name: dict[str, set[str]] = {}
-        for interest in interests:
-            for name in (
-                interest.id,
-                interest.name,
-                f"{interest.category}: {interest.name}",
-                f"{interest.category}:{interest.name}",
-                f"{interest.category}/{interest.name}",
-            ):
-                self._by_name.setdefault(name.strip().casefold(), set()).add(interest.id)
-
-    def find(self, name: str) -> str:
-        """The id of a group. Raises BadValue if there is none, or more than one."""
-        ids = self._by_name.get(name.strip().casefold(), set())
-        if len(ids) > 1:
-            raise BadValue("names a group that several categories have: write category: name")
-        if not ids:
-            raise BadValue("names a group that the audience does not have")
-        return next(iter(ids))
-
-    def put(self, partial: PartialContact, value: Any) -> None:
-        """A column of groups: an object of names (or ids) and flags, an array of names, or comma-separated names."""
-        if isinstance(value, str) and value.strip().startswith("{"):
-            value = as_object(value)
-        pairs = list(value.items()) if isinstance(value, dict) else [(name, True) for name in as_names(value)]
-        for name, flag in pairs:
-            if flag is None:
-                continue
-            try:
-                partial.interests[self.find(str(name))] = as_flag(flag)
-            except BadValue as fault:
-                # The other groups are good.
-                partial.lose("interests", fault)
-
-    def flag(self, name: str) -> Put:
-        """A column that says yes or no to one group."""
-        found = self.find(name)
-
-        def put(partial: PartialContact, value: Any) -> None:
-            partial.interests[found] = as_flag(value)
-
-        return put

@@ -7,7 +7,7 @@ from typing import Any
 
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
-from destination_mailchimp.mapping.addresses import email_column
+from destination_mailchimp.mapping.addresses import email_column, plain
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def _check_address(name: str, columns: dict[str, Json], config: Config) -> None:
     if not columns:
         return
     if config.email_field:
-        if config.email_field not in columns:
+        if plain(config.email_field) not in {plain(column) for column in columns}:
             raise SyncFailure(
                 f"The stream {name} has no column {config.email_field!r}, which email_field names. "
                 f"It has: {_some(columns)}."

@@ -12,17 +12,30 @@ class PartialContact:
     """What the columns of one record have put together so far.
 
     ``address_parts`` are parts of postal addresses by merge tag, joined once all columns are read.
+    ``all_groups`` says that a column lists all groups of the contact, each of which was found.
     ``lost`` names values that did not fit.
     """
 
-    __slots__ = ("address_parts", "body", "interests", "lost", "merge", "permissions", "tags")
+    __slots__ = (
+        "address_parts",
+        "all_groups",
+        "body",
+        "interests",
+        "lost",
+        "merge",
+        "permissions",
+        "removed_tags",
+        "tags",
+    )
 
     def __init__(self) -> None:
         self.body: dict[str, Any] = {}
         self.merge: dict[str, Any] = {}
         self.interests: dict[str, bool] = {}
+        self.all_groups = False
         self.address_parts: dict[str, dict[str, Any]] | None = None
         self.tags: list[str] | None = None
+        self.removed_tags: list[str] | None = None
         self.permissions: list[dict[str, Any]] | None = None
         self.lost: list[str] | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,15 +12,14 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import STATUSES, Contact
 from destination_mailchimp.contacts.cursors import NONE, Cursor, read_cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.mapping.addresses import email_column, read_address
+from destination_mailchimp.mapping.addresses import read_address
 from destination_mailchimp.mapping.catalog import ConfiguredStream
-from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns, Target, shared
+from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.dates import read_day
 from destination_mailchimp.mapping.errors import BadValue
-from destination_mailchimp.mapping.partial_contact import PartialContact, Put
+from destination_mailchimp.mapping.partial_contact import PartialContact
+from destination_mailchimp.mapping.plan import ColumnPlan
 from destination_mailchimp.mapping.values import as_address, as_flag
-
-logger = logging.getLogger("airbyte.destination_mailchimp")
 
 CDC_DELETED = "_ab_cdc_deleted_at"
 # A number is a moment if it may be one since 1973, in seconds or in any part of them down to the nanosecond.
@@ -64,7 +62,7 @@ class Mapped:
 
 
 class RecordMapper:
-    """Knows the columns of one stream. Where a column goes is decided once, when it is first seen."""
+    """Maps the records of one stream."""
 
     def __init__(
         self, stream: ConfiguredStream, config: Config, columns: Columns, *, keep_records: bool = False
@@ -73,43 +71,20 @@ class RecordMapper:
         self._config = config
         self._columns = columns
         self._keep_records = keep_records
-        self._email = config.email_field or email_column(stream.columns)
-        self._plan: dict[str, Put | None] = {}
-        self._labels: dict[str, str] = {}
-        self._column_of: dict[str, str] = {}
-        self._bind_known()
+        self.plan = ColumnPlan(stream, config, columns)
 
     def map(self, data: Json, receipt: Receipt) -> Mapped:
         """The contact that a record asks for. Values that don't fit are left out and named.
 
         Raises RecordSkipped, RecordRejected and FieldsWanted.
         """
+        self.plan.see(data)
         removed = self._removed(data)
         if removed and self._config.deletes == "ignore":
             raise RecordSkipped("deleted in the source")
-        email = self._email or self._find_email(data)
+        email = self.plan.roles.email
         address = read_address(data.get(email) if email else None)
-        partial = PartialContact()
-        wanted: list[WantedField] = []
-        plan = self._plan
-        for column, value in data.items():
-            if value is None:
-                continue
-            try:
-                put = plan[column]
-            except KeyError:
-                if self._wants_field(column, value, data):
-                    wanted.append(WantedField(column, self._stream.columns.get(column, {}), value))
-                    continue
-                put = self._bind(column)
-            if put is None:
-                continue
-            try:
-                put(partial, value)
-            except BadValue as fault:
-                partial.lose(self._labels[column], fault)
-        if wanted:
-            raise FieldsWanted(wanted)
+        partial = self._partial(data)
         contact = Contact(address, partial.body, receipt)
         self._finish(contact, partial)
         contact.removed = removed
@@ -121,7 +96,7 @@ class RecordMapper:
 
     def bind_made(self, column: str, made: MergeField | None) -> None:
         """A field has been made for a column, or (None) could not be: the column is left out then."""
-        self._plan[column] = self._columns.into(made, column) if made and self._takes(column, made.tag) else None
+        self.plan.bind_made(column, made)
 
     def primary_key(self, data: Json) -> Any:
         """The record's key: a value, or a list of values where it has several parts."""
@@ -130,69 +105,36 @@ class RecordMapper:
 
     def address(self, data: Any) -> str:
         """The address of a record that could not be mapped, by which it is found again; empty if it has none."""
+        email = self.plan.roles.email
         try:
-            return read_address(data.get(self._email) if self._email and isinstance(data, dict) else None)
+            return read_address(data.get(email) if email and isinstance(data, dict) else None)
         except RecordRejected:
             return ""
 
-    @property
-    def mapped(self) -> dict[str, str]:
-        """The columns of the schema, and what each goes into."""
-        return dict(self._labels)
-
-    @property
-    def unmatched(self) -> list[str]:
-        """The columns of the schema that go nowhere, but for those that have another use or are kept out."""
-        columns = self._stream.columns
-        return sorted(c for c in columns if not self._used_otherwise(c) and self._columns.match(c) is None)
-
-    def _bind_known(self) -> None:
-        """Of several columns for one field the better match counts; the others are left out and named in the log."""
-        targets = {
-            column: target
-            for column in self._stream.columns
-            if column != self._email and (target := self._columns.match(column))
-        }
-        for column, target in sorted(targets.items(), key=lambda item: item[1].rank):
-            if self._takes(column, target.field, several=shared(target)):
-                self._plan[column] = target.put
-
-    def _takes(self, column: str, label: str, *, several: bool = False) -> bool:
-        other = self._column_of.setdefault(label, column)
-        if other != column and not several:
-            logger.warning(
-                "Stream %s: the columns %s and %s both match %s; %s is used",
-                self._stream.name,
-                other,
-                column,
-                label,
-                other,
-            )
-            self._plan[column] = None
-            return False
-        self._labels[column] = label
-        return True
-
-    def _bind(self, column: str) -> Put | None:
-        target: Target | None = None if column == self._email else self._columns.match(column)
-        put = target.put if target and self._takes(column, target.field, several=shared(target)) else None
-        self._plan[column] = put
-        return put
-
-    def _wants_field(self, column: str, value: Any, data: Json) -> bool:
-        if not self._config.create_missing_merge_fields or self._used_otherwise(column):
-            return False
-        if isinstance(value, dict | list) and not self._config.nested_as_json:
-            return False
-        if "merge_fields" in data and column in MEMBER_COLUMNS:
-            return False
-        return self._columns.match(column) is None
-
-    def _used_otherwise(self, column: str) -> bool:
-        """Whether a column is not meant for a field at all."""
-        if column in (self._email, self._config.status_field, self._config.deleted_field):
-            return True
-        return self._columns.internal(column) or self._columns.excluded(column)
+    def _partial(self, data: Json) -> PartialContact:
+        partial = PartialContact()
+        wanted: list[WantedField] = []
+        puts = self.plan.puts
+        for column, value in data.items():
+            if value is None:
+                continue
+            try:
+                put = puts[column]
+            except KeyError:
+                if self.plan.wants_field(column, value, data):
+                    wanted.append(WantedField(column, self._stream.columns.get(column, {}), value))
+                else:
+                    puts[column] = None
+                continue
+            if put is None:
+                continue
+            try:
+                put(partial, value)
+            except BadValue as fault:
+                partial.lose(self.plan.labels[column], fault)
+        if wanted:
+            raise FieldsWanted(wanted)
+        return partial
 
     def _finish(self, contact: Contact, partial: PartialContact) -> None:
         for tag, parts in (partial.address_parts or {}).items():
@@ -201,9 +143,12 @@ class RecordMapper:
         body["email_address"] = contact.address
         if partial.merge:
             body["merge_fields"] = partial.merge
+        if partial.all_groups and self._config.replace_interests:
+            partial.interests = {**dict.fromkeys(self._columns.all_groups, False), **partial.interests}
         if partial.interests:
             body["interests"] = partial.interests
         contact.tags = partial.tags
+        contact.removed_tags = partial.removed_tags
         contact.permissions = partial.permissions
 
     def _status(self, data: Json) -> str | None:
@@ -212,9 +157,8 @@ class RecordMapper:
         One that can't be read rejects the record: guessing would risk somebody's consent. ``archived`` is none that
         could be given to anybody, so such a record asks for nothing. Raises RecordRejected, RecordSkipped.
         """
-        if not self._config.status_field:
-            return None
-        value = data.get(self._config.status_field)
+        column = self.plan.roles.status
+        value = data.get(column) if column else None
         if value is None or value == "":
             return None
         status = value.strip().lower() if isinstance(value, str) else ""
@@ -223,8 +167,9 @@ class RecordMapper:
         if status not in STATUSES:
             raise RecordRejected(
                 "invalid_status",
-                "The status column holds something that is not a subscription status.",
-                self._config.status_field,
+                f"The status column {column} holds something that is not a subscription status "
+                f"({', '.join(STATUSES)}): correct it, or leave it empty.",
+                column or "",
             )
         return status
 
@@ -232,7 +177,8 @@ class RecordMapper:
         """Whether the record was deleted. A flag that can't be read rejects it: guessing could cost a contact."""
         if not _is_nothing(data.get(CDC_DELETED)):
             return True
-        value = data.get(self._config.deleted_field) if self._config.deleted_field else None
+        column = self.plan.roles.deleted
+        value = data.get(column) if column else None
         if _is_nothing(value):
             return False
         try:
@@ -244,17 +190,8 @@ class RecordMapper:
         if isinstance(value, str) and _is_date(value):
             return True
         raise RecordRejected(
-            "invalid_deletion",
-            "The deleted column holds neither yes nor no nor a date.",
-            self._config.deleted_field or "",
+            "invalid_deletion", f"The deleted column {column} holds neither yes nor no nor a date.", column or ""
         )
-
-    def _find_email(self, data: Json) -> str | None:
-        """For a stream without a schema the first record that has such a column decides."""
-        self._email = email_column(data)
-        if self._email:
-            self._plan[self._email] = None
-        return self._email
 
     def _cursor(self, data: Json) -> Cursor:
         return read_cursor(_at(data, self._stream.cursor)) if self._stream.cursor else (NONE, None)

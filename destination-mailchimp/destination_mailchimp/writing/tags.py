@@ -127,6 +127,9 @@ class Tagger:
         if len(name) > _LONGEST_NAME:
             result.tags_failed += [TagFailed(contact, "its name is longer than 100 characters") for contact in contacts]
             return
+        if remove and self._ids.missing([name]):
+            # Nobody can have it, and it is not made for being taken away.
+            return
         for _ in range(2):
             try:
                 segment = self._ids.id_of(name)
