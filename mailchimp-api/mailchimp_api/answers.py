@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import orjson
 
+from mailchimp_api.bodies import decode_json
 from mailchimp_api.credentials import WHERE_KEYS_ARE, is_data_center
 from mailchimp_api.errors import (
     AnswerTimeout,
@@ -100,7 +101,7 @@ def read_json(answer: Answer, *, items: str | None = None) -> dict[str, Any]:
     status 200 unreadable.
     """
     try:
-        body = orjson.loads(answer.body)
+        body = decode_json(answer.body)
     except orjson.JSONDecodeError:
         what = "with a body that is not JSON" if answer.body else "without a body"
     else:
