@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+import re
+from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,6 +15,11 @@ from mailchimp_api.options import unknown_options
 from source_mailchimp.dates import parse_date
 
 logger = logging.getLogger("airbyte.source_mailchimp")
+
+# Mailchimp was founded in 2001. An older date means "everything", and as a filter it is a risk: since=1970 hung once.
+_FIRST_DATE = datetime(2001, 1, 1, tzinfo=timezone.utc)
+_ANCIENT = re.compile(r"0\d{3}-\d\d-\d\d(?:$|[T ])", re.ASCII)
+"""Some programs write the first date they know, 0001-01-01, for "everything"."""
 
 
 class Config(BaseModel):
@@ -140,14 +146,15 @@ class Config(BaseModel):
     @field_validator("start_date")
     @classmethod
     def _is_a_date(cls, value: str | None) -> str | None:
-        if value and parse_date(value) is None:
+        if value and not _ANCIENT.match(value) and parse_date(value) is None:
             raise ValueError("must be a date such as 2020-01-01T00:00:00Z")
         return value or None
 
     @property
     def start(self) -> datetime | None:
-        """``start_date`` as a moment."""
-        return parse_date(self.start_date)
+        """``start_date`` as a moment; None where it leaves nothing out, as it lies before all that Mailchimp has."""
+        start = parse_date(self.start_date)
+        return start if start and start >= _FIRST_DATE else None
 
     @property
     def access_credentials(self) -> ApiKeyCredentials | OAuthCredentials:

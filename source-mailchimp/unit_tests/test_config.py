@@ -97,6 +97,13 @@ class TestOldConfigurations:
     def test_a_start_date_may_have_any_usual_form(self, text: str) -> None:
         assert parse_config({"credentials": KEY, "start_date": text}).start == moment(0)
 
+    @pytest.mark.parametrize(
+        "text", ["0001-01-01", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z"]
+    )
+    def test_a_date_before_mailchimp_itself_leaves_nothing_out(self, text: str) -> None:
+        """As a filter it would overflow (``0001-01-01`` less a second), or hang Mailchimp (``since=1970-01-01``)."""
+        assert parse_config({"credentials": KEY, "start_date": text}).start is None
+
 
 def test_a_misspelt_option_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """It would not do what it was set for, and nobody would know."""

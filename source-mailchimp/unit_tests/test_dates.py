@@ -19,7 +19,20 @@ def test_a_date_is_read_whatever_its_offset_and_without_one_as_utc(text: str) ->
     assert parse_date(text) == moment(5)
 
 
-@pytest.mark.parametrize("text", ["", None, "x", 5, "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        "x",
+        5,
+        "2026-13-01T00:00:00Z",
+        "-001-11-30T00:00:00+00:00",
+        "0000-00-00 00:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_what_is_no_date_is_none(text: object) -> None:
     assert parse_date(text) is None
 
