@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any
 
 from source_mailchimp.reader.records import RecordMaker
 from source_mailchimp.stream import PathValues, Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
 
 _SECONDS_PER_STATE = 2.0  # for ten thousand small slices
 
@@ -92,6 +95,11 @@ class StreamOutput:
             self._rows_since_state = 0
             self._last_state = time.monotonic()
             await self.queue.put(Checkpoint(self.stream, dump()))
+
+    def close(self) -> None:
+        """Say which properties had values that are not what the schema declares, once for the whole stream."""
+        for (name, kind), count in sorted(self._maker.lost.items()):
+            logger.warning("%s: %s: %d values are no %s and became null", self.stream.name, name, count, kind)
 
     def expect(self, rows: int) -> None:
         """Add ``rows`` to the estimate; it is told with the next records, once it has grown by a tenth."""

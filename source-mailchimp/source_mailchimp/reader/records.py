@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from source_mailchimp.schemas import date_paths_of
+from source_mailchimp.schemas import date_paths_of, schema_of
 from source_mailchimp.stream import PathValues, Record, Stream
+from source_mailchimp.values import ValueFitter
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -18,18 +19,22 @@ _SORTED = orjson.OPT_SORT_KEYS
 class RecordMaker:
     """Turns rows of one stream into records, in place where it can.
 
-    Path parameters are put in where the row lacks them, empty dates become null (Mailchimp's unset date is ``""``),
-    links go, and keys are made where there is no natural one.
+    Path parameters are put in where the row lacks them, links go, values become what the schema declares (see
+    ``values``), and keys are made where there is no natural one.
     """
 
     def __init__(self, stream: Stream) -> None:
         self._expand = stream.expand
-        paths = date_paths_of(stream)
-        self._dates = [path[0] for path in paths if len(path) == 1]
-        self._nested = [path for path in paths if len(path) > 1]
-        self._texts = stream.as_text
+        self._values = ValueFitter(schema_of(stream))
+        self._fit = self._values.fit
         self._hashed = stream.hash_key
         self._hash_name = stream.key[-1] if stream.hash_key else ""
+        self._dates = {path[0] for path in date_paths_of(stream) if len(path) == 1}
+
+    @property
+    def lost(self) -> Mapping[tuple[str, str], int]:
+        """How many values became null that were not what is declared, by property and by what that is."""
+        return self._values.lost
 
     def records(self, rows: Iterable[Record], params: PathValues) -> list[Record]:
         """The records of ``rows``, read with the path parameters ``params``."""
@@ -42,17 +47,14 @@ class RecordMaker:
         for name, value in added.items():
             if record.get(name) is None:
                 record[name] = value
-        for name in self._texts:
-            if isinstance(record.get(name), int):
-                record[name] = str(record[name])
-        for name in self._dates:
-            if record.get(name) == "":
-                record[name] = None
-        for path in self._nested:
-            _clear_empty(record, path, 0)
         if self._hashed:
-            record[self._hash_name] = hash_of(record.get(name) for name in self._hashed)
+            # Of the values as they came: two rows stay two, even if what tells them apart is no date and goes.
+            record[self._hash_name] = hash_of(self._hashed_value(name, record.get(name)) for name in self._hashed)
+        self._fit(record)
         return record
+
+    def _hashed_value(self, name: str, value: Any) -> Any:
+        return None if value == "" and name in self._dates else value
 
 
 def hash_of(values: Iterable[Any]) -> str:
@@ -88,20 +90,3 @@ def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
     if stream.hash_key:
         return whole
     return single if len(names) == 1 else key
-
-
-def _clear_empty(value: Any, path: tuple[str, ...], depth: int) -> None:
-    """Make empty strings at ``path`` null; ``[]`` in it stands for each item of an array."""
-    name = path[depth]
-    if name == "[]":
-        if isinstance(value, list):
-            for item in value:
-                _clear_empty(item, path, depth + 1)
-        return
-    if not isinstance(value, dict):
-        return
-    if depth == len(path) - 1:
-        if value.get(name) == "":
-            value[name] = None
-    elif name in value:
-        _clear_empty(value[name], path, depth + 1)

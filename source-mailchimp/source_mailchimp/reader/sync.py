@@ -152,6 +152,7 @@ class Sync:
         out = StreamOutput(item.stream, queue, rows_per_state=max(1, self._config.page_size * 9 // 10))
         await queue.put(Started(item.stream))
         error = await self._run_reader(context, item.stream.name, _reader_of(context, item, out).read())
+        out.close()
         await queue.put(Ended(item.stream, error))
 
     async def _read_parent(self, context: SyncContext, parents: ParentRows) -> None:
