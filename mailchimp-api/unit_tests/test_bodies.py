@@ -10,7 +10,7 @@ from mailchimp_api.errors import UnreadableAnswer
 
 def name_in(text: bytes) -> str:
     """The name that is read from a page of one contact, with ``text`` between its quotes."""
-    page = read_json(Answer(200, {}, b'{"members": [{"name": "' + text + b'"}]}'), items="members")
+    page = read_json(Answer(200, {}, b'{"members": [{"name": "' + text + b'"}]}', "GET /x"), items="members")
     name: str = page["members"][0]["name"]
     return name
 

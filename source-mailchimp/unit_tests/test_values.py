@@ -183,7 +183,7 @@ class TestRecords:
         async def read() -> None:
             out = StreamOutput(STREAMS["campaigns"], asyncio.Queue(), rows_per_state=10)
             for number in range(3):
-                await out.rows([{"id": str(number), "send_time": "-001-11-30T00:00:00+00:00"}], {})
+                await out.emit_records([{"id": str(number), "send_time": "-001-11-30T00:00:00+00:00"}], {})
             out.close()
 
         with caplog.at_level(logging.WARNING):
