@@ -120,6 +120,14 @@ class Config(BaseModel):
             "Contacts that exist already are updated either way.",
         ),
     ] = False
+    state_placeholder: Annotated[
+        str | None,
+        _option(
+            "Placeholder for a missing state",
+            "What to write as the state of an address that has none, such as -. It is used only if Mailchimp does not "
+            "take an empty state. Left empty, such addresses are left out then.",
+        ),
+    ] = None
     tags_field: Annotated[
         str,
         _option(
@@ -259,6 +267,7 @@ class Config(BaseModel):
         "status_field",
         "deleted_field",
         "rejects_file",
+        "state_placeholder",
         "api_url",
         "data_center",
     )

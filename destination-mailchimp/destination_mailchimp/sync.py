@@ -11,7 +11,8 @@ from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, repor
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
-from destination_mailchimp.audience.fields import MergeField, read_audience
+from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
+from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.new_fields import NewFields
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.buffer import Buffer
@@ -80,7 +81,8 @@ def run_sync(
             )
     messages = MessageReader(by_name, states, rejects, make)
     policy = StatusPolicy.of(config, audience)
-    writer = BatchWriter(calls, config, policy)
+    forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.state_placeholder)
+    writer = BatchWriter(calls, config, policy, forms)
     buffer = Buffer()
     engine = Engine(
         messages=messages,
@@ -88,7 +90,7 @@ def run_sync(
         states=states,
         rejects=rejects,
         writer=writer,
-        singles=Singles(calls, config, policy, writer.limit, writer.archived),
+        singles=Singles(calls, config, policy, writer.limit, writer.archived, forms),
         tagger=Tagger(calls, TagIds(calls)),
         tags=config.tag_names,
         replace_tags=config.replace_tags,

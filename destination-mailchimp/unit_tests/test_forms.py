@@ -15,6 +15,7 @@ FIELDS = [
     MergeField("USDAY", "Name day", "birthday", date_format="MM/DD"),
     MergeField("ADDRESS", "Address", "address"),
 ]
+REFUSAL = "Please enter a month (01-12) and a day (01-31)"
 NO_STATE = {"addr1": "1 Rue X", "city": "Paris", "state": "", "zip": "75001", "country": "FR"}
 
 
@@ -47,7 +48,7 @@ class Audience:
                 self.stored.append(stored)
                 accepted.accepted(merge, dict(merge))
                 return "stored"
-            if not accepted.refused(merge, "BDAY"):
+            if not accepted.refused(merge, "BDAY", REFUSAL):
                 return "lost"
         raise AssertionError("it is sent for ever")
 
@@ -103,9 +104,9 @@ def test_an_order_that_is_refused_both_ways_is_given_up() -> None:
     accepted = forms()
     merge: dict[str, Any] = {"BDAY": Birthday(3, 14)}
     accepted.prepare(merge)
-    assert accepted.refused(merge, "BDAY")
+    assert accepted.refused(merge, "BDAY", REFUSAL)
     accepted.prepare(merge)
-    assert not accepted.refused(merge, "BDAY")
+    assert not accepted.refused(merge, "BDAY", REFUSAL)
 
 
 def test_a_field_that_has_the_month_first_is_never_in_doubt() -> None:
@@ -113,7 +114,7 @@ def test_a_field_that_has_the_month_first_is_never_in_doubt() -> None:
 
     assert forms().prepare(merge) == []
     assert merge == {"USDAY": "03/04"}
-    assert not forms().refused({"USDAY": Birthday(3, 14)}, "USDAY")
+    assert not forms().refused({"USDAY": Birthday(3, 14)}, "USDAY", REFUSAL)
 
 
 class TestAddressesWithoutAState:
@@ -125,19 +126,19 @@ class TestAddressesWithoutAState:
 
         assert accepted.prepare(merge) == []
         assert merge["ADDRESS"] == NO_STATE
-        assert accepted.refused(merge, "ADDRESS")
+        assert accepted.refused(merge, "ADDRESS", "Please enter a complete address.")
         assert accepted.prepare(merge) == []
         assert merge["ADDRESS"] == {**NO_STATE, "state": "-"}
-        assert not accepted.refused(merge, "ADDRESS")
+        assert not accepted.refused(merge, "ADDRESS", "Please enter a complete address.")
         assert caplog.text.count("state_placeholder") == 1
 
     def test_without_one_the_address_is_left_out_at_once_after_the_first_refusal(self) -> None:
         accepted = forms()
-        assert not accepted.refused({"ADDRESS": dict(NO_STATE)}, "ADDRESS")
+        assert not accepted.refused({"ADDRESS": dict(NO_STATE)}, "ADDRESS", "Incomplete")
         merge: dict[str, Any] = {"ADDRESS": dict(NO_STATE), "FNAME": "A"}
 
         assert [tag for tag, _ in accepted.prepare(merge)] == ["ADDRESS"]
         assert merge == {"FNAME": "A"}
 
     def test_an_address_with_a_state_is_none_of_this(self) -> None:
-        assert not forms(placeholder="-").refused({"ADDRESS": {**NO_STATE, "state": "X"}}, "ADDRESS")
+        assert not forms(placeholder="-").refused({"ADDRESS": {**NO_STATE, "state": "X"}}, "ADDRESS", "Incomplete")

@@ -121,6 +121,12 @@ def read_audience(calls: Calls, list_id: str) -> Audience:
     )
 
 
+def some_merge_fields(calls: Calls) -> list[dict[str, Any]]:
+    """The merge fields of up to a thousand contacts of the audience, as the API shows them."""
+    rows = calls.get("members", {"count": 1000, "fields": "members.merge_fields"}, items="members")["members"]
+    return [fields for row in rows if isinstance(row, dict) and isinstance(fields := row.get("merge_fields"), dict)]
+
+
 def _permissions(calls: Calls) -> list[Permission]:
     """The audience's marketing permissions. Only its contacts show them (spatie/laravel-newsletter#262)."""
     params: Params = {"count": 1, "fields": "members.marketing_permissions"}

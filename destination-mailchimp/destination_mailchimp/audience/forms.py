@@ -77,7 +77,10 @@ class AcceptedForms:
     """
 
     def __init__(
-        self, fields: Iterable[MergeField], existing: Callable[[], Iterable[Merge]], placeholder: str | None = None
+        self,
+        fields: Iterable[MergeField] = (),
+        existing: Callable[[], Iterable[Merge]] = tuple,
+        placeholder: str | None = None,
     ) -> None:
         self._orders = {field.tag: _Order() for field in fields if field.day_first_birthday}
         self._existing = existing
@@ -85,13 +88,10 @@ class AcceptedForms:
         self._state_refused = False
         self._lock = threading.Lock()
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to decide, so that values go out as they are."""
-        return not self._orders and not self._state_refused
-
     def telling_first(self, merges: list[Merge]) -> list[bool]:
         """Which of a batch's contacts must be sent before the others, because their birthdays settle an order."""
+        if not self._orders:
+            return [False] * len(merges)
         with self._lock:
             open_tags = [tag for tag, order in self._orders.items() if not order.settled]
             waiting = [tag for tag in open_tags if any(_either(merge.get(tag)) for merge in merges)]
@@ -106,6 +106,8 @@ class AcceptedForms:
         Returns the tags of values that had to be left out, and why, in words.
         """
         lost: list[tuple[str, str]] = []
+        if not self._orders and not self._state_refused:
+            return lost
         with self._lock:
             for tag, order in self._orders.items():
                 value = merge.get(tag)
@@ -127,11 +129,11 @@ class AcceptedForms:
                         del merge[tag]
         return lost
 
-    def refused(self, merge: Merge, tag: str) -> bool:
+    def refused(self, merge: Merge, tag: str, text: str) -> bool:
         """Mailchimp refused the value of a field: whether its other form is worth a try; ``prepare`` makes that."""
         value = merge.get(tag)
         with self._lock:
-            if isinstance(value, Birthday) and tag in self._orders and value.tells:
+            if isinstance(value, Birthday) and tag in self._orders and value.tells and "month" in text.casefold():
                 return self._refused_order(self._orders[tag], tag, day_first=value.day_first)
             if lacks_state(value):
                 if not self._state_refused:

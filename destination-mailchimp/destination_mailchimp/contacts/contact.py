@@ -64,6 +64,12 @@ class Contact:
         """Calls that are still to be made for it."""
 
     @property
+    def merge_fields(self) -> Json:
+        """Its merge fields by their tags; a change of the object changes the contact, unless it has none."""
+        fields: Json | None = self.body.get("merge_fields")
+        return {} if fields is None else fields
+
+    @property
     def hash(self) -> str:
         """Its id within the audience."""
         return subscriber_hash(self.address)

@@ -12,6 +12,7 @@ from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, BatchTooLarge, Calls, send_or_split
+from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import (
     CONTACT_EXISTS,
     asks_for_status,
@@ -52,8 +53,9 @@ class BatchOutcome:
 class BatchWriter:
     """Writes batches from any number of threads."""
 
-    def __init__(self, calls: Calls, config: Config, policy: StatusPolicy) -> None:
+    def __init__(self, calls: Calls, config: Config, policy: StatusPolicy, forms: AcceptedForms | None = None) -> None:
         self._calls = calls
+        self._forms = forms or AcceptedForms()
         self._config = config
         self._policy = policy
         self.archived = StatusIndex(calls, "archived")
@@ -234,10 +236,20 @@ class BatchWriter:
 
     def _send(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
         """Send contacts, and again those that the answer has left out or whose only fault is one field."""
-        waiting = contacts
+        tells = self._forms.telling_first([contact.merge_fields for contact in contacts])
+        first = [contact for contact, early in zip(contacts, tells, strict=True) if early]
+        rest = [contact for contact, early in zip(contacts, tells, strict=True) if not early]
+        for part in (first, rest):
+            self._send_part(part, outcome, create=create)
+
+    def _send_part(self, waiting: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
         for _ in range(_FIELD_ROUNDS):
+            if not waiting:
+                return
             again: list[Contact] = []
             before = len(outcome.refused)
+            for contact in waiting:
+                outcome.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
             send_or_split(
                 waiting,
                 partial(self._send_once, outcome=outcome, create=create),
@@ -245,15 +257,15 @@ class BatchWriter:
             )
             latest, outcome.refused[before:] = outcome.refused[before:], []
             for refused in latest:
-                if lost := drop_field(refused.contact, refused.fault):
+                if has_other_form(refused.contact, refused.fault, self._forms):
+                    again.append(refused.contact)
+                elif lost := drop_field(refused.contact, refused.fault):
                     outcome.lost_fields.append(FieldLost(refused.contact, lost))
                     again.append(refused.contact)
                 else:
                     outcome.refused.append(refused)
             waiting = again + [c for c in outcome.unanswered if c.unanswered < _UNANSWERED_AT_MOST]
             outcome.unanswered = [c for c in outcome.unanswered if c.unanswered >= _UNANSWERED_AT_MOST]
-            if not waiting:
-                return
         outcome.unanswered += waiting
 
     def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
@@ -284,8 +296,7 @@ class BatchWriter:
         status = self._policy.new(contact) if create else self._policy.existing(contact)
         return {**contact.body, "status": status} if status else contact.body
 
-    @staticmethod
-    def _read(contacts: list[Contact], answer: Json, outcome: BatchOutcome, since: datetime) -> None:
+    def _read(self, contacts: list[Contact], answer: Json, outcome: BatchOutcome, since: datetime) -> None:
         """Match the rows of an answer with what was sent. What it does not mention is nobody's success."""
         waiting = {contact.key: contact for contact in contacts}
         for row in _rows(answer, "errors"):
@@ -300,6 +311,7 @@ class BatchWriter:
             for row in _rows(answer, name):
                 contact = waiting.pop(key_of(row.get("email_address")), None)
                 if contact is not None:
+                    self._forms.accepted(contact.merge_fields, row.get("merge_fields"))
                     found.append(contact)
         for contact in waiting.values():
             contact.unanswered += 1
@@ -311,6 +323,16 @@ def _note_possibly_written(contacts: Iterable[Contact], since: datetime) -> None
     """An attempt that began at ``since`` may have written these, though no answer says so."""
     for contact in contacts:
         contact.possibly_written_since = contact.possibly_written_since or since
+
+
+def prepare(contact: Contact, forms: AcceptedForms) -> list[str]:
+    """Bring a contact into the form that the audience takes; returns what had to be left out, for the accounting."""
+    return [f"{tag} {why}" for tag, why in forms.prepare(contact.merge_fields)]
+
+
+def has_other_form(contact: Contact, fault: RecordRejected, forms: AcceptedForms) -> bool:
+    """Whether the refused value has another form, in which the contact is to be sent again."""
+    return forms.refused(contact.merge_fields, fault.field.rpartition(".")[2], fault.text)
 
 
 def drop_field(contact: Contact, fault: RecordRejected) -> str | None:

@@ -7,12 +7,13 @@ from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
+from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import from_problem, is_account_wide
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.writing.batches import drop_field
+from destination_mailchimp.writing.batches import drop_field, has_other_form, prepare
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
@@ -27,12 +28,19 @@ class Singles:
     """Makes these calls, from any number of threads."""
 
     def __init__(
-        self, calls: Calls, config: Config, policy: StatusPolicy, limit: NewContactLimit, archived: StatusIndex
+        self,
+        calls: Calls,
+        config: Config,
+        policy: StatusPolicy,
+        limit: NewContactLimit,
+        archived: StatusIndex,
+        forms: AcceptedForms | None = None,
     ) -> None:
         """``archived`` is told whom this has archived, so that no later version of a record brings one back."""
         self._calls = calls
         self._config = config
         self._policy = policy
+        self._forms = forms or AcceptedForms()
         self._limit = limit
         self._archived = archived
         self._steps = {
@@ -171,6 +179,7 @@ class Singles:
         with ``create`` that means the audience.
         """
         for _ in range(_FIELDS_DROPPED_AT_MOST):
+            result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
             body: dict[str, Any] = {**contact.body, **more}
             if contact.permissions:
                 body["marketing_permissions"] = contact.permissions
@@ -178,13 +187,18 @@ class Singles:
                 body["status_if_new"] = self._policy.new(contact)
             method = "PUT" if create else "PATCH"
             try:
-                self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body)
+                answer = self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body).body
             except RequestRefused as error:
-                lost = drop_field(contact, from_problem(error.problem))
+                fault = from_problem(error.problem)
+                if has_other_form(contact, fault, self._forms):
+                    continue
+                lost = drop_field(contact, fault)
                 if not lost:
                     raise
                 result.lost_fields.append(FieldLost(contact, lost))
             else:
+                if isinstance(answer, dict):
+                    self._forms.accepted(contact.merge_fields, answer.get("merge_fields"))
                 return
         raise RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
 
