@@ -1,0 +1,20 @@
+select
+    id as campaign_id,
+    list_id,
+    send_time as sent_at,
+    emails_sent,
+    coalesce({{ mailchimp.json_count("bounces", "hard_bounces") }}, 0) as hard_bounces,
+    coalesce({{ mailchimp.json_count("bounces", "soft_bounces") }}, 0) as soft_bounces,
+    coalesce({{ mailchimp.json_count("bounces", "syntax_errors") }}, 0) as syntax_errors,
+    {{ mailchimp.json_count("opens", "opens_total") }} as opens,
+    {{ mailchimp.json_count("opens", "unique_opens") }} as unique_opens,
+    {{ mailchimp.json_count("opens", "proxy_excluded_unique_opens") }} as unique_opens_without_proxies,
+    {{ mailchimp.json_count("clicks", "clicks_total") }} as clicks,
+    {{ mailchimp.json_count("clicks", "unique_subscriber_clicks") }} as unique_clicks,
+    {{ mailchimp.json_count("forwards", "forwards_count") }} as forwards,
+    unsubscribed as unsubscribes,
+    abuse_reports,
+    {{ mailchimp.json_count("ecommerce", "total_orders") }} as orders,
+    {{ mailchimp.json_number("ecommerce", "total_revenue") }} as revenue,
+    {{ mailchimp.json_text("ecommerce", "currency_code") }} as currency_code
+from {{ source("mailchimp", "reports") }}
