@@ -96,6 +96,16 @@ coverage: venv ## Run all tests and measure what they cover, in every process (d
 demo: venv ## Read a simulated account into DuckDB and ask it three questions
 	@$(BIN)/python -m examples.demo
 
+# dbt has an environment of its own: it and the CDK ask for different releases of what both use.
+DBT_VENV := .venv-dbt
+DEMO_DATABASE := .demo/mailchimp.duckdb
+
+.PHONY: dbt
+dbt: $(DBT_VENV)/.requirements ## Build and test dbt-mailchimp on the demo's database
+	@[ -e $(DEMO_DATABASE) ] || $(MAKE) demo
+	@MAILCHIMP_DUCKDB=$(CURDIR)/$(DEMO_DATABASE) $(DBT_VENV)/bin/dbt build --project-dir dbt-mailchimp \
+		--profiles-dir dbt-mailchimp --target-path $(CURDIR)/.demo/dbt --log-path $(CURDIR)/.demo/dbt
+
 .PHONY: bench
 bench: venv ## Measure both connectors against the simulator
 	@$(BIN)/python -m benchmarks
@@ -150,6 +160,13 @@ $(VENV)/.requirements: requirements/dev.txt | asked-python
 	@# The pinned file is complete, so there is nothing to resolve (--no-deps).
 	@$(PIP) install --no-deps --require-hashes --requirement requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+$(DBT_VENV)/.requirements: requirements/dbt.txt
+	@echo "Filling $(DBT_VENV) from requirements/dbt.txt."
+	@$(PYTHON) -m venv $(DBT_VENV)
+	@$(DBT_VENV)/bin/python -m pip --disable-pip-version-check -qq install --no-deps --require-hashes \
+		--requirement requirements/dbt.txt
 	@touch $@
 
 $(VENV)/.packages: $(VENV)/.requirements $(PACKAGES:%=%/pyproject.toml)

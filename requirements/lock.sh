@@ -1,8 +1,9 @@
 #!/bin/sh
-# Writes source.txt, destination.txt, build.txt and dev.txt from the .in files: names, versions, hashes, markers, no addresses.
+# Writes source.txt, destination.txt, build.txt, dbt.txt and dev.txt from the .in files: names, versions, hashes, markers, no addresses.
 # Called by `make lock`. Versions already pinned stay unless the .in files exclude them;
 # with `--upgrade` everything moves to its newest admitted release.
-# dev.txt is resolved first and binds the others, so that what is tested is what the images hold.
+# dev.txt is resolved first and binds the others, so that what is tested is what the images hold;
+# dbt.txt stands by itself.
 #
 #   lock.sh UV [--upgrade]
 set -eu
@@ -28,3 +29,4 @@ sed 's/^\([A-Za-z0-9._-]*\)\[[^]]*\]/\1/' dev.txt >"$constraints"
 compile build "$@" --constraint "$constraints"
 compile source "$@" --constraint "$constraints"
 compile destination "$@" --constraint "$constraints"
+compile dbt "$@"

@@ -31,6 +31,7 @@ ENVIRONMENTS = {
     "source": ("source-mailchimp", "mailchimp-api", "connector-cli"),
     "destination": ("destination-mailchimp", "mailchimp-api", "connector-cli"),
     "dev": PACKAGES,
+    "dbt": (),
 }
 OWN_PACKAGES = {"connector-cli", "mailchimp-api", "source-mailchimp", "destination-mailchimp"}
 # By scripts that run in the environment of another program, beside which ours is measured.
