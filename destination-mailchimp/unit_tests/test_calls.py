@@ -424,7 +424,8 @@ class TestRoles:
 
     @pytest.fixture
     def checked(self, mock: requests_mock.Mocker) -> Callable[[Any], list[str]]:
-        mock.get(LIST, json={"name": "News"})
+        audience = {"id": "abc", "name": "News", "double_optin": False, "marketing_permissions": False}
+        mock.get(LIST, json=audience)
         for name, items in (("merge-fields", "merge_fields"), ("interest-categories", "categories")):
             mock.get(f"{LIST}/{name}", json={items: [], "total_items": 0})
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mailchimp_api.client import MailchimpClient
+from mailchimp_api import readers
+from mailchimp_api.client import MailchimpClient, Reader
 from mailchimp_api.errors import (
     AudienceNotFound,
     ConnectionFault,
@@ -14,6 +15,7 @@ from mailchimp_api.errors import (
     ResourceGone,
     ResourceRefused,
 )
+from mailchimp_api.readers import AudienceFacts
 
 WHERE_IDS_ARE = "Mailchimp shows it under Audience → Settings → Audience name and defaults"
 
@@ -42,16 +44,21 @@ def account_of(client: MailchimpClient) -> dict[str, Any]:
         ) from None
 
 
-def audience_of(client: MailchimpClient, list_id: str, *, field: str) -> dict[str, Any]:
+def audience_of(client: MailchimpClient, list_id: str, *, field: str) -> AudienceFacts:
     """The audience (list) ``list_id``. ``field`` is the option it was configured in, for the error.
 
-    Raises AudienceNotFound, PermissionDenied.
+    Raises AudienceNotFound, PermissionDenied, and UnreadableAnswer where the answer lacks what decides.
     """
+    facts: AudienceFacts = _audience(client, list_id, field, readers.audience)
+    return facts
+
+
+def _audience(client: MailchimpClient, list_id: str, field: str, read: Reader) -> Any:
     # A slash or a blank in the id would ask for another resource altogether.
     if not (list_id.isascii() and list_id.isalnum()):
         raise _not_found(list_id, field)
     try:
-        return client.get(f"lists/{list_id}", {"exclude_fields": "_links"})
+        return client.request("GET", f"lists/{list_id}", {"exclude_fields": "_links"}, read=read)
     except ResourceGone as error:
         raise _not_found(list_id, field, error.request_id) from None
     except ResourceRefused as error:
@@ -66,7 +73,7 @@ def audience_of(client: MailchimpClient, list_id: str, *, field: str) -> dict[st
 def check_audiences(client: MailchimpClient, list_ids: Iterable[str], *, field: str) -> None:
     """Raises AudienceNotFound for the first of ``list_ids`` that the account does not have."""
     for list_id in list_ids:
-        audience_of(client, list_id, field=field)
+        _audience(client, list_id, field, readers.identified("id"))
 
 
 def _not_found(list_id: str, field: str, request_id: str | None = None) -> AudienceNotFound:

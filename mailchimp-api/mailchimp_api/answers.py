@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -35,6 +35,7 @@ from mailchimp_api.errors import (
     UserDisabled,
     WrongDataCenter,
 )
+from mailchimp_api.readers import Lacking
 
 # Whoever asks for longer is asked again sooner: a sync that stands still for longer is better failed and restarted.
 _MAX_RETRY_AFTER = 300.0
@@ -93,8 +94,10 @@ class Answer:
         return _http_date(self.headers.get("Date", ""))
 
 
-def read_json(answer: Answer, *, items: str | None = None) -> dict[str, Any]:
-    """Decode the body of a 2xx answer that should have one.
+def read_json(
+    answer: Answer, *, items: str | None = None, read: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Any:
+    """Decode the body of a 2xx answer that should have one, and return the object, or what ``read`` makes of it.
 
     ``items``: the key that must hold the list of rows, each of them an object; without it any JSON object will do.
     Raises UnreadableAnswer: an unreadable page must never pass for an empty one. So are an error's words beside
@@ -107,7 +110,10 @@ def read_json(answer: Answer, *, items: str | None = None) -> dict[str, Any]:
     else:
         wrong = _wrong_with(body, items)
         if wrong is None:
-            return cast("dict[str, Any]", body)
+            try:
+                return body if read is None else read(body)
+            except Lacking as lacking:
+                wrong = f"without {lacking}"
         what = wrong
     raise UnreadableAnswer(_say(answer, what), status=answer.status, request_id=answer.request_id)
 

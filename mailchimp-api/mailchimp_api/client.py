@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = ["MailchimpClient", "Params", "RetryPolicy", "Timeouts"]
 _TIMES_ASKED_AT_MOST = 8
 
 Params = Mapping[str, str | int | bool | None]
+Reader = Callable[[Mapping[str, Any]], Any]
 
 
 class MailchimpClient:
@@ -88,19 +89,32 @@ class MailchimpClient:
         *,
         json: Any = None,
         items: str | None = None,
+        read: Reader | None = None,
         retry_timeouts: bool = True,
+        before_repeat: Callable[[], None] | None = None,
     ) -> Any:
         """Make one request, retried as the policy says; return the decoded object.
 
         ``None`` for the 204 of a write; a GET answered 204 is unreadable. Parameters that are None are left out.
-        Every method is retried, so the caller must only send what may take effect twice.
+        ``read``: one of ``readers``, for what is returned instead; an answer that lacks what it wants is unreadable.
+        Every method is retried, so the caller must only send what may take effect twice. Where that depends on what
+        happened meanwhile, ``before_repeat`` looks, right before each further attempt; what it raises ends the request.
         Raises what ``errors`` draws: TransientError only when the retries are used up.
         """
         query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
         data = orjson.dumps(json) if json is not None else None
         call = mask(f"{method} /{path}")
         again = self._retrying if retry_timeouts else self._retrying_but_timeouts
-        return again(self._once, method, path, query, data, call, items)
+        attempts = 0
+
+        def attempt() -> Any:
+            nonlocal attempts
+            attempts += 1
+            if attempts > 1 and before_repeat is not None:
+                before_repeat()
+            return self._once(method, path, query, data, call, items, read)
+
+        return again(attempt)
 
     def server_time(self) -> datetime:
         """Mailchimp's clock (UTC, whole seconds), at most as late as it really is; see ``clock.ServerClock``."""
@@ -111,8 +125,15 @@ class MailchimpClient:
         self._transport.close()
 
     def _once(
-        self, method: str, path: str, query: dict[str, str], data: bytes | None, call: str, items: str | None
-    ) -> dict[str, Any] | None:
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        data: bytes | None,
+        call: str,
+        items: str | None,
+        read: Reader | None = None,
+    ) -> Any:
         try:
             with self.limiter.slot() as slot, self.usage.request():
                 try:
@@ -120,19 +141,19 @@ class MailchimpClient:
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._judge(answer, method, items)
+            return self._judge(answer, method, items, read)
         except TransientError as error:
             self.usage.note(error)
             raise
 
-    def _judge(self, answer: Answer, method: str, items: str | None) -> dict[str, Any] | None:
+    def _judge(self, answer: Answer, method: str, items: str | None, read: Reader | None) -> Any:
         if not answer.ok:
             error = error_of(answer, field=self._credentials_field)
             if isinstance(error, RateLimited):
                 self.limiter.throttled()
             raise error
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
-        body = None if no_body else read_json(answer, items=items)
+        body: Any = None if no_body and read is None else read_json(answer, items=items, read=read)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
         self._note_time(answer)
         self.limiter.succeeded()

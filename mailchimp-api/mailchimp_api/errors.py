@@ -10,6 +10,7 @@ MailchimpError
 │   │   └── RefusedByCdn      403 with an HTML page: the CDN's, for too many requests or this machine's address
 │   ├── ServerFault           any other 5xx, or an answer no API server gives (a redirect, a bare 4xx)
 │   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be (or a GET's is missing)
+├── IncompleteListing         read again later: rows are missing from a listing, and reading it again did not help
 ├── SkippableError            warn, count, and go on with the rest
 │   ├── ResourceGone          404 problem+json: it vanished since it was listed
 │   └── ResourceRefused       403 problem+json: the role or plan of the account lacks this resource
@@ -129,6 +130,17 @@ class ServerFault(TransientError):
 
 class UnreadableAnswer(TransientError):
     """Status 2xx with a body that is not the JSON it should be."""
+
+
+class IncompleteListing(MailchimpError):
+    """A listing could not be read so that nothing is missing: what was seen must not pass for all of it."""
+
+    def __init__(self, kind: str, *, seen: int, total: int | None) -> None:
+        rows = f"{seen} of {'an unknown number of' if total is None else total} rows"
+        super().__init__(
+            f"{kind} could not be read completely: {rows} were seen, while rows changed faster than "
+            "they could be read or some would not come. What was read is kept; the next sync goes on from there."
+        )
 
 
 class SkippableError(MailchimpError):

@@ -15,6 +15,7 @@ from mailchimp_api.account import account_of, audience_of, check_audiences
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
+from mailchimp_api.readers import AudienceFacts
 
 KEY = ApiKeyCredentials(apikey="0123456789abcdef0123456789abcdef-us10")
 TOKEN = OAuthCredentials(access_token="an-access-token")
@@ -217,11 +218,33 @@ class TestAccount:
 
 class TestAudiences:
     def test_those_that_exist_pass(self, client: MailchimpClient, requests_mock: rm.Mocker) -> None:
-        requests_mock.get(f"{ROOT}/lists/a1b2c3d4e5", json={"id": "a1b2c3d4e5"})
+        body = {"id": "a1b2c3d4e5", "name": "One", "double_optin": True, "marketing_permissions": False, "stats": {}}
+        requests_mock.get(f"{ROOT}/lists/a1b2c3d4e5", json=body)
 
-        assert audience_of(client, "a1b2c3d4e5", field="list_ids") == {"id": "a1b2c3d4e5"}
+        assert audience_of(client, "a1b2c3d4e5", field="list_ids") == AudienceFacts(
+            "a1b2c3d4e5", "One", double_optin=True, marketing_permissions=False
+        )
         check_audiences(client, ["a1b2c3d4e5"], field="list_ids")
         assert requests_mock.call_count == 2
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"id": "a1", "name": "One", "marketing_permissions": False},
+            {"id": "a1", "name": "One", "double_optin": None, "marketing_permissions": False},
+            {"id": "a1", "name": "One", "double_optin": "false", "marketing_permissions": False},
+            {"title": "Odd", "status": 500, "detail": "It is odd."},
+        ],
+    )
+    def test_one_that_does_not_say_whether_it_asks_first_is_asked_again_and_then_an_error(
+        self, client: MailchimpClient, requests_mock: rm.Mocker, body: dict[str, Any]
+    ) -> None:
+        """What is missing is no permission to subscribe without a double opt-in."""
+        requests_mock.get(f"{ROOT}/lists/a1", json=body)
+
+        with pytest.raises(errors.UnreadableAnswer, match="given up after 3 attempts"):
+            audience_of(client, "a1", field="list_id")
 
     def test_the_first_that_does_not_exist_is_named_and_where_to_find_the_right_one(
         self, client: MailchimpClient, requests_mock: rm.Mocker

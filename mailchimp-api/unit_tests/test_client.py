@@ -352,6 +352,32 @@ class TestBounds:
         assert requests_mock.call_count == 2
 
 
+class TestRepeats:
+    """Some calls may only be repeated if nothing has happened meanwhile."""
+
+    def test_what_must_be_looked_at_is_looked_at_after_each_wait_and_before_no_first_attempt(
+        self, client: MailchimpClient, requests_mock: rm.Mocker, waits: list[float]
+    ) -> None:
+        looked: list[tuple[int, int]] = []
+        requests_mock.put(LISTS, [{"status_code": 503}, {"status_code": 503}, {"json": {}}])
+        client.request("PUT", "lists", before_repeat=lambda: looked.append((requests_mock.call_count, len(waits))))
+
+        assert looked == [(1, 1), (2, 2)]
+
+    def test_what_it_raises_ends_the_request(self, client: MailchimpClient, requests_mock: rm.Mocker) -> None:
+        class Left(Exception):
+            pass
+
+        def look() -> None:
+            raise Left
+
+        requests_mock.put(LISTS, status_code=503)
+        with pytest.raises(Left):
+            client.request("PUT", "lists", before_repeat=look)
+
+        assert requests_mock.call_count == 1
+
+
 class TestRequests:
     def test_parameters_are_sent_as_mailchimp_writes_them(
         self, client: MailchimpClient, requests_mock: rm.Mocker

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from mailchimp_api.errors import MailchimpError
+from mailchimp_api.errors import IncompleteListing, MailchimpError
 
-
-class IncompleteListing(MailchimpError):
-    """A listing could not be read so that nothing is missing: the stream must not end as complete."""
-
-    def __init__(self, kind: str, *, seen: int, total: int | None) -> None:
-        rows = f"{seen} of {'an unknown number of' if total is None else total} rows"
-        super().__init__(
-            f"{kind} could not be read completely: {rows} were seen, while rows changed faster than "
-            "they could be read or some would not come. What was read is kept; the next sync goes on from there."
-        )
+__all__ = ["IncompleteListing", "ParentFailed"]
 
 
 class ParentFailed(MailchimpError):

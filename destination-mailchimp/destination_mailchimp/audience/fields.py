@@ -89,7 +89,7 @@ def read_audience(calls: Calls, list_id: str) -> Audience:
     Raises ConfigErrors (AudienceNotFound, PermissionDenied, those of the key), ResourceGone if it vanishes meanwhile,
     and TransientErrors if Mailchimp can't be asked.
     """
-    row = audience_of(calls.patient, list_id, field="list_id")
+    facts = audience_of(calls.patient, list_id, field="list_id")
     try:
         fields = [MergeField.from_row(item) for item in merge_fields(calls)]
         interests = [
@@ -109,11 +109,11 @@ def read_audience(calls: Calls, list_id: str) -> Audience:
             field="credentials",
             request_id=error.request_id,
         ) from None
-    gdpr = bool(row.get("marketing_permissions"))
+    gdpr = facts.marketing_permissions
     return Audience(
         id=list_id,
-        name=str(row.get("name") or ""),
-        double_optin=bool(row.get("double_optin")),
+        name=facts.name,
+        double_optin=facts.double_optin,
         marketing_permissions=gdpr,
         merge_fields=fields,
         interests=interests,

@@ -1,0 +1,141 @@
+"""Typed readers of the answers that decide something: what lacks what decides is unreadable, not a permission.
+
+``{}`` where an audience should be does not mean that it has no double opt-in, and ``total_items: null`` not that
+nobody is archived. Each reader takes a decoded body and returns what it says, or raises ``Lacking``;
+``MailchimpClient.request(read=…)`` makes an UnreadableAnswer of that, which is asked for again and then an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Body = Mapping[str, Any]
+
+
+class Lacking(ValueError):
+    """The body does not say, or not in a way one can rely on, what it should. The text names it, as ``double_optin``.
+
+    No value is quoted.
+    """
+
+
+@dataclass(frozen=True)
+class AudienceFacts:
+    """What decides how an audience may be written to."""
+
+    id: str
+    name: str
+    double_optin: bool
+    marketing_permissions: bool
+
+
+@dataclass(frozen=True)
+class MemberFacts:
+    """A contact's present ``status`` and when it last changed (ISO 8601, or empty)."""
+
+    status: str
+    last_changed: str
+
+
+@dataclass(frozen=True)
+class ContactPage:
+    """Some of the contacts in a listing, and how many there are in it."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+@dataclass(frozen=True)
+class BatchRows:
+    """The rows of an answer to ``POST /lists/{list_id}``: contacts made, contacts written, and refusals."""
+
+    new: list[dict[str, Any]]
+    updated: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+
+
+def total_items(body: Body) -> int:
+    """How many rows the listing says it has."""
+    total = body.get("total_items")
+    if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+        raise Lacking("total_items")
+    return total
+
+
+def contact_page(body: Body) -> ContactPage:
+    """A page of ``GET /lists/{list_id}/members``, each row with its ``id``."""
+    rows = _rows(body, "members")
+    for row in rows:
+        _text(row, "id")
+    return ContactPage(rows, total_items(body))
+
+
+def audience(body: Body) -> AudienceFacts:
+    """An answer to ``GET /lists/{list_id}``."""
+    return AudienceFacts(
+        _text(body, "id"),
+        _text(body, "name"),
+        _flag(body, "double_optin"),
+        _flag(body, "marketing_permissions"),
+    )
+
+
+def member(body: Body) -> MemberFacts:
+    """An answer to ``GET /lists/{list_id}/members/{hash}``."""
+    return MemberFacts(_text(body, "status"), str(body.get("last_changed") or ""))
+
+
+def batch(body: Body) -> BatchRows:
+    """An answer to ``POST /lists/{list_id}``."""
+    return BatchRows(_rows(body, "new_members"), _rows(body, "updated_members"), _rows(body, "errors"))
+
+
+def segment_id(body: Body) -> int:
+    """The id of a tag (a static segment) that was made."""
+    made = body.get("id")
+    if isinstance(made, bool) or not isinstance(made, int):
+        raise Lacking("id")
+    return made
+
+
+def tagged(body: Body) -> list[dict[str, Any]]:
+    """The refusals in an answer to ``POST /lists/{list_id}/segments/{segment_id}``."""
+    if not ("total_added" in body or "members_added" in body):
+        raise Lacking("total_added")
+    return _rows(body, "errors")
+
+
+def identified(*names: str) -> Callable[[Body], Body]:
+    """A reader that wants a text or a number under each of ``names``, and returns the body itself."""
+
+    def read(body: Body) -> Body:
+        for name in names:
+            value = body.get(name)
+            if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+                raise Lacking(name)
+        return body
+
+    return read
+
+
+def _text(body: Body, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise Lacking(name)
+    return value
+
+
+def _flag(body: Body, name: str) -> bool:
+    value = body.get(name)
+    if not isinstance(value, bool):
+        raise Lacking(name)
+    return value
+
+
+def _rows(body: Body, name: str) -> list[dict[str, Any]]:
+    rows = body.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Lacking(name)
+    return rows

@@ -1,0 +1,60 @@
+"""An answer that lacks what decides decides nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailchimp_api import readers
+from mailchimp_api.readers import Lacking
+
+
+class TestTotals:
+    @pytest.mark.parametrize("total", [None, -1, "3", True, 1.0, []])
+    def test_a_total_that_is_none_counts_nobody(self, total: Any) -> None:
+        with pytest.raises(Lacking, match="total_items"):
+            readers.total_items({"total_items": total})
+
+    def test_nor_does_one_that_is_missing(self) -> None:
+        with pytest.raises(Lacking, match="total_items"):
+            readers.total_items({})
+
+    @pytest.mark.parametrize("total", [0, 3])
+    def test_a_number_is_one(self, total: int) -> None:
+        assert readers.total_items({"total_items": total}) == total
+
+
+@pytest.mark.parametrize(
+    "rows", [None, {}, [None], ["a"], [{}], [{"id": None}], [{"id": ""}], [{"id": "a"}, {"status": "archived"}]]
+)
+def test_a_page_of_contacts_names_each(rows: Any) -> None:
+    with pytest.raises(Lacking):
+        readers.contact_page({"members": rows, "total_items": 1})
+
+
+@pytest.mark.parametrize("body", [{}, {"status": None}, {"status": ""}, {"status": 400, "title": "Odd"}])
+def test_a_contact_has_a_status(body: dict[str, Any]) -> None:
+    with pytest.raises(Lacking, match="status"):
+        readers.member(body)
+
+
+@pytest.mark.parametrize("missing", ["new_members", "updated_members", "errors"])
+@pytest.mark.parametrize("value", [None, {}, [None], 0])
+def test_an_answer_to_a_batch_tells_all_three_kinds_of_rows(missing: str, value: Any) -> None:
+    body = {"new_members": [], "updated_members": [], "errors": [], "total_created": 1, missing: value}
+
+    with pytest.raises(Lacking, match=missing):
+        readers.batch(body)
+
+
+@pytest.mark.parametrize("body", [{}, {"errors": []}, {"total_added": 1}, {"total_added": 1, "errors": None}])
+def test_an_answer_to_a_tag_call_tells_who_could_not_get_it(body: dict[str, Any]) -> None:
+    with pytest.raises(Lacking):
+        readers.tagged(body)
+
+
+@pytest.mark.parametrize("body", [{}, {"id": None}, {"id": "12"}, {"id": True}])
+def test_a_tag_that_was_made_has_an_id(body: dict[str, Any]) -> None:
+    with pytest.raises(Lacking, match="id"):
+        readers.segment_id(body)
