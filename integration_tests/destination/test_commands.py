@@ -47,7 +47,7 @@ class TestCheck:
         run = bench.run(config=bench.config(tags="Brand new, Newer"), command="check")
         status = status_of(run)
 
-        assert run.code == 0
+        assert run.exit_code == 0
         assert status["status"] == "SUCCEEDED"
         assert "Brand new, Newer" in status["message"]
         assert bench.control.stats()["writes"] == {}
@@ -74,7 +74,7 @@ class TestCheck:
         run = bench.run(config=bench.config(max_new_contact=3), command="check")
 
         assert status_of(run)["status"] == "SUCCEEDED"
-        assert b"does nothing: max_new_contact. Did you mean max_new_contacts?" in run.output
+        assert "does nothing: max_new_contact. Did you mean max_new_contacts?" in run.output
 
     def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: Any) -> None:
         bench.control.forbid("/lists")
@@ -110,7 +110,7 @@ class TestDoubleOptIn:
         )
 
         assert "double opt-in" in warning
-        assert (run.code, set_status.code) == (0, 0)
+        assert (run.exit_code, set_status.exit_code) == (0, 0)
         assert asking.status("new@example.com") == "pending"
         assert asking.status("sure@example.com") == "subscribed"
 
@@ -163,7 +163,7 @@ class TestRefusedCatalogs:
     def test_the_trace_says_why(self, bench: Any, change: dict[str, Any], words: str) -> None:
         run = bench.run(streams=[bench.stream_of(columns=["email"], **change)])
 
-        assert run.code == 1
+        assert run.exit_code == 1
         assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
         assert words in run.error_traces[0]["message"]
         assert bench.control.stats()["writes"] == {}
@@ -171,7 +171,7 @@ class TestRefusedCatalogs:
     def test_a_stream_without_an_address_is_refused(self, bench: Any) -> None:
         run = bench.run(streams=[bench.stream_of(columns=["id", "name"])])
 
-        assert run.code == 1
+        assert run.exit_code == 1
         assert "email_field" in run.error_traces[0]["message"]
 
 
@@ -189,7 +189,7 @@ class TestWayBack:
         written = {row["email_address"]: row for row in bench.members()}
         new = [row for row in rows if row["email_address"] not in before]
 
-        assert run.code == 0, run.log
+        assert run.exit_code == 0, run.log
         assert new
         for row in new:
             twin = written[row["email_address"]]

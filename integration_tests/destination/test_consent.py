@@ -145,7 +145,7 @@ class TestEveryStartStatus:
             wanted = {address: expected(start, value, options, facts) for address, (start, value) in who.items()}
             final = bench.statuses(who)
 
-            assert run.code == (1 if limited else 0), run.log
+            assert run.exit_code == (1 if limited else 0), run.log
             if limited:
                 made = sum(final[address] is not None for address, (start, _) in who.items() if start == "new")
 
@@ -188,7 +188,7 @@ class TestEveryFault:
             assert accounting["received"] == sum(accounting.values()) - accounting["received"] - accounting.get(
                 "tags_failed", 0
             ), configuration
-            assert not (run.code == 0 and accounting.get("not_written")), configuration
+            assert not (run.exit_code == 0 and accounting.get("not_written")), configuration
 
         assert untouched <= NOT_MET.get(name, set())
 
@@ -220,7 +220,7 @@ class TestVersionsOfOnePerson:
         lines = self.lines(bench, [first], [signed_up], [confirmed])
         run = bench.write(lines, bench.config(**UPDATING, num_workers=1))
 
-        assert run.code == 0, run.log
+        assert run.exit_code == 0, run.log
         assert bench.status("jo@example.com") == "subscribed"
 
     @pytest.mark.parametrize("status", ["unsubscribed", "cleaned"])

@@ -99,7 +99,7 @@ class TestKilledFiftyTimes:
         while at < RECORDS:
             # A few hundred records each time, so that fifty kills all hit work.
             lines = lines_from(bench, at)[: 300 + moments.randrange(400)]
-            with bench.start() as process:
+            with bench.open() as process:
                 feeder = feed(process, lines)
                 # From when it says that it is ready there is about half a second of work.
                 output = until_ready(process)
@@ -138,7 +138,7 @@ class TestStopped:
 
     def test_it_finishes_what_is_in_flight_and_counts_it(self, bench: Any) -> None:
         bench.control.latency(seconds=1.5, path="/lists/{list_id}", method="POST")
-        with bench.start() as process:
+        with bench.open() as process:
             until_ready(process)
             lines = [bench.record(person(number)) for number in range(500)]
             process.stdin.write(b"\n".join([*lines, bench.state(500)]) + b"\n")
@@ -152,7 +152,7 @@ class TestStopped:
 
     def test_a_call_that_never_ends_does_not_hold_it_up(self, bench: Any) -> None:
         bench.control.fault("hang", "/lists/{list_id}", method="POST", seconds=60)
-        with bench.start() as process:
+        with bench.open() as process:
             until_ready(process)
             process.stdin.write(b"\n".join(bench.record(person(number)) for number in range(500)) + b"\n")
             process.stdin.flush()
@@ -162,7 +162,7 @@ class TestStopped:
         assert b"500 not written" in output
 
     def test_states_that_are_durable_come_out_while_input_is_still_open(self, bench: Any) -> None:
-        with bench.start() as process:
+        with bench.open() as process:
             lines = [bench.record({"id": n, "email": f"p{n}@example.com"}) for n in range(500)]
             process.stdin.write(b"\n".join([*lines, bench.state(500), bench.record(person(1))]) + b"\n")
             process.stdin.flush()
@@ -199,7 +199,7 @@ class TestTrickle:
         os.close(read)
 
         assert written == [True]
-        assert run.code == 0
+        assert run.exit_code == 0
         assert [state["stream"]["stream_state"]["at"] for state in run.states] == [3]
 
 
@@ -235,7 +235,7 @@ class TestStateOrder:
             for s in run.states
         ]
 
-        assert run.code == 0, run.log
+        assert run.exit_code == 0, run.log
         assert order == [("quick", 1), ("slow", 1), "GLOBAL", ("quick", 2), "LEGACY", ("slow", 2)]
         assert run.states[2]["destinationStats"] == {"recordCount": 0.0, "rejectedRecordCount": 0.0}
 
@@ -246,10 +246,10 @@ class TestStateOrder:
             b'"t":"}\\"{","e":1E400}}, "partition_id":"p-1", "id": 12345678901234567890 }, "unknown":[{"a":{}}] }'
         )
         run = bench.run([bench.record(person(1)), bench.record({"id": 2, "email": "no"}), raw])
-        line = next(line for line in run.output.splitlines() if b'"STATE"' in line)
+        line = next(line for line in run.lines if b'"STATE"' in line)
         stats = b',"destinationStats":{"recordCount":1.0,"rejectedRecordCount":1.0}'
 
-        assert run.code == 0
+        assert run.exit_code == 0
         assert stats in line
         assert line.replace(stats, b"") == raw
 
@@ -259,7 +259,7 @@ class TestStateOrder:
         run = bench.write(lines)
         accounting = run.accounting()
 
-        assert run.code == 1
+        assert run.exit_code == 1
         assert run.error_traces[0]["failure_type"] == "transient_error"
         assert accounting["not_written"] > 0
         assert all(holds(bench, state["stream"]["stream_state"]["at"]) == [] for state in run.states)
@@ -282,7 +282,7 @@ class TestLastVersionWins:
         run = bench.write(lines)
         accounting = run.accounting()
 
-        assert run.code == 0
+        assert run.exit_code == 0
         assert bench.contact("same@example.com")["merge_fields"]["FNAME"] == "v9999"
         assert accounting["created"] == 4001
         assert accounting["received"] == 20_000

@@ -30,6 +30,16 @@ class Run(Messages):
         assert len(bodies) == 1, f"{len(bodies)} messages of type {kind}\n{self.describe()}"
         return bodies[0]
 
+    @property
+    def stdout(self) -> bytes:
+        """Standard output as it came."""
+        return b"".join(line + b"\n" for line in self.lines)
+
+    @property
+    def log(self) -> str:
+        """All log messages, a line each."""
+        return "\n".join(self.logs())
+
     @cached_property
     def output(self) -> str:
         """Standard output and standard error as text, for searches."""

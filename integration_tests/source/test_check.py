@@ -115,9 +115,9 @@ def test_the_process_tells_by_its_exit_code_that_it_could_answer(source: Any) ->
     good, refused = source.run("check"), source.run("check", wrong)
     read = source.run("read", wrong, source.catalog(["lists"]))
 
-    assert (good.code, good.answer["status"]) == (0, "SUCCEEDED")
-    assert (refused.code, refused.answer["status"]) == (0, "FAILED")
-    assert read.code == 1
+    assert (good.exit_code, good.answer["status"]) == (0, "SUCCEEDED")
+    assert (refused.exit_code, refused.answer["status"]) == (0, "FAILED")
+    assert read.exit_code == 1
     assert read.failures[None]["failure_type"] == "config_error"
     assert read.by_stream == {}
-    assert (good.errors, refused.errors, read.errors) == (b"", b"", b"")
+    assert (good.stderr, refused.stderr, read.stderr) == ("", "", "")

@@ -29,7 +29,7 @@ def test_the_activity_of_everybody_who_is_left_is_read(source: Any, vanishes: bo
     run = source.read(["email_activity"], page_size=20, num_workers=workers)
 
     control.drift(0)
-    assert run.code == 0
+    assert run.exit_code == 0
     assert run.complete == {"email_activity"}
     rows = [item["row"] for item in control.truth(ACTIVITY, "rows")["rows"]]
     left = {(row["campaign_id"], row["email_id"]) for row in rows}

@@ -108,7 +108,7 @@ def test_a_fault_that_passes_loses_no_row(source: Any, calm: Calm, fault: Json) 
     struck = sum(rule["applied"] for rule in source.simulator.control.faults())
     assert struck >= 2 * len(paths)  # where a path has one page, its first request is the last one, too
     assert run.complete == set(STREAMS)
-    assert (run.code, run.failures) == (0, {})
+    assert (run.exit_code, run.failures) == (0, {})
     assert rows(run) == calm.rows
 
 
@@ -131,7 +131,7 @@ def test_a_fault_that_stays_ends_its_stream_as_incomplete(source: Any, calm: Cal
     failed = {"templates"} if hangs else {"list_members", "reports", "templates", "email_activity"}
     assert run.incomplete == failed
     assert run.complete == set(STREAMS) - failed
-    assert run.code == 1
+    assert run.exit_code == 1
     assert set(run.failures) == {*failed, None}
     for name in failed:
         assert run.failures[name]["failure_type"] == "transient_error"
@@ -169,7 +169,7 @@ def test_a_parent_that_cannot_be_listed_is_said_to_be_the_reason(source: Any, pa
     run = source.read(STREAMS, retry_seconds=0.3, page_size=20)
 
     assert run.incomplete == children
-    assert run.code == 1
+    assert run.exit_code == 1
     for name in children - {"lists", "segments"}:
         assert "could not be read" in run.failures[name]["message"]
         assert parent.rpartition("/")[2] in run.failures[name]["message"]

@@ -92,7 +92,7 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: 
 
     for attempt in range(KILLS + 1):
         kill = attempt < KILLS
-        process = source.start("read", config, catalog, list(states.values()))
+        process = source.open("read", config, catalog, list(states.values()))
         output = killed_after(process, chance.randrange(500, 6_000) if kill else -1)
         assert process.returncode in ({0, -signal.SIGKILL} if kill else {0})
         repeated: dict[Any, int] = defaultdict(int)
@@ -121,7 +121,7 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     source.simulator.control.latency(seconds=0.1)
     config, catalog = source.config(page_size=PAGE, num_workers=2), source.catalog(STREAMS)
-    process = source.start("read", config, catalog)
+    process = source.open("read", config, catalog)
     output = bytearray()
     for line in process.stdout:
         output += line
@@ -146,7 +146,7 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
 
 def test_a_sync_whose_reader_stands_still_ends_as_well(source: Any) -> None:
     """Nobody reads the output any more: SIGTERM still ends the process within seconds."""
-    process = source.start("read", source.config(page_size=PAGE), source.catalog(STREAMS))
+    process = source.open("read", source.config(page_size=PAGE), source.catalog(STREAMS))
     # A page has more rows than the pipe has room for: from here to full is but a moment.
     wait_until(lambda: unread(process.stdout) > PIPE // 2)
     asked = time.monotonic()

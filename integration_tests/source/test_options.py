@@ -156,7 +156,7 @@ def test_there_are_never_more_requests_under_way_than_allowed(source: Any, worke
     run = source.read(["list_members", "email_activity", "segments", "member_tags"], num_workers=workers, page_size=50)
 
     stats = source.simulator.control.stats()
-    assert run.code == 0
+    assert run.exit_code == 0
     assert stats["most_in_flight"] == workers
     assert stats["refused"] == 0
 

@@ -36,7 +36,7 @@ def test_a_campaign_that_disappears_while_it_is_read_is_skipped_and_counted(sour
     run = source.read(OF_CAMPAIGNS)
 
     assert run.complete == set(OF_CAMPAIGNS)
-    assert run.code == 0
+    assert run.exit_code == 0
     for name in OF_CAMPAIGNS:
         assert set(run.keys(name)) == without(whole, name, "campaign_id", gone)
         assert [text for text in run.logs("WARN") if text.startswith(f"{name}: 1 of 4 parents are gone")] != []
@@ -65,7 +65,7 @@ def test_what_is_refused_for_one_campaign_is_read_for_the_others(source: Any, mo
 
     run = source.read(OF_CAMPAIGNS, mode)
 
-    assert (run.code, run.complete) == (0, set(OF_CAMPAIGNS))
+    assert (run.exit_code, run.complete) == (0, set(OF_CAMPAIGNS))
     for name in OF_CAMPAIGNS:
         assert set(run.keys(name)) == without(whole, name, "campaign_id", refused)
         warnings = [text for text in run.logs("WARN") if text.startswith(f"{name}:")]
@@ -100,7 +100,7 @@ def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: Any) -
 
     run = source.read([*lacking, "lists", "campaigns"])
 
-    assert (run.code, run.complete) == (0, {*lacking, "lists", "campaigns"})
+    assert (run.exit_code, run.complete) == (0, {*lacking, "lists", "campaigns"})
     assert len(run.records("lists")) == 2
     warnings = run.logs("WARN")
     for name in ("stores", "automations", "surveys"):
@@ -119,7 +119,7 @@ def test_a_stream_that_fails_does_not_stop_the_others(source: Any) -> None:
 
     assert run.incomplete == {"campaigns"}
     assert run.complete == names - {"campaigns"}
-    assert run.code == 1
+    assert run.exit_code == 1
     assert set(run.failures) == {"campaigns", None}
     assert "No such sort." in run.failures["campaigns"]["message"]
     assert "campaigns" in run.failures[None]["message"]
@@ -135,7 +135,7 @@ def test_a_stream_that_does_not_exist_is_incomplete_and_the_others_are_read(sour
 
     run = source.run("read", source.config(), catalog)
 
-    assert (run.code, run.complete, run.incomplete) == (1, {"lists"}, {"chimp_likes"})
+    assert (run.exit_code, run.complete, run.incomplete) == (1, {"lists"}, {"chimp_likes"})
     assert len(run.records("lists")) == 2
     assert run.failures["chimp_likes"]["failure_type"] == "config_error"
     assert "refresh the schema" in run.failures["chimp_likes"]["message"]
@@ -147,7 +147,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_the_sync_with_the_remedy(source: A
 
     run = source.read(["lists", "campaigns", "list_members"])
 
-    assert run.code == 1
+    assert run.exit_code == 1
     assert "campaigns" not in run.complete
     assert run.failures[None]["failure_type"] == "config_error"
     assert "API Key" in run.failures[None]["message"]

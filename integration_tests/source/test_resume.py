@@ -168,7 +168,7 @@ def test_only_campaigns_with_news_are_asked_again(source: Any) -> None:
         refresh_window_days=0,
     )
 
-    assert second.code == 0
+    assert second.exit_code == 0
     new = set(second.keys("email_activity")) - set(first.keys("email_activity"))
     assert len(new) == 2 + 3 + 1
     assert {record["campaign_id"] for record in second.records("email_activity")} == {opened, clicked, bounced}
@@ -221,7 +221,7 @@ def test_versions_that_could_not_be_listed_are_read_whole_when_they_can(
     control.clear_faults()
     control.clock(advance=HOUR)
 
-    assert first.code == 0
+    assert first.exit_code == 0
     assert any(refused in text and "can't be listed" in text for text in first.logs("WARN"))
     for name in names:
         assert set(first.keys(name)) < set(whole.keys(name)), name

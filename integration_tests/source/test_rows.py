@@ -97,7 +97,7 @@ def test_every_stream_gives_exactly_the_rows_of_the_account(source: Any, group: 
     too_many = {"landing_pages"} if group == "streams without parents" and count > MOST_LANDING_PAGES else set()
     assert run.incomplete == too_many
     assert run.complete == {stream.name for stream in streams} - too_many
-    assert run.code == (1 if too_many else 0)
+    assert run.exit_code == (1 if too_many else 0)
     for stream in streams:
         if stream.name in too_many:
             continue
@@ -150,7 +150,7 @@ class TestAwkwardAccount:
         """Nothing in a healthy account is worth a warning, however odd it is."""
         _, run = whole
 
-        assert (run.code, run.errors) == (0, b"")
+        assert (run.exit_code, run.stderr) == (0, "")
         assert run.complete == set(STREAMS)
         assert run.failures == {}
         assert run.logs("WARN", "ERROR", "FATAL") == []

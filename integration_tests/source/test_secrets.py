@@ -47,11 +47,11 @@ def leaks(source: Any) -> Callable[[Any], list[str]]:
     def find(run: Any) -> list[str]:
         kept = b"\n".join(
             line
-            for line in run.output.splitlines()
+            for line in run.lines
             if not line.startswith((b'{"type":"RECORD"', b'{"type":"STATE"', b'{"type":"CATALOG"'))
         )
-        text = (kept + run.errors).decode()
-        assert run.output
+        text = kept.decode() + run.stderr
+        assert text
         return sorted(secret for secret in hidden if secret.lower() in text.lower())
 
     return find
@@ -68,7 +68,7 @@ def test_the_search_would_find_a_leak(source: Any, leaks: Any) -> None:
     run = source.in_process("check")
     for leak in (KEY, MARKED, hashlib.md5(MARKED.encode(), usedforsecurity=False).hexdigest(),
                  base64.b64encode(f"anystring:{KEY}".encode()).decode()):  # fmt: skip
-        run.errors = leak.encode()
+        run.stderr = leak
 
         assert leaks(run) != []
 
@@ -91,7 +91,7 @@ def test_reading_with_every_error_that_quotes_secrets_leaks_none(source: Any, le
 
     run = source.run("read", source.config(retry_seconds=4), source.catalog(STREAMS), arguments=arguments, timeout=240)
 
-    assert run.code == 1
+    assert run.exit_code == 1
     assert run.incomplete >= {"member_activity", "campaigns", "audience_contacts", "segment_members"}
     assert len(run.records("list_members")) == 40
     assert "Mailchimp answered 400" in run.failures["member_activity"]["message"]
@@ -132,7 +132,7 @@ def test_a_bad_configuration_is_refused_without_showing_it(
         assert run.answer["status"] == "FAILED"
     else:
         # Of an audience that is gone, the others are read nevertheless, with a warning.
-        assert run.code == 1 or run.logs("WARN") != []
+        assert run.exit_code == 1 or run.logs("WARN") != []
     assert leaks(run) == []
 
 
@@ -141,7 +141,7 @@ def test_the_commands_of_a_healthy_account_leak_nothing(source: Any, leaks: Any,
     """Even with the debug flag, which makes libraries talk."""
     run = source.run(command, arguments=["--debug"])
 
-    assert run.code == 0
+    assert run.exit_code == 0
     assert leaks(run) == []
 
 
@@ -151,7 +151,7 @@ def test_the_masks_leave_something_to_go_by(source: Any, leaks: Any) -> None:
 
     run = source.read(["member_notes"])
 
-    assert run.code == 1
+    assert run.exit_code == 1
 
     assert leaks(run) == []
     message = run.failures["member_notes"]["message"]
