@@ -66,7 +66,7 @@ def until_ready(process: subprocess.Popen[bytes]) -> bytes:
     """Read what the process prints until it begins to take input."""
     assert process.stdout is not None
     output = line = process.stdout.readline()
-    while line and b"New contacts of the audience" not in line:
+    while line and b"will be created as" not in line:
         line = process.stdout.readline()
         output += line
     return output

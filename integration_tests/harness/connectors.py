@@ -52,12 +52,12 @@ class Running:
             if not self._seen.wait_for(lambda: sum(text in line for line in self.lines) >= times, seconds):
                 raise TimeoutError(f"{text!r} did not come; last: {self.lines[-3:]}, {self._errors[-5:]}")
 
-    def feed(self, lines: Iterable[bytes], *, close: bool = True) -> None:
-        """Write lines to standard input; a connector that has gone away is no error here."""
+    def feed(self, lines: Iterable[bytes] | bytes, *, close: bool = True) -> None:
+        """Write lines to standard input, or bytes as they are; a connector that has gone away is no error here."""
         assert self.process.stdin is not None
         try:
-            for line in lines:
-                self.process.stdin.write(line + b"\n")
+            for part in [lines] if isinstance(lines, bytes) else (line + b"\n" for line in lines):
+                self.process.stdin.write(part)
             self.process.stdin.flush()
         except BrokenPipeError:
             close = True
@@ -134,9 +134,9 @@ class Connector(ABC):
         return folder
 
     def run(
-        self, command: str, *, stdin: Iterable[bytes] | None = None, seconds: float = _RUN_SECONDS, **files: Any
+        self, command: str, *, stdin: Iterable[bytes] | bytes | None = None, seconds: float = _RUN_SECONDS, **files: Any
     ) -> Run:
-        """Run ``command`` to its end; ``stdin``: lines to feed it."""
+        """Run ``command`` to its end; ``stdin``: what to feed it, as in ``Running.feed``."""
         running = self.start(command, stdin=stdin is not None, **files)
         if stdin is not None:
             running.feed(stdin)

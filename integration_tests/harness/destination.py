@@ -127,9 +127,8 @@ class DestinationHarness:
         timeout: float = 120,
     ) -> DestinationRun:
         """Run a command as a process, to its end. ``lines``: its input, or the whole of it as bytes."""
-        given = lines.splitlines() if isinstance(lines, bytes) else lines
         files = self._files(command, config, streams)
-        run = self._installed.run(command, stdin=given, seconds=timeout, **files)
+        run = self._installed.run(command, stdin=lines, seconds=timeout, **files)
         return DestinationRun(run.exit_code, run.lines, run.stderr, run.seconds)
 
     def _files(self, command: str, config: Json | None, streams: list[Json] | None) -> dict[str, Json]:
