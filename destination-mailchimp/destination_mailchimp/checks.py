@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.lines import check_target
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import Audience, MergeField, read_audience
 from destination_mailchimp.config import Config
@@ -61,7 +61,11 @@ def check(config: Config) -> list[str]:
     if missing:
         warnings.append(f"The audience does not have these tags yet; the first sync makes them: {', '.join(missing)}.")
     if config.rejects_file and "://" in config.rejects_file:
-        Rejects.check(config.rejects_file)
+        check_target(config.rejects_file, "rejects_file")
+    if config.dry_run_file and "://" in config.dry_run_file:
+        check_target(config.dry_run_file, "dry_run_file")
+    if config.dry_run:
+        warnings.append("dry_run is on: a sync writes nothing to Mailchimp, it only says what it would do.")
     for warning in warnings:
         logger.warning("%s", warning)
     return warnings

@@ -217,6 +217,23 @@ class Config(BaseModel):
             ge=0,
         ),
     ] = None
+    dry_run: Annotated[
+        bool,
+        _option(
+            "Dry run",
+            "Write nothing to Mailchimp: read the records, look up which contacts exist, and say in the log what "
+            "would become of every record and every status. The source is not told to go on, so that the next sync "
+            "brings the same records again.",
+        ),
+    ] = False
+    dry_run_file: Annotated[
+        str | None,
+        _option(
+            "Dry run file",
+            "Where a dry run writes one JSON line for each contact that it would change: a path, or a bucket URL such "
+            "as s3://bucket/dry-run.jsonl. It holds personal data. Left empty, there is only the log.",
+        ),
+    ] = None
     rejects_file: Annotated[
         str | None,
         _option(
@@ -267,6 +284,7 @@ class Config(BaseModel):
         "status_field",
         "deleted_field",
         "rejects_file",
+        "dry_run_file",
         "state_placeholder",
         "api_url",
         "data_center",
@@ -287,6 +305,8 @@ class Config(BaseModel):
             raise ValueError("update_status needs status_field: name the column that holds the status.")
         if self.allow_resubscribe and not self.update_status:
             raise ValueError("allow_resubscribe does nothing without update_status: switch that on too, or this off.")
+        if self.dry_run_file and not self.dry_run:
+            raise ValueError("dry_run_file does nothing without dry_run: switch that on too, or leave this empty.")
         return self
 
     @property

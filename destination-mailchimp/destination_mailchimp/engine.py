@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from destination_mailchimp.accounting.causes import anonymised
 from destination_mailchimp.accounting.ledger import Outcome
@@ -21,10 +21,9 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import NewContactLimitReached, RecordRejected, Stopped, SyncFailure
 from destination_mailchimp.input.lines import Reader
 from destination_mailchimp.input.messages import MessageReader
-from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.result import FollowUp, Job, Result, Step
 from destination_mailchimp.writing.singles import Singles
-from destination_mailchimp.writing.tags import TagBuffer, Tagger
+from destination_mailchimp.writing.tags import TagBuffer
 from destination_mailchimp.writing.workers import Workers
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -37,6 +36,20 @@ _GRACE_SECONDS = 60.0
 _GRACE_SECONDS_IF_STOPPED = 3.0
 
 
+class WritesBatches(Protocol):
+    """Whatever writes a batch, or in a dry run says what would come of it."""
+
+    def write_batch(self, contacts: list[Contact], result: Result) -> None:
+        """Fill ``result`` with what came of the contacts."""
+
+
+class Tags(Protocol):
+    """Whatever gives and takes tags, or in a dry run counts them."""
+
+    def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
+        """Name contacts that could not get (or lose) the tag in ``result``."""
+
+
 class Engine:
     """Runs one sync. The main thread reads, maps and does the accounting; workers make the calls."""
 
@@ -47,9 +60,9 @@ class Engine:
         buffer: Buffer,
         states: States,
         rejects: Rejects,
-        writer: BatchWriter,
+        writer: WritesBatches,
         singles: Singles,
-        tagger: Tagger,
+        tagger: Tags,
         tags: list[str],
         replace_tags: bool,
         workers: int,

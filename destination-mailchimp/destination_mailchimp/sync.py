@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, report
+from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
 from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
 from destination_mailchimp.audience.forms import AcceptedForms
-from destination_mailchimp.audience.new_fields import NewFields
+from destination_mailchimp.audience.new_fields import NewFields, make_tag
+from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.engine import Engine, stop_on_signals
@@ -26,6 +28,7 @@ from destination_mailchimp.mapping.record import RecordMapper, WantedField
 from destination_mailchimp.output import Output
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.preview import Preview
 from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import Tagger, TagIds
 from mailchimp_api.access import open_access
@@ -69,8 +72,10 @@ def run_sync(
     audience = read_audience(calls, config.list_id)
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
-    states = States(output.emit)
-    make = _field_maker(calls, columns)
+    preview = _preview(config, calls, policy := StatusPolicy.of(config, audience))
+    # A dry run has written nothing, so the source must not be told to go on.
+    states = States(output.emit if preview is None else lambda _: None)
+    make = _field_maker(calls, columns, dry_run=config.dry_run)
     by_name = {}
     for stream in streams:
         mapper = RecordMapper(stream, config, columns, keep_records=rejects.keeps_records)
@@ -80,7 +85,6 @@ def run_sync(
                 "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
             )
     messages = MessageReader(by_name, states, rejects, make)
-    policy = StatusPolicy.of(config, audience)
     forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.state_placeholder)
     writer = BatchWriter(calls, config, policy, forms)
     buffer = Buffer()
@@ -89,9 +93,9 @@ def run_sync(
         buffer=buffer,
         states=states,
         rejects=rejects,
-        writer=writer,
+        writer=preview or writer,
         singles=Singles(calls, config, policy, writer.limit, writer.archived, forms),
-        tagger=Tagger(calls, TagIds(calls)),
+        tagger=preview or Tagger(calls, TagIds(calls)),
         tags=config.tag_names,
         replace_tags=config.replace_tags,
         workers=config.num_workers,
@@ -106,10 +110,12 @@ def run_sync(
             engine.run(lambda put: Reader(source, put))
         finally:
             # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
-            unfinished = _close(rejects)
+            unfinished = _close(rejects) or (_close(preview) if preview else None)
         logger.info("%s", calls.client.usage)
         if unfinished and engine.failure:
             logger.error("%s", unfinished)
+        if preview is not None:
+            preview.report()
         return _finish(engine.failure or unfinished, config, messages, rejects, output)
     finally:
         buffer.versions.close()
@@ -117,19 +123,34 @@ def run_sync(
         calls.patient.close()
 
 
-def _field_maker(calls: Calls, columns: Columns) -> Callable[[WantedField], MergeField | None]:
+def _field_maker(calls: Calls, columns: Columns, *, dry_run: bool) -> Callable[[WantedField], MergeField | None]:
     new_fields = NewFields(calls)
 
     def make(wanted: WantedField) -> MergeField | None:
+        if dry_run:
+            field = MergeField(make_tag(wanted.column, {field.tag for field in columns.fields}), wanted.column, "text")
+            columns.fields.append(field)
+            logger.info("Dry run: a field %s would be created for the column %s", field.tag, wanted.column)
+            return field
         return new_fields.make(wanted.column, wanted.schema, wanted.value, columns.fields)
 
     return make
 
 
-def _close(rejects: Rejects) -> SyncFailure | None:
-    """Finish the rejects file; returns the failure, if it can't be finished."""
+def _preview(config: Config, calls: Calls, policy: StatusPolicy) -> Preview | None:
+    """What stands in for all that writes in a dry run; None for a sync that does."""
+    if not config.dry_run:
+        return None
+    calls.read_only = True
+    logger.info("This is a dry run: nothing is written to Mailchimp")
+    file = LinesFile(config.dry_run_file, "dry_run_file") if config.dry_run_file else None
+    return Preview(CurrentStatuses(calls), config, policy, file)
+
+
+def _close(file: Rejects | Preview) -> SyncFailure | None:
+    """Finish the file of rejects, or of a dry run; returns the failure, if it can't be finished."""
     try:
-        rejects.close()
+        file.close()
     except SyncFailure as error:
         return error
     return None

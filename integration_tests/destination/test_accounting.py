@@ -13,7 +13,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
 from destination_mailchimp import DestinationMailchimp
-from destination_mailchimp.accounting import rejects as rejects_module
+from destination_mailchimp.accounting import lines as lines_module
 from destination_mailchimp.config import read_config
 from destination_mailchimp.output import Output
 from destination_mailchimp.sync import run_sync
@@ -157,7 +157,7 @@ class TestRefusals:
             def close(self) -> None:
                 raise OSError("no space")
 
-        monkeypatch.setattr(rejects_module, "_open", lambda _: Bucket())
+        monkeypatch.setattr(lines_module, "_open", lambda *_: Bucket())
         run = bench.write([*new_people(bench, 3), bench.record({"email": None})], bench.config(rejects_file="s3://b/r"))
 
         assert run.exit_code == 1
@@ -187,7 +187,7 @@ class TestRefusals:
                 raise BrokenPipeError
 
         bucket = BytesIO()
-        monkeypatch.setattr(rejects_module, "_open", lambda _: bucket)
+        monkeypatch.setattr(lines_module, "_open", lambda *_: bucket)
         config = read_config(bench.config(rejects_file="s3://b/r"))
         lines = [bench.record({"email": None}), bench.state(1)]
 

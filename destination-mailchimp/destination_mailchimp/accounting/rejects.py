@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import os
 from collections import Counter
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, BinaryIO
-
-import orjson
+from typing import Any
 
 from destination_mailchimp.accounting.causes import anonymised
-from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.accounting.lines import LinesFile
+from destination_mailchimp.failures import RecordRejected
 from mailchimp_api.masking import mask, mask_address
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -22,16 +17,13 @@ _LOGGED_PER_REASON = 20
 
 
 class Rejects:
-    """Takes every rejected record. ``target`` is a path or a bucket URL; None for the log.
+    """Takes every rejected record. ``target`` is a path or a bucket URL (see ``LinesFile``); None for the log.
 
-    A file is appended to and flushed with every line. A bucket can't be appended to: each sync makes an object
-    of its own, with the time in its name, complete when the sync has ended.
     Raises SyncFailure if the target can't be opened.
     """
 
     def __init__(self, target: str | None) -> None:
-        self._file: BinaryIO | None = _open(target) if target else None
-        self._local = bool(target) and "://" not in (target or "")
+        self._file = LinesFile(target, "rejects_file") if target else None
         self._logged: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
         self.keeps_records = self._file is not None
@@ -56,7 +48,7 @@ class Rejects:
                 "primary_key": primary_key,
                 "record": record,
             }
-            self._append(_dump(line) + b"\n")
+            self._file.append(line)
             return
         self._logged[fault.reason] += 1
         if self._logged[fault.reason] <= _LOGGED_PER_REASON:
@@ -66,88 +58,7 @@ class Rejects:
         if self._logged[fault.reason] == _LOGGED_PER_REASON:
             logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
 
-    def _append(self, line: bytes) -> None:
-        assert self._file is not None
-        try:
-            self._file.write(line)
-            if self._local:
-                self._file.flush()
-        except Exception as error:
-            # Each kind of bucket raises errors of its own.
-            raise SyncFailure(f"rejects_file can't be written ({_cause(error)}).", "transient_error") from error
-
-    @staticmethod
-    def check(target: str) -> None:
-        """Raise SyncFailure if a bucket URL can't be used here at all; opens and writes nothing."""
-        _module_for_buckets()
-        if not target.partition("://")[2]:
-            raise SyncFailure("rejects_file names no bucket.")
-
     def close(self) -> None:
         """Finish the file; in a bucket it is there only now. Raises SyncFailure if it can't be finished."""
-        file, self._file = self._file, None
-        if file is None:
-            return
-        try:
-            file.close()
-        except Exception as error:
-            # Each kind of bucket raises errors of its own.
-            raise SyncFailure(
-                f"rejects_file can't be finished ({type(error).__name__}). Records that were rejected in this sync may "
-                "be missing from it; the accounting in the log says how many there were.",
-                "transient_error",
-            ) from error
-
-
-def _dump(line: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(line)
-    except (TypeError, ValueError):
-        return orjson.dumps({name: _plain(value) for name, value in line.items()})
-
-
-def _plain(value: Any) -> Any:
-    """The value, or where JSON can't hold it (too large, too deep) its text: better inexact than lost."""
-    try:
-        orjson.dumps(value)
-    except (TypeError, ValueError):
-        try:
-            return repr(value)
-        except (RecursionError, ValueError):
-            return "can't be shown"
-    return value
-
-
-def _cause(error: Exception) -> str:
-    """What was the matter, without the path or address that an error's own text may hold."""
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
-def _module_for_buckets() -> Any:
-    try:
-        return importlib.import_module("fsspec")
-    except ImportError:
-        raise SyncFailure(
-            "rejects_file is a bucket URL, for which the package must be installed with its extra: "
-            "destination-mailchimp[buckets]."
-        ) from None
-
-
-def _open(target: str) -> BinaryIO:
-    if "://" not in target:
-        path = Path(target)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Made for its owner alone: it holds personal data. One that is there keeps its mode.
-            return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
-        except OSError as error:
-            raise SyncFailure(f"rejects_file can't be written ({_cause(error)}).") from None
-    fsspec = _module_for_buckets()
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    head, dot, ending = target.rpartition(".")
-    name = f"{head}-{stamp}.{ending}" if dot and "/" not in ending else f"{target}-{stamp}"
-    try:
-        opened: BinaryIO = fsspec.open(name, "wb").open()
-    except Exception as error:  # noqa: BLE001 - each kind of bucket raises errors of its own
-        raise SyncFailure(f"rejects_file can't be written ({type(error).__name__}).") from None
-    return opened
+        if self._file is not None:
+            self._file.close()

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from destination_mailchimp.audience.refusals import is_account_wide
-from destination_mailchimp.failures import Stopped
+from destination_mailchimp.failures import Stopped, SyncFailure
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout, Problem, RateLimited, RequestRefused, ResourceGone, TransientError
 from mailchimp_api.masking import mask
@@ -83,6 +83,8 @@ class Calls:
         self.root = f"lists/{list_id}"
         self.workers = workers
         self.stopping = threading.Event()
+        self.read_only = False
+        """Set in a dry run: whatever would write is an error then."""
         self.interrupted = False
         """Set by a signal handler, which must not touch the event: the thread it interrupts may hold its lock."""
         self._retry = retry
@@ -115,6 +117,10 @@ class Calls:
         Raises Stopped, TransientError when the attempts are used up, BatchTooLarge with ``may_shrink``,
         and whatever Mailchimp's refusals are in ``mailchimp_api.errors``.
         """
+        if self.read_only and method != "GET":
+            raise SyncFailure(
+                "A dry run was about to write to Mailchimp. Please report it with the log.", "system_error"
+            )
         since = self.client.server_time()
         began = time.monotonic()
         replayed = False

@@ -1,0 +1,147 @@
+"""The dry run: says what would become of every contact, by the same rules, and writes nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from typing import Any
+
+from destination_mailchimp.accounting.ledger import Outcome
+from destination_mailchimp.accounting.lines import LinesFile
+from destination_mailchimp.audience.statuses import CurrentStatuses
+from destination_mailchimp.config import Config
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.result import Rejected, Result, Skipped, Written
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+_NOBODY = ""
+
+
+class Preview:
+    """Stands in for whatever writes batches and tags. Thread-safe. ``file`` gets a line for every contact."""
+
+    def __init__(self, statuses: CurrentStatuses, config: Config, policy: StatusPolicy, file: LinesFile | None) -> None:
+        self._statuses = statuses
+        self._config = config
+        self._policy = policy
+        self._file = file
+        self._limit = NewContactLimit(config.max_new_contacts)
+        self._lock = threading.Lock()
+        self._now: dict[str, str] = {}
+        """What the statuses of contacts would be by now, as far as they would differ from Mailchimp's."""
+        self._changes: Counter[tuple[str, str, str]] = Counter()
+        self._tags: Counter[tuple[str, bool]] = Counter()
+
+    def write_batch(self, contacts: list[Contact], result: Result) -> None:
+        """Decide for up to 500 contacts, no address twice, what would come of them. Fills ``result``."""
+        found = self._statuses.of([contact.hash for contact in contacts])
+        with self._lock:
+            for contact in contacts:
+                before = self._now.get(contact.hash, found.get(contact.hash, _NOBODY))
+                self._decide(contact, before, result)
+
+    def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:  # noqa: ARG002
+        """Count who would get a tag or lose it."""
+        with self._lock:
+            self._tags[name, remove] += len(contacts)
+
+    def report(self) -> None:
+        """Log every change of a status that a sync would make, and the tags."""
+        for (stream, before, after), count in sorted(self._changes.items()):
+            if before == _NOBODY:
+                what = f"would be added as {after}"
+            elif before == after:
+                what = f"would be updated and stay {after}"
+            else:
+                what = f"would change from {before} to {after}"
+            logger.info("Stream %s: dry run: %d contacts %s", stream, count, what)
+        for (name, removed), count in sorted(self._tags.items()):
+            logger.info("Dry run: %d contacts would %s the tag %s", count, "lose" if removed else "get", name)
+        logger.info(
+            "This was a dry run: the accounting says what a sync would do, unless Mailchimp refuses something. Nothing "
+            "was written, and the source is not told to go on"
+        )
+
+    def close(self) -> None:
+        """Finish the file. Raises SyncFailure if it can't be finished."""
+        if self._file is not None:
+            self._file.close()
+
+    def _decide(self, contact: Contact, before: str, result: Result) -> None:
+        if contact.removed:
+            self._remove(contact, before, result)
+        elif before == "archived":
+            self._archived(contact, result)
+        elif before == _NOBODY:
+            self._create(contact, result)
+        else:
+            self._becomes(contact, before, self._status_of_existing(contact, before), Outcome.UPDATED, result)
+
+    def _remove(self, contact: Contact, before: str, result: Result) -> None:
+        if before in (_NOBODY, "archived"):
+            self._skip(contact, before, "archived already" if before else "not in the audience", result)
+            return
+        # Mailchimp archives neither of these (facts of the API): who is pending could still confirm.
+        archives = self._config.deletes == "archive"
+        if archives and before == "cleaned":
+            fault = RecordRejected("refused", "Mailchimp does not archive contacts that are cleaned.")
+            result.rejected.append(Rejected(contact, fault))
+            return
+        after = "archived" if archives and before != "pending" else "unsubscribed"
+        self._becomes(contact, before, after, Outcome.REMOVED, result)
+
+    def _archived(self, contact: Contact, result: Result) -> None:
+        if self._config.archived_contacts == "revive":
+            self._becomes(contact, "archived", self._policy.new(contact), Outcome.UPDATED, result)
+        elif self._config.archived_contacts == "reject":
+            fault = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
+            result.rejected.append(Rejected(contact, fault))
+        else:
+            self._skip(contact, "archived", "archived", result)
+
+    def _create(self, contact: Contact, result: Result) -> None:
+        if self._config.update_only:
+            self._skip(contact, _NOBODY, "not in the audience", result)
+            return
+        if not self._limit.reserve(1):
+            raise self._limit.exceeded()
+        self._limit.confirm(1, 1)
+        self._becomes(contact, _NOBODY, self._policy.new(contact), Outcome.CREATED, result)
+
+    def _status_of_existing(self, contact: Contact, before: str) -> str:
+        if self._policy.needs_current_status(contact):
+            wanted = contact.status or before
+            return wanted if before in statuses_upgradable_to(wanted) else before
+        return self._policy.existing(contact) or before
+
+    def _skip(self, contact: Contact, before: str, why: str, result: Result) -> None:
+        result.skipped.append(Skipped(contact, why))
+        self._note(contact, Outcome.SKIPPED, before, before, why=why)
+
+    def _becomes(self, contact: Contact, before: str, after: str, outcome: Outcome, result: Result) -> None:
+        self._now[contact.hash] = after
+        self._changes[contact.receipt.ledger.label, before, after] += 1
+        result.written.append(Written(contact, outcome))
+        self._note(contact, outcome, before, after)
+
+    def _note(self, contact: Contact, outcome: Outcome, before: str, after: str, **more: Any) -> None:
+        if self._file is None:
+            return
+        line = {
+            "stream": contact.receipt.ledger.label,
+            "outcome": outcome.value,
+            "status_before": before or None,
+            "status_after": after or None,
+            "primary_key": contact.receipt.primary_key,
+            "contact": contact.body,
+            "tags": contact.tags,
+            "removed_tags": contact.removed_tags,
+            "marketing_permissions": contact.permissions,
+            **more,
+        }
+        self._file.append(line)

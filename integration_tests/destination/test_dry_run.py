@@ -1,0 +1,98 @@
+"""A dry run says what a sync would do, for every contact and status, and does none of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from integration_tests.destination.test_consent import CONFIGURATIONS, UPDATING, lines_for, people
+
+
+def dry(bench: Any, lines: list[bytes], folder: Path, **options: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """The run, and the lines of its file."""
+    file = folder / "dry-run.jsonl"
+    run = bench.write(lines, bench.config(**options, dry_run=True, dry_run_file=str(file)))
+    return run, [orjson.loads(line) for line in file.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_it_foretells_what_the_same_sync_does_under_every_configuration(
+    bench: Any, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Accounting and statuses; but for those whom Mailchimp alone can refuse."""
+    bench.control.facts(resubscribe_succeeds=True)
+    refused = {("pending", "deleted"), ("cleaned", "deleted")} if options.get("deletes") == "archive" else set()
+    who = {address: about for address, about in people(bench).items() if about[0] != "gone" and about not in refused}
+    lines = lines_for(bench, who)
+    before = bench.statuses(who)
+    bench.control.reset_stats()
+
+    foretold, rows = dry(bench, [*lines, bench.state(1)], tmp_path, **options)
+
+    assert bench.control.stats()["writes"] == {}
+    assert bench.statuses(who) == before
+    assert not foretold.states
+    assert "This was a dry run" in foretold.log
+
+    real = bench.write(lines, bench.config(**options))
+
+    assert foretold.code == real.code
+    if "max_new_contacts" in options:
+        return
+    assert foretold.accounting() == real.accounting()
+    told = {row["contact"]["email_address"]: row["status_after"] for row in rows}
+    assert {address: told.get(address, before[address]) for address in who} == bench.statuses(who)
+
+
+def test_a_limit_of_new_contacts_ends_it_as_it_would_end_the_sync(bench: Any, tmp_path: Path) -> None:
+    lines = [bench.record({"id": n, "email": f"new{n}@example.com"}) for n in range(10)]
+    run, rows = dry(bench, lines, tmp_path, max_new_contacts=4)
+
+    assert run.code == 1
+    assert sum(row["outcome"] == "created" for row in rows) == 4
+
+
+def test_the_log_counts_each_change_of_a_status(bench: Any, tmp_path: Path) -> None:
+    leaving = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:3]
+    lines = [bench.record({"id": n, "email": a, "state": "unsubscribed"}) for n, a in enumerate(leaving)]
+    lines.append(bench.record({"id": 9, "email": "new@example.com", "state": "pending", "tags": "a, remove:b"}))
+    run, rows = dry(bench, lines, tmp_path, **UPDATING, tags="Newsletter")
+
+    assert run.code == 0
+    assert "3 contacts would change from subscribed to unsubscribed" in run.log
+    assert "1 contacts would be added as pending" in run.log
+    assert "4 contacts would get the tag Newsletter" in run.log
+    assert [(row["status_before"], row["status_after"]) for row in rows].count(("subscribed", "unsubscribed")) == 3
+
+
+def test_a_field_that_would_be_made_is_told_and_not_made(bench: Any, tmp_path: Path) -> None:
+    bench.control.reset_stats()
+    lines = [bench.record({"id": 1, "email": "new@example.com", "Favourite colour": "red"})]
+    run, rows = dry(bench, lines, tmp_path, create_missing_merge_fields=True)
+
+    assert bench.control.stats()["writes"] == {}
+    assert "would be created for the column Favourite colour" in run.log
+    assert "red" in rows[0]["contact"]["merge_fields"].values()
+
+
+def test_a_large_audience_is_listed_rather_than_looked_up(bench: Any, tmp_path: Path) -> None:
+    bench.control.reset_stats()
+    lines = [bench.record({"id": row["id"], "email": row["email_address"]}) for row in bench.members()]
+    run, _ = dry(bench, lines, tmp_path)
+
+    assert run.accounting()["updated"] > 250
+    assert bench.calls("getListsIdMembersId") == 0
+
+
+def test_a_file_without_a_dry_run_is_a_mistake(bench: Any) -> None:
+    run = bench.write([], bench.config(dry_run_file="x.jsonl"))
+
+    assert run.code == 1
+    assert "dry_run_file does nothing without dry_run" in str(run.printed())
+
+
+def test_check_says_that_nothing_would_be_written(bench: Any) -> None:
+    assert "dry_run is on" in bench.check(bench.config(dry_run=True))["message"]
