@@ -58,7 +58,11 @@ unit: venv ## Run the unit tests of the three packages
 .PHONY: integration
 integration: venv ## Run the tests across processes, against the simulator
 	@echo "== integration tests"
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(PROCESS_TESTS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST) $(PROCESS_TESTS)
+
+.PHONY: test-nightly
+test-nightly: venv ## Run what takes minutes: every part of the benchmarks, more kills
+	@$(BIN)/python -m pytest $(PARALLEL) -m nightly $(PYTEST) $(UNIT_TESTS) $(PROCESS_TESTS)
 
 # One name for the builder and for the tests. An image is tagged with the version of its package.
 DOCKER ?= docker

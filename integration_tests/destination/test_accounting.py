@@ -17,13 +17,14 @@ from destination_mailchimp.accounting import lines as lines_module
 from destination_mailchimp.config import read_config
 from destination_mailchimp.output import Output
 from destination_mailchimp.sync import run_sync
+from integration_tests.harness.destination import DestinationHarness
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import Problem, RequestRefused
 
 BATCH = "/lists/{list_id}"
 
 
-def new_people(bench: Any, count: int, **more: Any) -> list[bytes]:
+def new_people(bench: DestinationHarness, count: int, **more: Any) -> list[bytes]:
     return [
         bench.record({"id": n, "email": f"new{n}@example.com", "first_name": f"N{n}", **more}) for n in range(count)
     ]
@@ -32,7 +33,7 @@ def new_people(bench: Any, count: int, **more: Any) -> list[bytes]:
 class TestAnswers:
     """Created is what this sync has created, though the answer that said so was lost."""
 
-    def test_contacts_made_by_a_call_whose_answer_was_lost_count_as_created(self, bench: Any) -> None:
+    def test_contacts_made_by_a_call_whose_answer_was_lost_count_as_created(self, bench: DestinationHarness) -> None:
         there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:40]
         bench.control.fault("lose_answer", BATCH, method="POST", times=1)
         bench.control.clock(advance=3600)
@@ -42,7 +43,7 @@ class TestAnswers:
         assert run.accounting() == {"received": 100, "created": 60, "updated": 40}
         assert bench.contact(there[0])["merge_fields"]["FNAME"] == "Z"
 
-    def test_contacts_that_existed_count_as_updated_though_an_answer_was_lost(self, bench: Any) -> None:
+    def test_contacts_that_existed_count_as_updated_though_an_answer_was_lost(self, bench: DestinationHarness) -> None:
         assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "created": 50}
 
         bench.control.clock(advance=3600)
@@ -51,7 +52,9 @@ class TestAnswers:
         assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "updated": 50}
 
     @pytest.mark.parametrize("times", [1, 2, 6], ids=["once", "twice", "always"])
-    def test_a_batch_answer_that_forgets_a_member_is_an_error_and_not_a_success(self, bench: Any, times: int) -> None:
+    def test_a_batch_answer_that_forgets_a_member_is_an_error_and_not_a_success(
+        self, bench: DestinationHarness, times: int
+    ) -> None:
         bench.control.fault("forget_members", BATCH, method="POST", members=3, times=times)
         run = bench.write(new_people(bench, 20))
 
@@ -59,7 +62,9 @@ class TestAnswers:
         assert run.accounting() == {"received": 20, "created": 20}
         assert all(bench.contact(f"new{n}@example.com")["merge_fields"]["FNAME"] == f"N{n}" for n in range(20))
 
-    def test_who_is_forgotten_by_every_answer_still_gets_the_status_of_the_column(self, bench: Any) -> None:
+    def test_who_is_forgotten_by_every_answer_still_gets_the_status_of_the_column(
+        self, bench: DestinationHarness
+    ) -> None:
         """Above all: who asked to leave, leaves."""
         bench.write(new_people(bench, 3))
         bench.control.clock(advance=3600)
@@ -71,9 +76,11 @@ class TestAnswers:
 
         assert run.exit_code == 0
         assert run.accounting() == {"received": 3, "updated": 3}
-        assert [bench.contact(person["email"])["status"] for person in leaving] == ["unsubscribed"] * 3
+        assert [bench.contact(str(person["email"]))["status"] for person in leaving] == ["unsubscribed"] * 3
 
-    def test_every_second_call_losing_its_answer_changes_nothing_about_the_outcome(self, bench: Any) -> None:
+    def test_every_second_call_losing_its_answer_changes_nothing_about_the_outcome(
+        self, bench: DestinationHarness
+    ) -> None:
         # One call may well be the unlucky one several times.
         bench.attempts = 20
         bench.control.fault("lose_answer", regex="/lists/", every=2)
@@ -90,7 +97,7 @@ class TestRefusals:
     """A contact that is refused costs nobody else anything."""
 
     def test_a_batch_refused_whole_is_taken_apart_until_the_culprit_is_found(
-        self, bench: Any, monkeypatch: pytest.MonkeyPatch
+        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         request = MailchimpClient.request
 
@@ -110,11 +117,11 @@ class TestRefusals:
         # Seven halvings are enough for a hundred, each with one half that is taken.
         assert bench.calls("POST /lists/{list_id}") <= 7
 
-    def test_each_kind_of_refusal_has_its_reason(self, bench: Any, tmp_path: Path) -> None:
+    def test_each_kind_of_refusal_has_its_reason(self, bench: DestinationHarness, tmp_path: Path) -> None:
         gone = bench.one_with("subscribed")
         left = bench.one_with("unsubscribed")
         bench.control.change("delete_permanent", emails=[gone], list_id=bench.list_id)
-        rows = {
+        rows: dict[str, Json] = {
             "forgotten": {"email": gone},
             "looks_fake": {"email": "fake@example.com"},
             "too_many_signups": {"email": "toomany@example.com"},
@@ -140,7 +147,7 @@ class TestRefusals:
         # None of them is tried again.
         assert bench.calls("POST /lists/{list_id}") == 2
 
-    def test_who_was_rejected_can_be_told_from_the_log(self, bench: Any) -> None:
+    def test_who_was_rejected_can_be_told_from_the_log(self, bench: DestinationHarness) -> None:
         lines = [
             bench.record({"email": "jane@example.com", "state": "perhaps"}),
             bench.record({"email": "john@example.com", "gone": 7}),
@@ -151,7 +158,7 @@ class TestRefusals:
         assert run.log.count("a record of j***@e*** was rejected") == 2
 
     def test_a_rejects_file_that_can_not_be_finished_fails_the_sync_once(
-        self, bench: Any, monkeypatch: pytest.MonkeyPatch
+        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Bucket(BytesIO):
             def close(self) -> None:
@@ -166,7 +173,9 @@ class TestRefusals:
         assert "rejects_file" in trace["message"]
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-    def test_a_rejects_file_that_can_not_be_written_fails_the_sync_and_the_accounting_adds_up(self, bench: Any) -> None:
+    def test_a_rejects_file_that_can_not_be_written_fails_the_sync_and_the_accounting_adds_up(
+        self, bench: DestinationHarness
+    ) -> None:
         lines = [*new_people(bench, 3), bench.record({"email": "fake@example.com"}), bench.state(4)]
         late = bench.write(lines, bench.config(rejects_file="/dev/full"))
         early = bench.write([bench.record({"email": None}), *lines], bench.config(rejects_file="/dev/full"))
@@ -180,7 +189,7 @@ class TestRefusals:
         assert early.accounting() == {"received": 1, "not_written": 1}
 
     def test_a_rejects_file_is_finished_also_if_nobody_reads_the_output_any_more(
-        self, bench: Any, monkeypatch: pytest.MonkeyPatch
+        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Broken(BytesIO):
             def write(self, line: Any) -> int:
@@ -195,7 +204,7 @@ class TestRefusals:
             run_sync(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(Broken()))
         assert bucket.closed
 
-    def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: Any) -> None:
+    def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: DestinationHarness) -> None:
         data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
         run = bench.write([bench.record(data)])
         fields = bench.contact("x@example.com")["merge_fields"]
@@ -204,7 +213,7 @@ class TestRefusals:
         assert fields["LNAME"] == "Kept"
         assert "FNAME was refused by Mailchimp" in run.log
 
-    def test_one_cause_for_everything_fails_the_sync_with_that_cause(self, bench: Any) -> None:
+    def test_one_cause_for_everything_fails_the_sync_with_that_cause(self, bench: DestinationHarness) -> None:
         bench.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="The audience is closed.")
         run = bench.write(new_people(bench, 60))
 
@@ -212,7 +221,7 @@ class TestRefusals:
         assert "The audience is closed." in run.error_traces[0]["message"]
         assert run.accounting()["received"] == 60
 
-    def test_too_many_rejects_fail_the_sync(self, bench: Any) -> None:
+    def test_too_many_rejects_fail_the_sync(self, bench: DestinationHarness) -> None:
         lines = [*new_people(bench, 8), *(bench.record({"id": n, "email": f"bad{n}"}) for n in range(2))]
 
         assert bench.write(lines, bench.config(max_rejected_percent=20)).exit_code == 0
@@ -220,7 +229,7 @@ class TestRefusals:
         assert run.exit_code == 1
         assert "max_rejected_percent" in run.error_traces[0]["message"]
 
-    def test_throttling_is_waited_out(self, bench: Any) -> None:
+    def test_throttling_is_waited_out(self, bench: DestinationHarness) -> None:
         bench.control.limit(3)
         # Calls last until others have begun; a process of its own waits between attempts as in real life.
         bench.control.latency(seconds=0.5)
@@ -230,7 +239,7 @@ class TestRefusals:
         assert bench.control.stats()["refused"] > 0
         assert run.accounting() == {"received": 6000, "created": 6000}
 
-    def test_a_revoked_key_ends_the_sync_with_advice(self, bench: Any) -> None:
+    def test_a_revoked_key_ends_the_sync_with_advice(self, bench: DestinationHarness) -> None:
         run = bench.write(
             new_people(bench, 1), bench.config(credentials={"auth_type": "apikey", "apikey": "f" * 32 + "-us1"})
         )
@@ -243,7 +252,7 @@ class TestRefusals:
 class TestTags:
     """Tags are found without regard to case, made once, and given to five hundred contacts a call."""
 
-    def test_existing_tags_are_found_and_nobody_loses_one(self, bench: Any) -> None:
+    def test_existing_tags_are_found_and_nobody_loses_one(self, bench: DestinationHarness) -> None:
         rows = [row for row in bench.members() if row["status"] == "subscribed" and row["tags"]]
         before = {row["email_address"]: {tag["name"] for tag in row["tags"]} for row in rows}
         name = next(iter(next(iter(before.values()))))
@@ -254,7 +263,7 @@ class TestTags:
         assert run.accounting() == {"received": len(before), "updated": len(before)}
         assert after == {a: names | {name, "Other", "Added"} for a, names in before.items()}
 
-    def test_replacing_takes_away_what_the_record_does_not_have(self, bench: Any) -> None:
+    def test_replacing_takes_away_what_the_record_does_not_have(self, bench: DestinationHarness) -> None:
         row = next(row for row in bench.members() if row["status"] == "subscribed" and row["tags"])
         other = next(r for r in bench.members() if r["status"] == "subscribed" and r["tags"] and r["id"] != row["id"])
         lines = [
@@ -270,14 +279,14 @@ class TestTags:
             t["name"] for t in bench.contact(other["email_address"])["tags"]
         }
 
-    def test_calls_are_full(self, bench: Any) -> None:
+    def test_calls_are_full(self, bench: DestinationHarness) -> None:
         bench.write(new_people(bench, 5000, tags=["a"]), bench.config(tags="b"))
 
         assert bench.calls("POST /lists/{list_id}") == 10
         assert bench.calls("POST /lists/{list_id}/segments") == 2
         assert bench.calls("POST /lists/{list_id}/segments/{segment_id}") == 20
 
-    def test_tags_that_can_not_be_set_are_counted_apart(self, bench: Any) -> None:
+    def test_tags_that_can_not_be_set_are_counted_apart(self, bench: DestinationHarness) -> None:
         run = bench.write(new_people(bench, 3, tags=["x" * 101, "good"]))
 
         assert run.accounting() == {"received": 3, "created": 3, "tags_failed": 3}
@@ -287,7 +296,7 @@ class TestTags:
 class TestCosts:
     """What exists already costs two calls per five hundred; what needs single calls says so."""
 
-    def test_an_incremental_sync_of_existing_contacts(self, bench: Any) -> None:
+    def test_an_incremental_sync_of_existing_contacts(self, bench: DestinationHarness) -> None:
         lines = new_people(bench, 2000)
         bench.write(lines)
         bench.control.reset_stats()
@@ -297,7 +306,7 @@ class TestCosts:
         assert bench.calls("POST /lists/{list_id}") == 8
         assert bench.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 0
 
-    def test_where_a_batch_insists_on_a_status_each_contact_costs_one_call(self, bench: Any) -> None:
+    def test_where_a_batch_insists_on_a_status_each_contact_costs_one_call(self, bench: DestinationHarness) -> None:
         lines = new_people(bench, 1500)
         bench.control.facts(batch_update_without_status=False)
         bench.write(lines)
@@ -308,7 +317,7 @@ class TestCosts:
         assert bench.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 1500
         assert "one call each" in run.log
 
-    def test_marketing_permissions_are_set_by_single_calls(self, bench: Any) -> None:
+    def test_marketing_permissions_are_set_by_single_calls(self, bench: DestinationHarness) -> None:
         permission = [{"marketing_permission_id": "p1", "enabled": True, "text": "Mail"}]
         known = bench.one_with("subscribed")
         lines = [
@@ -323,7 +332,7 @@ class TestCosts:
 
     @pytest.mark.parametrize("archived,lookups,pages", [(900, 0, 1), (4500, 3, 0)])
     def test_who_is_archived_is_asked_the_cheaper_way(
-        self, bench: Any, archived: int, lookups: int, pages: int
+        self, bench: DestinationHarness, archived: int, lookups: int, pages: int
     ) -> None:
         bench.control.rows({"/lists/{list_id}/members?status=archived": archived, "/lists/{list_id}/members": 5000})
         try:
@@ -341,7 +350,7 @@ class TestCosts:
 class TestLimit:
     """A sync that may add no more contacts still updates those that exist and were sent along."""
 
-    def test_contacts_that_need_calls_of_their_own_are_updated_too(self, bench: Any) -> None:
+    def test_contacts_that_need_calls_of_their_own_are_updated_too(self, bench: DestinationHarness) -> None:
         there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:30]
         permission = [{"marketing_permission_id": "p1", "enabled": True}]
         lines = [
@@ -359,7 +368,7 @@ class TestLimit:
         assert {bench.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
         assert run.states == []
 
-    def test_those_who_were_added_before_the_limit_have_their_tags(self, bench: Any) -> None:
+    def test_those_who_were_added_before_the_limit_have_their_tags(self, bench: DestinationHarness) -> None:
         """Nobody would come back for them: no later sync need bring them again."""
         run = bench.write(new_people(bench, 5), bench.config(max_new_contacts=2, tags="Import"))
         made = [row for row in bench.members() if row["email_address"].startswith("new")]
@@ -372,7 +381,9 @@ class TestLimit:
 class TestInput:
     """Whatever comes on standard input, the records among it are written."""
 
-    def test_a_line_cut_off_at_the_end_of_input_is_an_error_after_all_before_it(self, bench: Any) -> None:
+    def test_a_line_cut_off_at_the_end_of_input_is_an_error_after_all_before_it(
+        self, bench: DestinationHarness
+    ) -> None:
         lines = b"\n".join([*new_people(bench, 3), bench.state(3), new_people(bench, 1)[0][:-9]])
         run = bench.run(lines)
 
@@ -381,13 +392,13 @@ class TestInput:
         assert len(run.states) == 1
         assert "middle of a line" in run.error_traces[0]["message"]
 
-    def test_a_whole_last_line_needs_no_line_feed(self, bench: Any) -> None:
+    def test_a_whole_last_line_needs_no_line_feed(self, bench: DestinationHarness) -> None:
         run = bench.run(b"\n".join([*new_people(bench, 3), bench.state(3)]))
 
         assert run.exit_code == 0
         assert len(run.states) == 1
 
-    def test_rubbish_is_counted_and_never_shown(self, bench: Any) -> None:
+    def test_rubbish_is_counted_and_never_shown(self, bench: DestinationHarness) -> None:
         rubbish = random.Random(3)  # noqa: S311 - repeatable on purpose
         odd: list[bytes] = [
             b"\xff\xfe secret@example.com",
@@ -434,7 +445,7 @@ class TestSecrets:
     """Neither the key nor an address shows in anything that the connector prints, whatever goes wrong."""
 
     @pytest.mark.parametrize("kind", ["lose_answer", "status", "not_json", "forget_members", "truncate"])
-    def test_no_output_holds_one(self, bench: Any, kind: str) -> None:
+    def test_no_output_holds_one(self, bench: DestinationHarness, kind: str) -> None:
         bench.control.fault(kind, regex="/lists/", status=400, detail="jane.doe@example.org is wrong", every=3, skip=4)
         odd = [{"id": 1, "email": "not an@address@x"}, {"id": 2, "email": "fake@example.com"}]
         lines = [*new_people(bench, 40, tags=["t"]), *(bench.record(data) for data in odd)]
@@ -455,7 +466,7 @@ class TestSecrets:
 class TestAccountTroubles:
     """What is the matter with the account, or with one odd record, is not blamed on the contacts."""
 
-    def test_an_account_that_is_being_exported_rejects_nobody(self, bench: Any) -> None:
+    def test_an_account_that_is_being_exported_rejects_nobody(self, bench: DestinationHarness) -> None:
         bench.control.fault("status", BATCH, method="POST", status=400, title="Account Export in Progress", skip=1)
         run = bench.write([*new_people(bench, 1000), bench.state(1000)])
 
@@ -464,7 +475,7 @@ class TestAccountTroubles:
         assert "rejected" not in run.accounting()
         assert run.states == []
 
-    def test_a_refusal_of_whole_calls_after_others_were_accepted_ends_the_sync(self, bench: Any) -> None:
+    def test_a_refusal_of_whole_calls_after_others_were_accepted_ends_the_sync(self, bench: DestinationHarness) -> None:
         bench.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="Not today.", skip=2)
         run = bench.write(new_people(bench, 1100), bench.config(num_workers=1))
 
@@ -472,14 +483,14 @@ class TestAccountTroubles:
         assert "Not today." in run.error_traces[0]["message"]
         assert run.accounting()["created"] == 1000
 
-    def test_a_stream_is_found_by_its_name_if_only_the_namespace_differs(self, bench: Any) -> None:
+    def test_a_stream_is_found_by_its_name_if_only_the_namespace_differs(self, bench: DestinationHarness) -> None:
         lines = [bench.record({"id": 1, "email": "a@example.com"}, namespace="public"), bench.state(1)]
         run = bench.write(lines)
 
         assert run.accounting() == {"received": 1, "created": 1}
         assert len(run.states) == 1
 
-    def test_the_kit_can_write_within_a_process(self, bench: Any) -> None:
+    def test_the_kit_can_write_within_a_process(self, bench: DestinationHarness) -> None:
         catalog = ConfiguredAirbyteCatalogSerializer.load({"streams": [bench.stream_of()]})
         lines = [bench.record({"id": 1, "email": "a@example.com"}), bench.state(1)]
         messages = [AirbyteMessageSerializer.load(orjson.loads(line)) for line in lines]

@@ -13,6 +13,7 @@ import orjson
 import pytest
 import requests
 
+from integration_tests.harness.destination import DestinationHarness
 from mailchimp_simulator.client import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "destination_mailchimp.run"]
@@ -28,7 +29,7 @@ def status_of(run: Any) -> dict[str, Any]:
 class TestSpec:
     """The options, and that only upserting is offered."""
 
-    def test_it_describes_a_configuration_that_works(self, bench: Any) -> None:
+    def test_it_describes_a_configuration_that_works(self, bench: DestinationHarness) -> None:
         done = subprocess.run([*COMMAND, "spec"], capture_output=True, check=True)
         (message,) = [orjson.loads(line) for line in done.stdout.splitlines()]
         spec = message["spec"]
@@ -42,7 +43,7 @@ class TestSpec:
 class TestCheck:
     """It proves what a sync needs, says what will happen, and writes nothing."""
 
-    def test_it_succeeds_and_warns(self, bench: Any) -> None:
+    def test_it_succeeds_and_warns(self, bench: DestinationHarness) -> None:
         bench.control.reset_stats()
         run = bench.run(config=bench.config(tags="Brand new, Newer"), command="check")
         status = status_of(run)
@@ -63,27 +64,27 @@ class TestCheck:
             ({"status_for_new": "cleaned"}, "status_for_new"),
         ],
     )
-    def test_it_names_what_is_wrong(self, bench: Any, change: dict[str, Any], words: str) -> None:
+    def test_it_names_what_is_wrong(self, bench: DestinationHarness, change: dict[str, Any], words: str) -> None:
         status = bench.check(bench.config(**change))
 
         assert status["status"] == "FAILED"
         assert words in status["message"]
 
-    def test_a_misspelt_option_is_a_warning(self, bench: Any) -> None:
+    def test_a_misspelt_option_is_a_warning(self, bench: DestinationHarness) -> None:
         """Or the limit that somebody believes in would not be there."""
         run = bench.run(config=bench.config(max_new_contact=3), command="check")
 
         assert status_of(run)["status"] == "SUCCEEDED"
         assert "does nothing: max_new_contact. Did you mean max_new_contacts?" in run.output
 
-    def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: Any) -> None:
+    def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: DestinationHarness) -> None:
         bench.control.forbid("/lists")
         status = bench.check(bench.config())
 
         assert status["status"] == "FAILED"
         assert "may not read" in status["message"]
 
-    def test_an_oauth_token_works_as_well(self, bench: Any) -> None:
+    def test_an_oauth_token_works_as_well(self, bench: DestinationHarness) -> None:
         credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
 
         assert bench.check(bench.config(credentials=credentials))["status"] == "SUCCEEDED"
@@ -93,7 +94,7 @@ class TestDoubleOptIn:
     """Where an audience asks everybody to confirm, and requires a field, nobody is surprised by it."""
 
     @pytest.fixture
-    def asking(self, bench: Any, tmp_path: Path) -> Iterator[Any]:
+    def asking(self, bench: DestinationHarness, tmp_path: Path) -> Iterator[Any]:
         """An audience with double opt-in and a required field that no column has."""
         with SimulatorProcess(contacts=60, audiences=3, campaigns=1) as running:
             asking = type(bench)(running, tmp_path)
@@ -136,7 +137,7 @@ class TestDoubleOptIn:
 class TestDiscover:
     """What a contact of this audience looks like."""
 
-    def test_it_tells_the_audiences_own_fields(self, bench: Any) -> None:
+    def test_it_tells_the_audiences_own_fields(self, bench: DestinationHarness) -> None:
         run = bench.run(config=bench.config(), command="discover")
         (catalog,) = [m["destination_catalog"] for m in run.messages if m["type"] == "DESTINATION_CATALOG"]
         (operation,) = catalog["operations"]
@@ -160,7 +161,7 @@ class TestRefusedCatalogs:
             ({"primary_key": []}, "primary key"),
         ],
     )
-    def test_the_trace_says_why(self, bench: Any, change: dict[str, Any], words: str) -> None:
+    def test_the_trace_says_why(self, bench: DestinationHarness, change: dict[str, Any], words: str) -> None:
         run = bench.run(streams=[bench.stream_of(columns=["email"], **change)])
 
         assert run.exit_code == 1
@@ -168,7 +169,7 @@ class TestRefusedCatalogs:
         assert words in run.error_traces[0]["message"]
         assert bench.control.stats()["writes"] == {}
 
-    def test_a_stream_without_an_address_is_refused(self, bench: Any) -> None:
+    def test_a_stream_without_an_address_is_refused(self, bench: DestinationHarness) -> None:
         run = bench.run(streams=[bench.stream_of(columns=["id", "name"])])
 
         assert run.exit_code == 1
@@ -178,7 +179,7 @@ class TestRefusedCatalogs:
 class TestWayBack:
     """What the source reads from one audience is written into another as it is."""
 
-    def test_contacts_arrive_with_their_fields_and_tags(self, bench: Any) -> None:
+    def test_contacts_arrive_with_their_fields_and_tags(self, bench: DestinationHarness) -> None:
         rows = [row for row in bench.members() if row["status"] == "subscribed"]
         columns = list(rows[0])
         lines = [bench.record(row) for row in rows]
@@ -198,7 +199,7 @@ class TestWayBack:
             for tag, value in (row["merge_fields"] or {}).items():
                 assert twin["merge_fields"][tag] == ("" if value is None else value)
 
-    def test_missing_fields_are_made_and_the_first_value_is_written(self, bench: Any) -> None:
+    def test_missing_fields_are_made_and_the_first_value_is_written(self, bench: DestinationHarness) -> None:
         columns = {"email": {}, "Company": {"type": "string"}, "points": {"type": ["null", "integer"]}, "id": {}}
         stream = bench.stream_of()
         stream["stream"]["json_schema"]["properties"] = columns

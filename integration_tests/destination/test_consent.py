@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.destination import DestinationHarness
+
 EXISTING = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 STARTS = (*EXISTING, "archived", "gone", "new")
 VALUES = (None, "subscribed", "unsubscribed", "cleaned", "pending", "transactional", "deleted")
@@ -94,7 +96,7 @@ def before(start: str) -> str | None:
     return None if start in ("new", "gone") else start
 
 
-def people(bench: Any) -> dict[str, tuple[str, str | None]]:
+def people(bench: DestinationHarness) -> dict[str, tuple[str, str | None]]:
     """One contact for each start status and each value of the column, by address."""
     members = bench.members()
     found: dict[str, tuple[str, str | None]] = {}
@@ -111,7 +113,7 @@ def people(bench: Any) -> dict[str, tuple[str, str | None]]:
     return found
 
 
-def lines_for(bench: Any, who: dict[str, tuple[str, str | None]]) -> list[bytes]:
+def lines_for(bench: DestinationHarness, who: dict[str, tuple[str, str | None]]) -> list[bytes]:
     return [
         bench.record(
             {
@@ -131,7 +133,7 @@ class TestEveryStartStatus:
     """Nobody is subscribed, unsubscribed, revived or asked to confirm who should not be."""
 
     def test_ends_as_the_rules_say_under_every_reading_of_the_open_facts(
-        self, bench: Any, options: dict[str, Any]
+        self, bench: DestinationHarness, options: dict[str, Any]
     ) -> None:
         for facts in FACTS:
             if not facts["resubscribe_succeeds"] and not options.get("allow_resubscribe"):
@@ -159,7 +161,7 @@ class TestEveryStartStatus:
 class TestEveryFault:
     """A fault leaves each contact as it was, or as the rules say; under every configuration."""
 
-    def test_changes_no_status_that_should_stay(self, bench: Any, name: str) -> None:
+    def test_changes_no_status_that_should_stay(self, bench: DestinationHarness, name: str) -> None:
         untouched = set()
         # Each fault meets each reading of the open facts, and each configuration another one with the next fault.
         shift = list(FAULTS).index(name)
@@ -196,7 +198,7 @@ class TestEveryFault:
 class TestVersionsOfOnePerson:
     """What this sync itself has just done to a contact counts when the next version of the record comes."""
 
-    def lines(self, bench: Any, *batches: list[dict[str, Any]]) -> list[bytes]:
+    def lines(self, bench: DestinationHarness, *batches: list[dict[str, Any]]) -> list[bytes]:
         """Each batch filled up to the five hundred that make a call."""
         number = itertools.count()
         return [
@@ -205,7 +207,7 @@ class TestVersionsOfOnePerson:
             for data in [*batch, *([{}] * (500 - len(batch)))]
         ]
 
-    def test_who_was_archived_by_this_sync_is_not_revived_by_the_next_version(self, bench: Any) -> None:
+    def test_who_was_archived_by_this_sync_is_not_revived_by_the_next_version(self, bench: DestinationHarness) -> None:
         bench.control.facts(archived_in_create="revives")
         address = bench.one_with("subscribed")
         gone, back = {"email": address, "_ab_cdc_deleted_at": "2026-11-22"}, {"email": address}
@@ -214,7 +216,9 @@ class TestVersionsOfOnePerson:
         assert run.accounting() == {"received": 1000, "created": 998, "removed": 1, "skipped": 1}
         assert bench.status(address) == "archived"
 
-    def test_who_was_made_pending_by_this_sync_is_subscribed_by_the_next_version(self, bench: Any) -> None:
+    def test_who_was_made_pending_by_this_sync_is_subscribed_by_the_next_version(
+        self, bench: DestinationHarness
+    ) -> None:
         first = {"email": bench.one_with("pending"), "state": "subscribed"}
         signed_up, confirmed = ({"email": "jo@example.com", "state": value} for value in ("pending", "subscribed"))
         lines = self.lines(bench, [first], [signed_up], [confirmed])
@@ -225,7 +229,9 @@ class TestVersionsOfOnePerson:
 
     @pytest.mark.parametrize("status", ["unsubscribed", "cleaned"])
     @pytest.mark.parametrize("between", ["pending", "transactional"])
-    def test_who_has_left_is_not_brought_back_in_two_steps(self, bench: Any, status: str, between: str) -> None:
+    def test_who_has_left_is_not_brought_back_in_two_steps(
+        self, bench: DestinationHarness, status: str, between: str
+    ) -> None:
         address = bench.one_with(status)
         lines = self.lines(bench, *([{"email": address, "state": value}] for value in (between, "subscribed")))
         run = bench.write(lines, bench.config(**UPDATING, num_workers=1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from integration_tests.harness.connectors import Piped
+from integration_tests.harness.destination import DestinationHarness
 from mailchimp_simulator.client import wait_until
 
 RECORDS = 1500
@@ -29,7 +30,7 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
-def lines_from(bench: Any, first: int) -> list[bytes]:
+def lines_from(bench: DestinationHarness, first: int) -> list[bytes]:
     """Everything that a source would send from a state on: records, and a STATE after each hundred."""
     lines = []
     for number in range(first, RECORDS):
@@ -45,7 +46,7 @@ def states_in(output: bytes) -> list[int]:
     return [m["state"]["stream"]["stream_state"]["at"] for m in messages if m["type"] == "STATE"]
 
 
-def holds(bench: Any, upto: int) -> list[str]:
+def holds(bench: DestinationHarness, upto: int) -> list[str]:
     """Those of the first ``upto`` people who are not in the audience as their record says, tag included."""
     rows = {row["email_address"]: row for row in bench.members()}
     wrong = []
@@ -62,9 +63,8 @@ def holds(bench: Any, upto: int) -> list[str]:
     return wrong
 
 
-def until_ready(process: subprocess.Popen[bytes]) -> bytes:
+def until_ready(process: Piped) -> bytes:
     """Read what the process prints until it begins to take input."""
-    assert process.stdout is not None
     output = line = process.stdout.readline()
     while line and b"will be created as" not in line:
         line = process.stdout.readline()
@@ -72,9 +72,8 @@ def until_ready(process: subprocess.Popen[bytes]) -> bytes:
     return output
 
 
-def feed(process: subprocess.Popen[bytes], lines: list[bytes]) -> threading.Thread:
+def feed(process: Piped, lines: list[bytes]) -> threading.Thread:
     def write() -> None:
-        assert process.stdin is not None
         try:
             process.stdin.write(b"\n".join(lines) + b"\n")
             process.stdin.close()
@@ -86,25 +85,26 @@ def feed(process: subprocess.Popen[bytes], lines: list[bytes]) -> threading.Thre
     return thread
 
 
-class TestKilledFiftyTimes:
+class TestKilledAgainAndAgain:
     """Started again from the last STATE each time, the sync ends complete: nothing lost, nothing doubled."""
 
     @pytest.mark.slow
-    def test_nothing_is_lost_and_nothing_is_doubled(self, bench: Any) -> None:
+    @pytest.mark.parametrize("times", [20, pytest.param(50, marks=pytest.mark.nightly)])
+    def test_nothing_is_lost_and_nothing_is_doubled(self, bench: DestinationHarness, times: int) -> None:
         bench.control.latency(seconds=0.06, path="/lists/{list_id}", method="POST")
         bench.control.latency(seconds=0.06, path="/lists/{list_id}/segments/{segment_id}", method="POST")
         before = len(bench.members())
         moments = random.Random(5)  # noqa: S311 - repeatable on purpose
         at = kills = 0
         while at < RECORDS:
-            # A few hundred records each time, so that fifty kills all hit work.
+            # A few hundred records each time, so that all kills hit work.
             lines = lines_from(bench, at)[: 300 + moments.randrange(400)]
             with bench.open() as process:
                 feeder = feed(process, lines)
                 # From when it says that it is ready there is about half a second of work.
                 output = until_ready(process)
                 killer = threading.Timer(moments.uniform(0.0, 0.45), process.kill)
-                if kills < 50:
+                if kills < times:
                     killer.start()
                 output += process.stdout.read()
                 killer.cancel()
@@ -115,9 +115,9 @@ class TestKilledFiftyTimes:
             if states:
                 at = states[-1]
                 assert holds(bench, at) == []
-            if kills < 50 and at >= RECORDS - 2 * EVERY:
+            if kills < times and at >= RECORDS - 2 * EVERY:
                 at = 0  # begin anew: everything exists already, which must change nothing either
-        assert kills == 50
+        assert kills == times
         assert holds(bench, RECORDS) == []
         assert len(bench.members()) == before + RECORDS
 
@@ -125,7 +125,7 @@ class TestKilledFiftyTimes:
 class TestStopped:
     """SIGTERM ends the sync within seconds, and what is durable by then is acknowledged."""
 
-    def stop(self, process: subprocess.Popen[bytes]) -> bytes:
+    def stop(self, process: Piped) -> bytes:
         """Ask it to end; the output. It must not take ten seconds."""
         process.send_signal(signal.SIGTERM)
         asked = time.monotonic()
@@ -136,7 +136,7 @@ class TestStopped:
         assert output.count(b'"type":"TRACE"') == 1
         return output
 
-    def test_it_finishes_what_is_in_flight_and_counts_it(self, bench: Any) -> None:
+    def test_it_finishes_what_is_in_flight_and_counts_it(self, bench: DestinationHarness) -> None:
         bench.control.latency(seconds=1.5, path="/lists/{list_id}", method="POST")
         with bench.open() as process:
             until_ready(process)
@@ -150,7 +150,7 @@ class TestStopped:
         assert b"500 received = 500 created" in output
         assert states_in(output) == []
 
-    def test_a_call_that_never_ends_does_not_hold_it_up(self, bench: Any) -> None:
+    def test_a_call_that_never_ends_does_not_hold_it_up(self, bench: DestinationHarness) -> None:
         bench.control.fault("hang", "/lists/{list_id}", method="POST", seconds=60)
         with bench.open() as process:
             until_ready(process)
@@ -161,7 +161,7 @@ class TestStopped:
 
         assert b"500 not written" in output
 
-    def test_states_that_are_durable_come_out_while_input_is_still_open(self, bench: Any) -> None:
+    def test_states_that_are_durable_come_out_while_input_is_still_open(self, bench: DestinationHarness) -> None:
         with bench.open() as process:
             lines = [bench.record({"id": n, "email": f"p{n}@example.com"}) for n in range(500)]
             process.stdin.write(b"\n".join([*lines, bench.state(500), bench.record(person(1))]) + b"\n")
@@ -179,7 +179,9 @@ class TestStopped:
 class TestTrickle:
     """A few records that come and then nothing: they are written after a while of waiting."""
 
-    def test_it_is_flushed_while_input_stays_open(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_is_flushed_while_input_stays_open(
+        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("destination_mailchimp.engine.TRICKLE_SECONDS", 0.3)
         read, write = os.pipe()
         os.write(write, b"\n".join([bench.record(person(number)) for number in range(3)] + [bench.state(3)]) + b"\n")
@@ -206,7 +208,9 @@ class TestTrickle:
 class TestStateOrder:
     """States leave in the order in which they came, each equal as JSON to what came in."""
 
-    def test_a_stream_that_is_done_does_not_wait_for_another_and_a_global_state_waits_for_all(self, bench: Any) -> None:
+    def test_a_stream_that_is_done_does_not_wait_for_another_and_a_global_state_waits_for_all(
+        self, bench: DestinationHarness
+    ) -> None:
         # The first stream's contacts need a tag call that is slow; the second's need none.
         bench.control.latency(seconds=0.7, path="/lists/{list_id}/segments/{segment_id}", method="POST")
         slow = [bench.record({"id": n, "email": f"slow{n}@example.com", "tags": ["t"]}, "slow") for n in range(500)]
@@ -239,7 +243,7 @@ class TestStateOrder:
         assert order == [("quick", 1), ("slow", 1), "GLOBAL", ("quick", 2), "LEGACY", ("slow", 2)]
         assert run.states[2]["destinationStats"] == {"recordCount": 0.0, "rejectedRecordCount": 0.0}
 
-    def test_unknown_fields_and_numbers_beyond_any_float_come_back_unchanged(self, bench: Any) -> None:
+    def test_unknown_fields_and_numbers_beyond_any_float_come_back_unchanged(self, bench: DestinationHarness) -> None:
         raw = (
             b'{"id": 9, "type":"STATE", "state" : {"type":"STREAM","stream":{"stream_descriptor":{"name":"people"},'
             b'"stream_state":{"lsn":123456789012345678901234567890,"f":0.1000000000000000055511151231257827,'
@@ -253,7 +257,7 @@ class TestStateOrder:
         assert stats in line
         assert line.replace(stats, b"") == raw
 
-    def test_no_state_passes_a_contact_that_could_not_be_written(self, bench: Any) -> None:
+    def test_no_state_passes_a_contact_that_could_not_be_written(self, bench: DestinationHarness) -> None:
         bench.control.fault("status", "/lists/{list_id}", method="POST", status=500, body="html", skip=2)
         lines = lines_from(bench, 0)
         run = bench.write(lines)
@@ -269,7 +273,7 @@ class TestLastVersionWins:
     """However its versions arrive, an address ends at the one with the greatest cursor."""
 
     @pytest.mark.parametrize("seed", range(3))
-    def test_ten_thousand_versions_in_any_order(self, bench: Any, seed: int) -> None:
+    def test_ten_thousand_versions_in_any_order(self, bench: DestinationHarness, seed: int) -> None:
         versions = list(range(10_000))
         random.Random(seed).shuffle(versions)  # noqa: S311 - repeatable on purpose
         lines = []
@@ -299,7 +303,7 @@ class TestLastVersionWins:
             (1.5, 2),
         ],
     )
-    def test_cursors_compare_as_what_they_are(self, bench: Any, older: Any, newer: Any) -> None:
+    def test_cursors_compare_as_what_they_are(self, bench: DestinationHarness, older: Any, newer: Any) -> None:
         for order in ((older, newer), (newer, older)):
             bench.control.reset()
             lines = [
@@ -311,7 +315,9 @@ class TestLastVersionWins:
             assert run.accounting() == {"received": 2, "created": 1, "deduplicated": 1}
             assert bench.contact("x@example.com")["merge_fields"]["FNAME"] == str(newer)
 
-    def test_an_older_row_of_another_stream_does_not_win_but_what_only_it_tells_is_kept(self, bench: Any) -> None:
+    def test_an_older_row_of_another_stream_does_not_win_but_what_only_it_tells_is_kept(
+        self, bench: DestinationHarness
+    ) -> None:
         streams = [bench.stream_of("crm"), bench.stream_of("shop")]
         crm = {"id": 1, "email": "x@example.com", "first_name": "Old", "last_name": "Kept", "updated_at": 5}
         shop = {"id": 7, "email": "X@example.com", "first_name": "New", "updated_at": 6}

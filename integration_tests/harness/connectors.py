@@ -13,14 +13,46 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol, cast
 
 import orjson
+from typing_extensions import Self
 
 from integration_tests.harness.runs import Run
 
 Json = dict[str, Any]
 _RUN_SECONDS = 280.0
+
+
+class Piped(Protocol):
+    """A process of ``subprocess.Popen`` whose pipes are there; ``stdin`` only if it was asked for."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+    returncode: int
+    pid: int
+
+    def __enter__(self) -> Self:
+        """Close the pipes and wait at the end."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close the pipes and wait."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end: the exit code."""
+
+    def poll(self) -> int | None:
+        """The exit code, if it has ended."""
+
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002
+        """Feed it and read all it prints."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal."""
+
+    def kill(self) -> None:
+        """Kill it."""
 
 
 class Running:
@@ -173,10 +205,10 @@ class Installed(Connector):
         """The whole command line, its files in place: for whoever measures or watches the process by themselves."""
         return [str(self.script), *self.arguments(command, self._new_folder(), **files)]
 
-    def open(self, command: str, *, stdin: bool = False, **files: Any) -> subprocess.Popen[bytes]:
+    def open(self, command: str, *, stdin: bool = False, **files: Any) -> Piped:
         """Start ``command`` with its pipes left to the caller: for tests of what happens when nobody reads them."""
         folder = self._new_folder()
-        return self._open(self.arguments(command, folder, **files), folder, stdin=stdin)
+        return cast("Piped", self._open(self.arguments(command, folder, **files), folder, stdin=stdin))
 
     def launch(self, arguments: list[str], folder: Path, *, stdin: bool) -> Running:
         """Start the console script."""

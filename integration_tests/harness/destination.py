@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import signal
-import subprocess
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +18,7 @@ from destination_mailchimp.failures import failure_of
 from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.output import Output, log_to
 from destination_mailchimp.sync import run_sync
-from integration_tests.harness.connectors import Installed
+from integration_tests.harness.connectors import Installed, Piped
 from integration_tests.harness.runs import Run
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.members import subscriber_hash
@@ -111,9 +110,7 @@ class DestinationHarness:
             **options,
         }
 
-    def open(
-        self, config: Json | None = None, streams: list[Json] | None = None, *, command: str = "write"
-    ) -> subprocess.Popen[bytes]:
+    def open(self, config: Json | None = None, streams: list[Json] | None = None, *, command: str = "write") -> Piped:
         """Start a command as a process; its pipes are the caller's."""
         return self._installed.open(command, stdin=True, **self._files(command, config, streams))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from connector_cli import commands
 from connector_cli.output import Output
 from integration_tests.harness.catalogs import configured
-from integration_tests.harness.connectors import Installed
+from integration_tests.harness.connectors import Installed, Piped
 from integration_tests.harness.runs import Run
 from mailchimp_simulator.client import Simulator, SimulatorProcess
 from source_mailchimp.commands import CONNECTOR
@@ -113,7 +112,7 @@ class SourceHarness:
 
     def open(
         self, command: str, config: Json | None = None, catalog: Json | None = None, state: list[Json] | None = None
-    ) -> subprocess.Popen[bytes]:
+    ) -> Piped:
         """Start a command of the connector as a process; its pipes are the caller's."""
         return self._installed.open(command, **self._files(command, config, catalog, state))
 

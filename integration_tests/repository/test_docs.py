@@ -262,7 +262,7 @@ class TestBenchmarks:
         ]
         assert [share for _, share in profile.areas] == [0.75, 0.25]
 
-    @pytest.mark.slow
+    @pytest.mark.nightly
     @pytest.mark.timeout(900)
     def test_every_part_runs(self) -> None:
         """In small, without the others; the figures say nothing, but each of them comes, and the documents stay."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
+
 Json = dict[str, Any]
 KEY = {"auth_type": "apikey"}
 
@@ -41,7 +43,7 @@ REFUSED: dict[str, tuple[Json, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("options, parts", REFUSED.values(), ids=list(REFUSED))
 def test_a_configuration_that_cannot_work_is_refused_with_field_and_remedy(
-    source: Any, options: Json, parts: tuple[str, ...]
+    source: SourceHarness, options: Json, parts: tuple[str, ...]
 ) -> None:
     """The message names what to change, in words that a person who filled in a form understands."""
     run = source.in_process("check", source.config(**options))
@@ -52,7 +54,7 @@ def test_a_configuration_that_cannot_work_is_refused_with_field_and_remedy(
 
 
 @pytest.mark.parametrize("blanks", [" {}", "{}\n"], ids=["before", "after"])
-def test_blanks_around_a_key_or_a_token_are_refused_as_such(source: Any, blanks: str) -> None:
+def test_blanks_around_a_key_or_a_token_are_refused_as_such(source: SourceHarness, blanks: str) -> None:
     """Copied with a blank or a line's end it cannot work, and the message says what is wrong with it."""
     key, token = (blanks.format(secret) for secret in (source.simulator.api_key, source.simulator.oauth_token))
 
@@ -65,7 +67,7 @@ def test_blanks_around_a_key_or_a_token_are_refused_as_such(source: Any, blanks:
 
 
 @pytest.mark.parametrize("credentials", ["key", "token"])
-def test_working_credentials_pass(source: Any, credentials: str) -> None:
+def test_working_credentials_pass(source: SourceHarness, credentials: str) -> None:
     """With an API key as with an OAuth token, and with the ids of audiences that exist."""
     [list_id, *_] = [row["row"]["id"] for row in source.simulator.control.truth("/lists", "rows")["rows"]]
     token = bad(auth_type="oauth2.0", client_id="a", client_secret="b", access_token=source.simulator.oauth_token)
@@ -75,7 +77,7 @@ def test_working_credentials_pass(source: Any, credentials: str) -> None:
     assert run.answer == {"status": "SUCCEEDED"}
 
 
-def test_a_disabled_user_is_named_as_such(source: Any) -> None:
+def test_a_disabled_user_is_named_as_such(source: SourceHarness) -> None:
     """The key is right; its user is deactivated."""
     key = "d" * 32 + "-us10"
     source.simulator.control.user("disabled", keys=[key], disabled=True)
@@ -87,7 +89,7 @@ def test_a_disabled_user_is_named_as_such(source: Any) -> None:
     assert "Reactivate" in run.answer["message"]
 
 
-def test_a_user_without_permission_is_told_which_role_to_use(source: Any) -> None:
+def test_a_user_without_permission_is_told_which_role_to_use(source: SourceHarness) -> None:
     """403 problem+json on the account itself."""
     key = "e" * 32 + "-us10"
     source.simulator.control.user("restricted", keys=[key], forbidden=["/"])
@@ -99,7 +101,7 @@ def test_a_user_without_permission_is_told_which_role_to_use(source: Any) -> Non
     assert "Viewer" in run.answer["message"]
 
 
-def test_an_address_where_nobody_listens_is_said_to_be_unreachable(source: Any) -> None:
+def test_an_address_where_nobody_listens_is_said_to_be_unreachable(source: SourceHarness) -> None:
     """A typing error in the data centre, a firewall, or no network."""
     run = source.in_process("check", source.config(api_url=f"http://127.0.0.1:{unused_port()}", retry_seconds=0.3))
 
@@ -108,7 +110,7 @@ def test_an_address_where_nobody_listens_is_said_to_be_unreachable(source: Any) 
     assert "proxy" in run.answer["message"]
 
 
-def test_the_process_tells_by_its_exit_code_that_it_could_answer(source: Any) -> None:
+def test_the_process_tells_by_its_exit_code_that_it_could_answer(source: SourceHarness) -> None:
     """``check`` answers in its message; a command that can't do its work at all ends with 1."""
     wrong = source.config(**bad(**KEY, apikey="f" * 32 + "-us10"))
 

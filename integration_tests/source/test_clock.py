@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
+
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
 MINUTES = 60
@@ -32,7 +34,7 @@ def emitted(*runs: Any) -> set[tuple[tuple[str, str], tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("skew", [-5 * MINUTES, 5 * MINUTES])
-def test_clocks_that_differ_lose_nothing(source: Any, skew: int) -> None:
+def test_clocks_that_differ_lose_nothing(source: SourceHarness, skew: int) -> None:
     """Mailchimp's clock is minutes ahead or behind: what changes around a sync is in that one or in the next."""
     control = source.simulator.control
     control.clock(advance=skew)
@@ -58,7 +60,9 @@ def test_clocks_that_differ_lose_nothing(source: Any, skew: int) -> None:
 
 @pytest.mark.parametrize("ties", ["stable", "shuffled"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_contacts_that_change_while_they_are_read_come_with_the_next_sync(source: Any, ties: str, seed: int) -> None:
+def test_contacts_that_change_while_they_are_read_come_with_the_next_sync(
+    source: SourceHarness, ties: str, seed: int
+) -> None:
     """They change, join, leave, get archived and come back; after one more sync the latest version of each is out."""
     control = source.simulator.control
     control.facts(tie_order=ties)
@@ -75,7 +79,9 @@ def test_contacts_that_change_while_they_are_read_come_with_the_next_sync(source
 
 @pytest.mark.parametrize("ties", ["stable", "shuffled"])
 @pytest.mark.parametrize("seed", [4, 5, 6])
-def test_one_full_refresh_has_every_contact_that_was_there_throughout(source: Any, ties: str, seed: int) -> None:
+def test_one_full_refresh_has_every_contact_that_was_there_throughout(
+    source: SourceHarness, ties: str, seed: int
+) -> None:
     """No later sync repairs a full refresh, so a contact that changed before its page was asked for is found again."""
     control = source.simulator.control
     control.facts(tie_order=ties)
@@ -91,7 +97,7 @@ def test_one_full_refresh_has_every_contact_that_was_there_throughout(source: An
     assert len(throughout) > 500
 
 
-def test_other_streams_do_not_mind_contacts_that_change(source: Any) -> None:
+def test_other_streams_do_not_mind_contacts_that_change(source: SourceHarness) -> None:
     """Segments and their members, contacts' tags and the newer API's contacts end complete during all of it."""
     control = source.simulator.control
     names = {"list_members", "segment_members", "member_tags", "audience_contacts", "lists"}

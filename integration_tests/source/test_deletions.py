@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
+
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
 ACTIVITY = "/reports/{campaign_id}/email-activity"
@@ -19,7 +21,7 @@ def account() -> Json:
 
 @pytest.mark.parametrize("workers", [2, 10])
 @pytest.mark.parametrize("vanishes", [True, False], ids=["rows vanish", "rows stay"])
-def test_the_activity_of_everybody_who_is_left_is_read(source: Any, vanishes: bool, workers: int) -> None:  # noqa: FBT001
+def test_the_activity_of_everybody_who_is_left_is_read(source: SourceHarness, vanishes: bool, workers: int) -> None:  # noqa: FBT001
     """Whether rows move up meanwhile or not: none of them is missed, and the stream ends as complete."""
     control = source.simulator.control
     control.facts(deletion_deletes_activity=vanishes)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
 from mailchimp_api.retries import RetryPolicy
 
 Json = dict[str, Any]
@@ -75,7 +76,9 @@ def calm(simulator_process: Any, tmp_path_factory: pytest.TempPathFactory, make_
     return Calm(found, simulator_process.control.stats()["by_operation"])
 
 
-def plant(source: Any, calm: Calm, fault: Json, place: str, paths: tuple[str, ...], *, times: int | None) -> None:
+def plant(
+    source: SourceHarness, calm: Calm, fault: Json, place: str, paths: tuple[str, ...], *, times: int | None
+) -> None:
     """Let ``fault`` strike the first, middle or last request of each path, as many as a run without faults makes."""
     given = {name: value for name, value in fault.items() if name != "kind"}
     for path in paths:
@@ -96,7 +99,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_soon")
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
-def test_a_fault_that_passes_loses_no_row(source: Any, calm: Calm, fault: Json) -> None:
+def test_a_fault_that_passes_loses_no_row(source: SourceHarness, calm: Calm, fault: Json) -> None:
     """Bad answers to the first, a middle and the last request, of every stream and every parent, change nothing."""
     # A few where each costs a connection until Mailchimp must have dropped it.
     paths = (LIST_MEMBERS, REPORTS) if fault["kind"] == "hang" else PATHS
@@ -116,7 +119,9 @@ def test_a_fault_that_passes_loses_no_row(source: Any, calm: Calm, fault: Json) 
     *((fault, place) for fault, place in zip(FAULTS, itertools.cycle(PLACES), strict=False)),
     *((fault, place) for fault in EVERYWHERE for place in PLACES),
 ])  # fmt: skip
-def test_a_fault_that_stays_ends_its_stream_as_incomplete(source: Any, calm: Calm, fault: str, place: str) -> None:
+def test_a_fault_that_stays_ends_its_stream_as_incomplete(
+    source: SourceHarness, calm: Calm, fault: str, place: str
+) -> None:
     """Rows that won't come are an error that names the stream; what can be read is read, and it ends in time."""
     # An answer that never comes keeps its connection busy for two minutes: ten are soon used up.
     hangs = FAULTS[fault]["kind"] == "hang"
@@ -142,7 +147,7 @@ def test_a_fault_that_stays_ends_its_stream_as_incomplete(source: Any, calm: Cal
         assert set(run.keys(name)) <= calm.rows[name]
 
 
-def test_what_a_failed_sync_has_read_is_not_lost(source: Any, calm: Calm) -> None:
+def test_what_a_failed_sync_has_read_is_not_lost(source: SourceHarness, calm: Calm) -> None:
     """After a sync with a fault, the next one goes on from its states, and the two together are the whole."""
     paths = (LIST_MEMBERS, EMAIL_ACTIVITY, TEMPLATES)
     plant(source, calm, FAULTS["502 as a page"], "middle", paths, times=None)
@@ -162,7 +167,9 @@ def test_what_a_failed_sync_has_read_is_not_lost(source: Any, calm: Calm) -> Non
     ("/audiences", {"audience_contacts"}),
     (SEGMENTS, {"segments", "segment_members"}),
 ])  # fmt: skip
-def test_a_parent_that_cannot_be_listed_is_said_to_be_the_reason(source: Any, parent: str, children: set[str]) -> None:
+def test_a_parent_that_cannot_be_listed_is_said_to_be_the_reason(
+    source: SourceHarness, parent: str, children: set[str]
+) -> None:
     """Without its parents a stream does not end as complete and empty."""
     source.simulator.control.fault("status", parent, status=500, body="html")
 
@@ -175,7 +182,7 @@ def test_a_parent_that_cannot_be_listed_is_said_to_be_the_reason(source: Any, pa
         assert parent.rpartition("/")[2] in run.failures[name]["message"]
 
 
-def test_pages_become_smaller_where_big_ones_time_out(source: Any) -> None:
+def test_pages_become_smaller_where_big_ones_time_out(source: SourceHarness) -> None:
     """A page that Mailchimp can't make in time is asked for in halves, until it can."""
     control = source.simulator.control
     for count in range(51, 101):
@@ -194,7 +201,7 @@ def test_pages_become_smaller_where_big_ones_time_out(source: Any) -> None:
     assert "50" in sizes
 
 
-def test_the_limit_of_connections_costs_time_and_no_rows(source: Any, calm: Calm) -> None:
+def test_the_limit_of_connections_costs_time_and_no_rows(source: SourceHarness, calm: Calm) -> None:
     """Where others use the account at the same time, the connector makes do with fewer connections."""
     control = source.simulator.control
     control.limit(3)

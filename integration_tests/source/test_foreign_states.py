@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
+
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
 
@@ -25,11 +27,11 @@ def middle(dates: list[str]) -> str:
     return sorted(dates)[len(dates) // 2]
 
 
-def contacts(source: Any) -> list[Json]:
+def contacts(source: SourceHarness) -> list[Json]:
     return [item["row"] for item in source.simulator.control.truth(MEMBERS, "rows")["rows"]]
 
 
-def since(source: Any, cursors: Mapping[str, str | None]) -> set[tuple[str, str]]:
+def since(source: SourceHarness, cursors: Mapping[str, str | None]) -> set[tuple[str, str]]:
     """The contacts of each audience that changed after its cursor; all of them where there is none."""
     return {
         (row["id"], row["list_id"])
@@ -47,7 +49,7 @@ def per_partition(cursors: dict[str, str], field: str, **more: Any) -> Json:
 
 
 @pytest.fixture
-def halves(source: Any) -> dict[str, str]:
+def halves(source: SourceHarness) -> dict[str, str]:
     """For each audience, the moment at which half of its contacts had changed."""
     found: dict[str, list[str]] = {}
     for row in contacts(source):
@@ -58,7 +60,7 @@ def halves(source: Any) -> dict[str, str]:
 class TestContacts:
     """Their states were by audience at all times."""
 
-    def test_a_state_by_parent_is_gone_on_from(self, source: Any, halves: dict[str, str]) -> None:
+    def test_a_state_by_parent_is_gone_on_from(self, source: SourceHarness, halves: dict[str, str]) -> None:
         """The format of versions 0.x and 1.x."""
         run = source.read(
             ["list_members"], state=state("list_members", {key: {"last_changed": at} for key, at in halves.items()})
@@ -66,7 +68,7 @@ class TestContacts:
 
         self._brings_what_is_new(source, run, halves)
 
-    def test_a_state_per_partition_is_gone_on_from(self, source: Any, halves: dict[str, str]) -> None:
+    def test_a_state_per_partition_is_gone_on_from(self, source: SourceHarness, halves: dict[str, str]) -> None:
         """The format of version 2."""
         run = source.read(
             ["list_members"],
@@ -78,7 +80,9 @@ class TestContacts:
 
         self._brings_what_is_new(source, run, halves)
 
-    def test_an_audience_that_the_state_does_not_name_is_read_whole(self, source: Any, halves: dict[str, str]) -> None:
+    def test_an_audience_that_the_state_does_not_name_is_read_whole(
+        self, source: SourceHarness, halves: dict[str, str]
+    ) -> None:
         """It was added after the state was written."""
         known, new = halves
         run = source.read(
@@ -88,7 +92,7 @@ class TestContacts:
 
         self._brings_what_is_new(source, run, {known: halves[known], new: None})
 
-    def test_a_global_cursor_with_look_back_holds_for_all(self, source: Any, halves: dict[str, str]) -> None:
+    def test_a_global_cursor_with_look_back_holds_for_all(self, source: SourceHarness, halves: dict[str, str]) -> None:
         """The official connector writes it when there are very many partitions."""
         cursor = max(halves.values())
         run = source.read(
@@ -101,7 +105,7 @@ class TestContacts:
 
         self._brings_what_is_new(source, run, dict.fromkeys(halves, cursor))
 
-    def _brings_what_is_new(self, source: Any, run: Any, cursors: Mapping[str, str | None]) -> None:
+    def _brings_what_is_new(self, source: SourceHarness, run: Any, cursors: Mapping[str, str | None]) -> None:
         """What is new since the cursors is there, and archived ones, which that connector has never read."""
         assert run.complete == {"list_members"}
         archived = {(row["id"], row["list_id"]) for row in contacts(source) if row["status"] == "archived"}
@@ -111,7 +115,7 @@ class TestContacts:
         assert len(found) < len(contacts(source))
 
 
-def test_a_flat_state_of_campaigns_is_gone_on_from(source: Any) -> None:
+def test_a_flat_state_of_campaigns_is_gone_on_from(source: SourceHarness) -> None:
     """All come once, as that connector never looked again at what it had read; then those that may have changed."""
     everything = source.read(["campaigns"])
     cursor = middle([record["create_time"] for record in everything.records("campaigns")])
@@ -124,7 +128,7 @@ def test_a_flat_state_of_campaigns_is_gone_on_from(source: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", ["by parent", "per partition"])
-def test_a_state_of_email_activity_is_gone_on_from(source: Any, shape: str) -> None:
+def test_a_state_of_email_activity_is_gone_on_from(source: SourceHarness, shape: str) -> None:
     """Each campaign from its own event on; a campaign without one from its beginning."""
     everything = source.read(["email_activity"]).records("email_activity")
     campaigns = sorted({record["campaign_id"] for record in everything})
@@ -165,7 +169,7 @@ STREAMS = ("list_members", "email_activity", "campaigns", "segments", "reports",
 
 @pytest.mark.parametrize("value", UNKNOWN.values(), ids=list(UNKNOWN))
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
-def test_a_state_that_says_nothing_means_everything_is_read(source: Any, mode: str, value: Any) -> None:
+def test_a_state_that_says_nothing_means_everything_is_read(source: SourceHarness, mode: str, value: Any) -> None:
     """Broken or unknown, it may cost a full read; it never costs rows or the sync."""
     everything = source.read(STREAMS, mode)
 
@@ -175,7 +179,7 @@ def test_a_state_that_says_nothing_means_everything_is_read(source: Any, mode: s
     assert run.counts == everything.counts
 
 
-def test_a_state_of_the_future_brings_nothing_and_breaks_nothing(source: Any) -> None:
+def test_a_state_of_the_future_brings_nothing_and_breaks_nothing(source: SourceHarness) -> None:
     """Airbyte's acceptance tests ask for it; a wrong clock may write one."""
     future = "2099-01-01T00:00:00+00:00"
     lists = [item["row"]["id"] for item in source.simulator.control.truth("/lists", "rows")["rows"]]
@@ -194,7 +198,7 @@ def test_a_state_of_the_future_brings_nothing_and_breaks_nothing(source: Any) ->
     assert run.counts == {}
 
 
-def test_a_state_of_a_stream_that_does_not_exist_is_passed_over(source: Any) -> None:
+def test_a_state_of_a_stream_that_does_not_exist_is_passed_over(source: SourceHarness) -> None:
     """A renamed or dropped stream leaves its state behind."""
     run = source.read(["lists"], state=state("list_memberz", {"version": 1}))
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from integration_tests.harness.source import SourceHarness
 from mailchimp_simulator.client import wait_until
 
 Json = dict[str, Any]
@@ -71,7 +72,9 @@ def unread(pipe: Any) -> int:
 
 
 @pytest.mark.parametrize("mode, seed", [("full_refresh", 1), ("incremental", 2)])
-def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: Any, mode: str, seed: int) -> None:
+def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(
+    source: SourceHarness, mode: str, seed: int
+) -> None:
     """The union of all attempts is the account, and a kill costs a tenth of a slice at most."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     control = source.simulator.control
@@ -115,7 +118,7 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(source: 
 
 @pytest.mark.parametrize("unbuffered, number", [("", signal.SIGTERM), ("1", signal.SIGTERM), ("", signal.SIGINT)])
 def test_a_sync_asked_to_end_does_so_within_seconds(
-    source: Any, monkeypatch: pytest.MonkeyPatch, unbuffered: str, number: signal.Signals
+    source: SourceHarness, monkeypatch: pytest.MonkeyPatch, unbuffered: str, number: signal.Signals
 ) -> None:
     """After SIGTERM or Ctrl-C every line is whole, buffered by Python or not, and the process ends by the signal."""
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
@@ -144,7 +147,7 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
     assert ended.count("INCOMPLETE") == len(STREAMS)
 
 
-def test_a_sync_whose_reader_stands_still_ends_as_well(source: Any) -> None:
+def test_a_sync_whose_reader_stands_still_ends_as_well(source: SourceHarness) -> None:
     """Nobody reads the output any more: SIGTERM still ends the process within seconds."""
     process = source.open("read", source.config(page_size=PAGE), source.catalog(STREAMS))
     # A page has more rows than the pipe has room for: from here to full is but a moment.
@@ -158,10 +161,10 @@ def test_a_sync_whose_reader_stands_still_ends_as_well(source: Any) -> None:
     process.stderr.close()
 
 
-def test_a_sync_that_waits_for_mailchimp_ends_as_well(source: Any) -> None:
+def test_a_sync_that_waits_for_mailchimp_ends_as_well(source: SourceHarness) -> None:
     """Mailchimp takes the connection and never answers: SIGTERM ends the process within seconds."""
     source.simulator.control.latency(seconds=120)
-    process = source.start("read", source.config(page_size=PAGE), source.catalog(STREAMS))
+    process = source.open("read", source.config(page_size=PAGE), source.catalog(STREAMS))
     for line in process.stdout:
         if b"STARTED" in line:
             break
@@ -175,10 +178,10 @@ def test_a_sync_that_waits_for_mailchimp_ends_as_well(source: Any) -> None:
 
 
 @pytest.mark.parametrize("command", ["spec", "check", "discover"])
-def test_a_command_that_has_nothing_to_bring_in_order_just_ends(source: Any, command: str) -> None:
+def test_a_command_that_has_nothing_to_bring_in_order_just_ends(source: SourceHarness, command: str) -> None:
     """PyAirbyte ends what it has heard enough of with SIGTERM, and complains unless that shows in the exit code."""
     source.simulator.control.latency(seconds=30)
-    process = source.start(command)
+    process = source.open(command)
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(20) == -signal.SIGTERM

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -19,17 +20,17 @@ def account() -> Json:
     return {"contacts": 160, "audiences": 2, "campaigns": 8, "recipients": 20, "plain": True, "import_size": 10}
 
 
-def rows(source: Any, path: str) -> list[Json]:
+def rows(source: SourceHarness, path: str) -> list[Json]:
     return [item["row"] for item in source.simulator.control.truth(path, "rows")["rows"]]
 
 
-def asked_for(source: Any) -> set[str]:
+def asked_for(source: SourceHarness) -> set[str]:
     """Every id that stood in the path of a request."""
     return {part for entry in source.simulator.control.log() for part in entry[3].split("/")}
 
 
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
-def test_start_date_leaves_out_what_is_older(source: Any, mode: str) -> None:
+def test_start_date_leaves_out_what_is_older(source: SourceHarness, mode: str) -> None:
     """Contacts and events before it stay out, the ones after it come; audiences and campaigns all do."""
     contacts = sorted(rows(source, MEMBERS), key=lambda row: row["last_changed"])
     start = contacts[len(contacts) // 2]["last_changed"]
@@ -49,7 +50,7 @@ def test_start_date_leaves_out_what_is_older(source: Any, mode: str) -> None:
         assert run.counts[name] == everything.counts[name] > 0
 
 
-def test_only_the_chosen_audiences_are_read(source: Any) -> None:
+def test_only_the_chosen_audiences_are_read(source: SourceHarness) -> None:
     """With list_ids, another audience is asked nothing, appears in no stream, and nothing of the chosen is missing."""
     chosen, other = (row["id"] for row in rows(source, "/lists"))
     everything = source.read(mode="full_refresh")
@@ -79,7 +80,7 @@ def test_only_the_chosen_audiences_are_read(source: Any) -> None:
     assert foreign & asked_for(source) == set()
 
 
-def test_an_audience_that_is_added_later_is_read_from_its_beginning(source: Any) -> None:
+def test_an_audience_that_is_added_later_is_read_from_its_beginning(source: SourceHarness) -> None:
     """The cursor of the audiences that were chosen before doesn't hold for a new one."""
     first_id, second_id = (row["id"] for row in rows(source, "/lists"))
     names = ["list_members", "email_activity", "segments", "sent_to"]
@@ -95,7 +96,7 @@ def test_an_audience_that_is_added_later_is_read_from_its_beginning(source: Any)
 
 
 @pytest.mark.parametrize("archived", [True, False])
-def test_archived_contacts_can_be_left_out(source: Any, archived: bool) -> None:  # noqa: FBT001
+def test_archived_contacts_can_be_left_out(source: SourceHarness, archived: bool) -> None:  # noqa: FBT001
     """They are read unless the option says no."""
     run = source.read(["list_members"], include_archived=archived)
 
@@ -107,7 +108,7 @@ def test_archived_contacts_can_be_left_out(source: Any, archived: bool) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 7, 50, 1000])
-def test_no_page_is_larger_than_the_page_size(source: Any, size: int) -> None:
+def test_no_page_is_larger_than_the_page_size(source: SourceHarness, size: int) -> None:
     """And all rows come, whatever it is."""
     run = source.read(["list_members", "email_activity", "audience_contacts"], page_size=size)
 
@@ -121,7 +122,7 @@ def test_no_page_is_larger_than_the_page_size(source: Any, size: int) -> None:
     assert max(counts) == size
 
 
-def test_the_look_back_asks_recent_campaigns_for_what_shows_in_no_date(source: Any) -> None:
+def test_the_look_back_asks_recent_campaigns_for_what_shows_in_no_date(source: SourceHarness) -> None:
     """Within activity_lookback_days of its sending a campaign is asked with every sync, later only when it has news."""
     control = source.simulator.control
     first = source.read(["email_activity", "unsubscribes"])
@@ -138,7 +139,7 @@ def test_the_look_back_asks_recent_campaigns_for_what_shows_in_no_date(source: A
     assert len({frozenset(ids) for ids in asked.values()}) == 3
 
 
-def test_a_chosen_audience_that_is_gone_is_warned_about(source: Any) -> None:
+def test_a_chosen_audience_that_is_gone_is_warned_about(source: SourceHarness) -> None:
     """Deleted since it was chosen: the others are read, and somebody is told."""
     kept = rows(source, "/lists")[0]["id"]
 
@@ -149,7 +150,7 @@ def test_a_chosen_audience_that_is_gone_is_warned_about(source: Any) -> None:
 
 
 @pytest.mark.parametrize("workers", [2, 6, 10])
-def test_there_are_never_more_requests_under_way_than_allowed(source: Any, workers: int) -> None:
+def test_there_are_never_more_requests_under_way_than_allowed(source: SourceHarness, workers: int) -> None:
     """num_workers bounds all streams together, and it is made use of."""
     source.simulator.control.latency(seconds=0.03)
 
@@ -161,7 +162,7 @@ def test_there_are_never_more_requests_under_way_than_allowed(source: Any, worke
     assert stats["refused"] == 0
 
 
-def test_the_refresh_window_decides_which_campaigns_come_again(source: Any) -> None:
+def test_the_refresh_window_decides_which_campaigns_come_again(source: SourceHarness) -> None:
     """Sent within it: again with every sync. Older and quiet: not."""
     first = source.read(["campaigns", "reports"])
     source.simulator.control.clock(advance=60)

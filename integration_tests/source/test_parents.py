@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -17,7 +18,7 @@ def account() -> Json:
     return {"contacts": 60, "audiences": 2, "campaigns": 4, "recipients": 20, "plain": True, "import_size": 5}
 
 
-def ids(source: Any, path: str) -> list[str]:
+def ids(source: SourceHarness, path: str) -> list[str]:
     return [row["row"]["id"] for row in source.simulator.control.truth(path, "rows")["rows"]]
 
 
@@ -27,7 +28,7 @@ def without(run: Any, stream: str, parameter: str, parent: str) -> set[Any]:
     return {tuple(r.get(name) for name in names) for r in run.records(stream) if r[parameter] != parent}
 
 
-def test_a_campaign_that_disappears_while_it_is_read_is_skipped_and_counted(source: Any) -> None:
+def test_a_campaign_that_disappears_while_it_is_read_is_skipped_and_counted(source: SourceHarness) -> None:
     """Deleted between the listing and its turn (404): a warning, and everything else is read."""
     whole = source.read(OF_CAMPAIGNS)
     gone = ids(source, "/reports")[1]
@@ -42,7 +43,7 @@ def test_a_campaign_that_disappears_while_it_is_read_is_skipped_and_counted(sour
         assert [text for text in run.logs("WARN") if text.startswith(f"{name}: 1 of 4 parents are gone")] != []
 
 
-def test_an_audience_that_disappears_while_it_is_read_is_skipped(source: Any) -> None:
+def test_an_audience_that_disappears_while_it_is_read_is_skipped(source: SourceHarness) -> None:
     """The same for contacts, which are read in windows of their own."""
     whole = source.read(["list_members", "member_tags", "merge_fields"], "full_refresh")
     gone = ids(source, "/lists")[0]
@@ -57,7 +58,7 @@ def test_an_audience_that_disappears_while_it_is_read_is_skipped(source: Any) ->
 
 
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
-def test_what_is_refused_for_one_campaign_is_read_for_the_others(source: Any, mode: str) -> None:
+def test_what_is_refused_for_one_campaign_is_read_for_the_others(source: SourceHarness, mode: str) -> None:
     """A refusal (403 problem+json) is a warning with Mailchimp's reason, not the end of the stream."""
     whole = source.read(OF_CAMPAIGNS, mode)
     refused = ids(source, "/reports")[2]
@@ -73,7 +74,7 @@ def test_what_is_refused_for_one_campaign_is_read_for_the_others(source: Any, mo
         assert any("1 of 4 parents were refused" in text for text in warnings)
 
 
-def test_what_was_refused_is_read_whole_when_it_is_allowed_again(source: Any) -> None:
+def test_what_was_refused_is_read_whole_when_it_is_allowed_again(source: SourceHarness) -> None:
     """The cursor has not moved past what was never emitted."""
     refused = ids(source, "/reports")[2]
     audience = ids(source, "/lists")[0]
@@ -93,7 +94,7 @@ def test_what_was_refused_is_read_whole_when_it_is_allowed_again(source: Any) ->
         assert set(first.keys(name)) | set(second.keys(name)) == set(whole.keys(name)), name
 
 
-def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: Any) -> None:
+def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: SourceHarness) -> None:
     """An account without stores, automations or surveys is not an error."""
     lacking = {"stores", "orders", "order_lines", "automations", "automation_emails", "surveys"}
     source.simulator.control.forbid("/ecommerce", "/automations", "/reporting/surveys")
@@ -110,7 +111,7 @@ def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: Any) -
     assert all(run.records(name) == [] for name in lacking)
 
 
-def test_a_stream_that_fails_does_not_stop_the_others(source: Any) -> None:
+def test_a_stream_that_fails_does_not_stop_the_others(source: SourceHarness) -> None:
     """The rest is complete; traces and the exit code say what failed, and why."""
     source.simulator.control.fault("status", "/campaigns", status=400, title="Invalid Resource", detail="No such sort.")
     names = {"lists", "list_members", "campaigns", "reports", "templates"}
@@ -127,7 +128,7 @@ def test_a_stream_that_fails_does_not_stop_the_others(source: Any) -> None:
     assert run.statuses("lists") == ["STARTED", "RUNNING", "COMPLETE"]
 
 
-def test_a_stream_that_does_not_exist_is_incomplete_and_the_others_are_read(source: Any) -> None:
+def test_a_stream_that_does_not_exist_is_incomplete_and_the_others_are_read(source: SourceHarness) -> None:
     """A catalog of other days must not pass for read."""
     catalog = source.catalog(["lists"], "full_refresh")
     gone = {**catalog["streams"][0]["stream"], "name": "chimp_likes"}
@@ -141,7 +142,7 @@ def test_a_stream_that_does_not_exist_is_incomplete_and_the_others_are_read(sour
     assert "refresh the schema" in run.failures["chimp_likes"]["message"]
 
 
-def test_a_key_that_is_revoked_meanwhile_ends_the_sync_with_the_remedy(source: Any) -> None:
+def test_a_key_that_is_revoked_meanwhile_ends_the_sync_with_the_remedy(source: SourceHarness) -> None:
     """That concerns every stream, so nothing more is tried."""
     source.simulator.control.fault("status", "/campaigns", status=401, title="API Key Invalid")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from integration_tests.harness.source import SourceHarness
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -45,7 +46,7 @@ def cuts(found: dict[str, list[tuple[Json, set[Any]]]]) -> Iterator[dict[str, tu
 
 
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
-def test_resuming_from_any_state_loses_no_row(source: Any, mode: str) -> None:
+def test_resuming_from_any_state_loses_no_row(source: SourceHarness, mode: str) -> None:
     """What came before a state and what a sync from it brings make the whole, in each stream."""
     names = list(STREAMS) if mode == "full_refresh" else INCREMENTAL
     whole = source.read(names, mode, page_size=PAGE)
@@ -85,7 +86,7 @@ def test_resuming_does_not_begin_anew(long_slices: Any, mode: str, name: str) ->
         assert len(set(resumed.keys(name)) - left) <= len(whole.keys(name)) / 8
 
 
-def test_a_finished_full_refresh_begins_anew(source: Any) -> None:
+def test_a_finished_full_refresh_begins_anew(source: SourceHarness) -> None:
     """The state at the end of a full refresh never makes the next one empty."""
     first = source.read(mode="full_refresh")
     assert len(first.last_states) == len(STREAMS)
@@ -96,7 +97,7 @@ def test_a_finished_full_refresh_begins_anew(source: Any) -> None:
     assert second.counts == first.counts
 
 
-def test_every_stream_ends_with_a_state(source: Any) -> None:
+def test_every_stream_ends_with_a_state(source: SourceHarness) -> None:
     """Airbyte learns from the last state of a stream that it is done, also where there was no row."""
     run = source.read()
 
@@ -109,7 +110,7 @@ def test_every_stream_ends_with_a_state(source: Any) -> None:
     assert last == dict.fromkeys(STREAMS, "STATE")
 
 
-def test_the_second_sync_brings_the_contacts_that_changed_and_no_others(source: Any) -> None:
+def test_the_second_sync_brings_the_contacts_that_changed_and_no_others(source: SourceHarness) -> None:
     """Changed, joined, unsubscribed, archived and unarchived ones, each in its latest version."""
     control = source.simulator.control
     first = source.read(["list_members"])
@@ -129,7 +130,7 @@ def test_the_second_sync_brings_the_contacts_that_changed_and_no_others(source: 
         assert (record["last_changed"], record["status"]) == (really["last_changed"], really["status"])
 
 
-def test_a_third_sync_without_changes_brings_nothing(source: Any) -> None:
+def test_a_third_sync_without_changes_brings_nothing(source: SourceHarness) -> None:
     """Nothing new, no records: the cursor has moved past what was emitted."""
     control = source.simulator.control
     names = ["list_members", "email_activity", "unsubscribes", "open_details", "sent_to"]
@@ -148,7 +149,7 @@ def test_a_third_sync_without_changes_brings_nothing(source: Any) -> None:
 GATED = ("email_activity", "open_details", "click_details", "sent_to", "unsubscribes", "click_detail_members")
 
 
-def test_only_campaigns_with_news_are_asked_again(source: Any) -> None:
+def test_only_campaigns_with_news_are_asked_again(source: SourceHarness) -> None:
     """Opens, clicks, bounces and unsubscribes of old campaigns are found, and quiet campaigns cost nothing."""
     control = source.simulator.control
     first = source.read([*GATED, "reports", "campaigns"], activity_lookback_days=0)
@@ -188,7 +189,7 @@ def test_only_campaigns_with_news_are_asked_again(source: Any) -> None:
     assert len(second.records("reports")) < len(first.records("reports"))
 
 
-def test_news_of_one_version_of_a_split_campaign_are_found(source: Any) -> None:
+def test_news_of_one_version_of_a_split_campaign_are_found(source: SourceHarness) -> None:
     """A version's opens are its own: its parent need not show that there are any."""
     control = source.simulator.control
     first = source.read(["email_activity", "sub_reports"], activity_lookback_days=0)
@@ -209,7 +210,7 @@ VERSIONED = ("email_activity", "click_details", "click_detail_members")
 
 @pytest.mark.parametrize("mode, names, page_size", [("incremental", VERSIONED, 20), ("full_refresh", VERSIONED[1:], 2)])
 def test_versions_that_could_not_be_listed_are_read_whole_when_they_can(
-    source: Any, mode: str, names: tuple[str, ...], page_size: int
+    source: SourceHarness, mode: str, names: tuple[str, ...], page_size: int
 ) -> None:
     """A refused list of a campaign's versions keeps them open in every state, also of a sync that is cut short."""
     control = source.simulator.control
@@ -239,7 +240,7 @@ def test_versions_that_could_not_be_listed_are_read_whole_when_they_can(
             assert third.keys(name) == [], "what has been made up for does not come again"
 
 
-def test_a_new_segment_and_a_renamed_one_are_found(source: Any) -> None:
+def test_a_new_segment_and_a_renamed_one_are_found(source: SourceHarness) -> None:
     """Segments are read by their date of change; the others don't come again."""
     simulator = source.simulator
     first = source.read(["segments"])
@@ -261,7 +262,7 @@ def test_a_new_segment_and_a_renamed_one_are_found(source: Any) -> None:
     assert third.records("segments") == []
 
 
-def test_a_stream_that_cannot_be_incremental_is_read_whole_with_a_warning(source: Any) -> None:
+def test_a_stream_that_cannot_be_incremental_is_read_whole_with_a_warning(source: SourceHarness) -> None:
     """A catalog that asks for what the API can't tell gets everything, and is told so."""
     catalog = source.catalog(["tags"])
     for configured in catalog["streams"]:

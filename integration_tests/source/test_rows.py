@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
+from integration_tests.harness.source import SourceHarness
 from source_mailchimp.stream import Paging, Stream
 from source_mailchimp.streams import STREAMS
 
@@ -86,7 +87,7 @@ def truth_of(control: Any, stream: Stream) -> Counter[tuple[str, ...]]:
 
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("count", COUNTS)
-def test_every_stream_gives_exactly_the_rows_of_the_account(source: Any, group: str, count: int) -> None:
+def test_every_stream_gives_exactly_the_rows_of_the_account(source: SourceHarness, group: str, count: int) -> None:
     """No row is missing, doubled or invented, whether there is none, one, or a page more or less."""
     streams = GROUPS[group]
     control = source.simulator.control
@@ -119,9 +120,9 @@ OBJECTS = [stream for stream in STREAMS.values() if stream.paging is Paging.OBJE
 
 
 @pytest.mark.parametrize("count", [0, 1, 27])
-def test_every_object_of_a_parent_is_read_once(source: Any, count: int) -> None:
+def test_every_object_of_a_parent_is_read_once(source: SourceHarness, count: int) -> None:
     """Streams of single objects have one record for each of their parents."""
-    tops = {template_of(stream.parent): count for stream in OBJECTS if stream.parent}
+    tops: dict[str, int | None] = {template_of(stream.parent): count for stream in OBJECTS if stream.parent}
     source.simulator.control.rows(tops)
 
     run = source.read([stream.name for stream in OBJECTS], mode="full_refresh")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness.source import SourceHarness
+
 Json = dict[str, Any]
 SECRET = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0"
 KEY = f"{SECRET}-us10"
@@ -34,7 +36,7 @@ def simulator(simulator: Any) -> Any:
 
 
 @pytest.fixture
-def leaks(source: Any) -> Callable[[Any], list[str]]:
+def leaks(source: SourceHarness) -> Callable[[Any], list[str]]:
     """Finds what must not be in an output, records and states left out: they are what the user asked for."""
     rows = [row["row"] for row in source.simulator.control.truth("/lists/{list_id}/members", "rows")["rows"]]
     addresses = {MARKED, *(row["email_address"] for row in rows)}
@@ -51,7 +53,7 @@ def leaks(source: Any) -> Callable[[Any], list[str]]:
             if not line.startswith((b'{"type":"RECORD"', b'{"type":"STATE"', b'{"type":"CATALOG"'))
         )
         text = kept.decode() + run.stderr
-        assert text
+        assert run.lines
         return sorted(secret for secret in hidden if secret.lower() in text.lower())
 
     return find
@@ -63,7 +65,7 @@ def encoded(prefix: str, secret: str) -> str:
     return text[4:-4] if prefix else text[:-4]
 
 
-def test_the_search_would_find_a_leak(source: Any, leaks: Any) -> None:
+def test_the_search_would_find_a_leak(source: SourceHarness, leaks: Any) -> None:
     """A search that finds nothing proves something only if it finds what is there."""
     run = source.in_process("check")
     for leak in (KEY, MARKED, hashlib.md5(MARKED.encode(), usedforsecurity=False).hexdigest(),
@@ -77,7 +79,11 @@ QUOTING = f"The member {MARKED} with key {KEY} ({hashlib.md5(MARKED.encode(), us
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_reading_with_every_error_that_quotes_secrets_leaks_none(source: Any, leaks: Any, debug: bool) -> None:  # noqa: FBT001
+def test_reading_with_every_error_that_quotes_secrets_leaks_none(
+    source: SourceHarness,
+    leaks: Any,
+    debug: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     """Answers that quote addresses and keys, contacts that are gone, refused or broken: all of it is masked."""
     control = source.simulator.control
     contact = "/lists/{list_id}/members/{subscriber_hash}"
@@ -121,7 +127,7 @@ BAD: dict[str, Json] = {
 @pytest.mark.parametrize("options", BAD.values(), ids=list(BAD))
 @pytest.mark.parametrize("command", ["check", "read"])
 def test_a_bad_configuration_is_refused_without_showing_it(
-    source: Any, leaks: Any, command: str, options: Json
+    source: SourceHarness, leaks: Any, command: str, options: Json
 ) -> None:
     """Whatever somebody typed into the wrong field, the message doesn't repeat it."""
     catalog = source.catalog(["lists"]) if command == "read" else None
@@ -137,7 +143,7 @@ def test_a_bad_configuration_is_refused_without_showing_it(
 
 
 @pytest.mark.parametrize("command", ["spec", "check", "discover"])
-def test_the_commands_of_a_healthy_account_leak_nothing(source: Any, leaks: Any, command: str) -> None:
+def test_the_commands_of_a_healthy_account_leak_nothing(source: SourceHarness, leaks: Any, command: str) -> None:
     """Even with the debug flag, which makes libraries talk."""
     run = source.run(command, arguments=["--debug"])
 
@@ -145,7 +151,7 @@ def test_the_commands_of_a_healthy_account_leak_nothing(source: Any, leaks: Any,
     assert leaks(run) == []
 
 
-def test_the_masks_leave_something_to_go_by(source: Any, leaks: Any) -> None:
+def test_the_masks_leave_something_to_go_by(source: SourceHarness, leaks: Any) -> None:
     """A masked message still says which request failed, and Mailchimp's request id."""
     source.simulator.control.fault("status", "/lists/{list_id}/members/{subscriber_hash}/notes", status=400)
 
