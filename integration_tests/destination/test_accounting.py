@@ -121,7 +121,7 @@ class TestRefusals:
         gone = bench.one_with("subscribed")
         left = bench.one_with("unsubscribed")
         bench.control.change("delete_permanent", emails=[gone], list_id=bench.list_id)
-        rows: dict[str, Json] = {
+        rows: dict[str, dict[str, Any]] = {
             "forgotten": {"email": gone},
             "looks_fake": {"email": "fake@example.com"},
             "too_many_signups": {"email": "toomany@example.com"},
