@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connector_cli import commands, messages
@@ -22,6 +23,8 @@ from mailchimp_api.masking import mask
 from mailchimp_api.options import option_schema
 from source_mailchimp import __version__
 from source_mailchimp.config import Config, parse_config
+from source_mailchimp.contact_fields import contact_fields_of
+from source_mailchimp.contact_shape import ContactShape
 from source_mailchimp.legacy_state import read_state
 from source_mailchimp.messages import EventWriter, failure_of
 from source_mailchimp.progress import ReadProgress
@@ -31,6 +34,7 @@ from source_mailchimp.reader.sync import Sync
 from source_mailchimp.schemas import schema_of
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
+from source_mailchimp.streams.contacts import LIST_MEMBERS
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
@@ -75,9 +79,20 @@ def check(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def discovered(*, with_schemas: bool = True) -> list[Json]:
-    """Every stream of the table, as a catalog has them. Asks nobody: what an account lacks is simply empty."""
-    return [_discovered(stream, with_schema=with_schemas) for stream in STREAMS.values()]
+def discovered(config: Mapping[str, Any] | None = None, *, with_schemas: bool = True) -> list[Json]:
+    """Every stream of the table, as a catalog has them: what an account lacks is simply empty.
+
+    Asks nobody, unless ``config`` wants the merge fields of its audiences declared. Raises what ``read`` raises then.
+    """
+    streams = [_discovered(stream, with_schema=with_schemas) for stream in STREAMS.values()]
+    # A configuration that doesn't work is no reason to show no streams, unless it takes a working one to know them.
+    if with_schemas and (config or {}).get("merge_fields") not in (None, "as_object"):
+        options = parse_config(dict(config or {}))
+        shape = _contact_shape(options, _client(options, retry=_CHECK_RETRIES))
+        for told in streams:
+            if shape and told["name"] == LIST_MEMBERS.name:
+                told["json_schema"] = shape.schema(told["json_schema"])
+    return streams
 
 
 def _discovered(stream: Stream, *, with_schema: bool) -> Json:
@@ -114,7 +129,14 @@ def read(
     writer = EventWriter(output, {name: item["stream"].get("namespace") for name, item in configured.items()})
     options = parse_config(dict(config))
     client = _client(options)
-    sync = Sync(options, client, _selected(configured, states))
+    selected = _selected(configured, states)
+    shape = None
+    if contacts := configured.get(LIST_MEMBERS.name):
+        shape = _contact_shape(options, client, contacts["stream"].get("json_schema"))
+        selected = [replace(item, shape=shape) if item.stream is LIST_MEMBERS else item for item in selected]
+        if shape and shape.outdated:
+            logger.warning("%s: the catalog has no columns for merge fields yet: refresh the schema", LIST_MEMBERS.name)
+    sync = Sync(options, client, selected)
     if on_end:
         on_end(sync.stop)
     for name in configured.keys() - STREAMS.keys():
@@ -127,6 +149,11 @@ def read(
                 writer.write(event)
                 yield
         logger.info("%s", client.usage)
+        if shape and shape.unknown:
+            new = ", ".join(sorted(shape.unknown))
+            logger.warning(
+                "%s: merge fields that are new; refresh the schema to get their columns: %s", LIST_MEMBERS.name, new
+            )
     finally:
         writer.abandon()  # those of a sync that was told to stop, or can't go on
     writer.raise_failures()
@@ -141,6 +168,16 @@ def _client(options: Config, *, retry: RetryPolicy | None = None, timeouts: Time
     return MailchimpClient(
         access, max_connections=options.num_workers, user_agent=_USER_AGENT, retry=retry, timeouts=timeouts
     )
+
+
+def _contact_shape(
+    options: Config, client: MailchimpClient, declared: Mapping[str, Any] | None = None
+) -> ContactShape | None:
+    """What records of contacts look like by the option ``merge_fields``; None: as they come."""
+    if options.merge_fields == "as_object":
+        return None
+    audiences = contact_fields_of(client, options.list_ids, workers=options.num_workers)
+    return ContactShape(audiences, as_columns=options.merge_fields == "columns", declared=declared)
 
 
 def _streams_of(catalog: Mapping[str, Any]) -> dict[str, Json]:
@@ -186,7 +223,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> int:
     if parsed.command == "check":
         output.emit(messages.connection_status(check(config)))
     elif parsed.command == "discover":
-        output.emit(messages.dumps({"type": "CATALOG", "catalog": {"streams": discovered()}}))
+        output.emit(messages.dumps({"type": "CATALOG", "catalog": {"streams": discovered(config)}}))
     else:
         commands.prepare_for_many_records()
         streams = discovered(with_schemas=False)

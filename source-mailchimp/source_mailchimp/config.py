@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -100,6 +100,15 @@ class Config(BaseModel):
             "the connector makes them smaller by itself when they time out.",
         ),
     ] = 1000
+    merge_fields: Annotated[
+        Literal["as_object", "typed", "columns"],
+        Field(
+            title="Merge fields",
+            description="What list_members makes of merge fields and interests. as_object: objects, values as "
+            "Mailchimp sends them. typed: the same objects, with names and types that discover asks the audiences for. "
+            "columns: a column for each, merge_FNAME and the like. After a change, refresh the schema.",
+        ),
+    ] = "as_object"
     apikey: Annotated[
         str | None,
         Field(

@@ -61,8 +61,12 @@ class SourceMailchimp(Source):
         return AirbyteConnectionStatus(status=Status.FAILED if failure else Status.SUCCEEDED, message=failure)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
-        """Every stream of the table. Asks nobody."""
-        message = AirbyteMessageSerializer.load({"type": "CATALOG", "catalog": {"streams": discovered()}})
+        """Every stream of the table. Raises AirbyteTracedException where an option wants Mailchimp asked in vain."""
+        try:
+            streams = discovered(config)
+        except MailchimpError as error:
+            raise _traced(failure_of(error)) from None
+        message = AirbyteMessageSerializer.load({"type": "CATALOG", "catalog": {"streams": streams}})
         return message.catalog or AirbyteCatalog(streams=[])
 
     def read(

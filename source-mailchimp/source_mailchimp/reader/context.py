@@ -12,6 +12,7 @@ from typing import Any
 from source_mailchimp.config import Config
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.parents import ParentRows
+from source_mailchimp.reader.records import Shape
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Record, Stream
 
@@ -21,11 +22,15 @@ CONSISTENCY_LAG = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Selected:
-    """A stream that somebody wants. ``full_refresh``: all of it, or what is new since ``state``."""
+    """A stream that somebody wants. ``full_refresh``: all of it, or what is new since ``state``.
+
+    ``shape``: what becomes of its records at last.
+    """
 
     stream: Stream
     state: StreamState
     full_refresh: bool
+    shape: Shape | None = None
 
 
 @dataclass

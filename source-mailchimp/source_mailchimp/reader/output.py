@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from source_mailchimp.reader.records import RecordMaker
+from source_mailchimp.reader.records import RecordMaker, Shape
 from source_mailchimp.stream import PathValues, Record, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -65,18 +65,20 @@ class StreamOutput:
 
     ``rows_per_state``: the next checkpoint after so many rows is handed on; others only when some time has passed,
     and the last one. So a killed sync repeats little, and ten thousand small slices don't make ten thousand states.
+    ``shape``: what becomes of the records at last.
     """
 
     stream: Stream
     queue: asyncio.Queue[Event]
     rows_per_state: int
+    shape: Shape | None = None
     _rows_since_state: int = 0
     _last_state: float = field(default_factory=time.monotonic)
     _expected: int = 0
     _announced: int = 0
 
     def __post_init__(self) -> None:
-        self._maker = RecordMaker(self.stream)
+        self._maker = RecordMaker(self.stream, self.shape)
 
     async def emit_records(self, rows: list[Record], params: PathValues) -> None:
         """Make records of ``rows`` and hand them on; returns when there is room for more."""

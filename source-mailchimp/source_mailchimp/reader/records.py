@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -16,15 +17,26 @@ from source_mailchimp.values import ValueFitter
 _SORTED = orjson.OPT_SORT_KEYS
 
 
+class Shape(Protocol):
+    """Gives records another shape than they have in Mailchimp's answer, see ``contact_shape``."""
+
+    apply: Callable[[Record], None]
+    """Changes a finished record in place."""
+    lost: Counter[tuple[str, str]]
+    """As ``RecordMaker.lost``."""
+
+
 class RecordMaker:
     """Turns rows of one stream into records, in place where it can.
 
     Path parameters are put in where the row lacks them, links go, values become what the schema declares (see
-    ``values``), and keys are made where there is no natural one.
+    ``values``), and keys are made where there is no natural one. ``shape`` has the last word.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, shape: Shape | None = None) -> None:
         self._expand = stream.expand
+        self._shape = shape
+        self._reshape = shape.apply if shape else None
         self._values = ValueFitter(schema_of(stream))
         self._fit = self._values.fit
         self._hashed = stream.hash_key
@@ -34,7 +46,7 @@ class RecordMaker:
     @property
     def lost(self) -> Mapping[tuple[str, str], int]:
         """How many values became null that were not what is declared, by property and by what that is."""
-        return self._values.lost
+        return Counter(self._values.lost) + self._shape.lost if self._shape else self._values.lost
 
     def records(self, rows: Iterable[Record], params: PathValues) -> list[Record]:
         """The records of ``rows``, read with the path parameters ``params``."""
@@ -51,6 +63,8 @@ class RecordMaker:
             # Of the values as they came: two rows stay two, even if what tells them apart is no date and goes.
             record[self._hash_name] = hash_of(self._hashed_value(name, record.get(name)) for name in self._hashed)
         self._fit(record)
+        if self._reshape:
+            self._reshape(record)
         return record
 
     def _hashed_value(self, name: str, value: Any) -> Any:

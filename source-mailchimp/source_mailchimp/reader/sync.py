@@ -149,7 +149,8 @@ class Sync:
 
     async def _read_stream(self, context: SyncContext, item: Selected, queue: asyncio.Queue[Event]) -> None:
         # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
-        out = StreamOutput(item.stream, queue, rows_per_state=max(1, self._config.page_size * 9 // 10))
+        rows_per_state = max(1, self._config.page_size * 9 // 10)
+        out = StreamOutput(item.stream, queue, rows_per_state, item.shape)
         await queue.put(Started(item.stream))
         error = await self._run_reader(context, item.stream.name, _reader_of(context, item, out).read())
         out.close()
