@@ -128,7 +128,18 @@ def lines_for(bench: DestinationHarness, who: dict[str, tuple[str, str | None]])
     ]
 
 
-@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+NOT_YET = pytest.mark.xfail(
+    strict=True, reason="Mailchimp doesn't archive pending and cleaned contacts (405), which counts as removed here"
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=NOT_YET if options.get("deletes") == "archive" else ())
+        for name, options in CONFIGURATIONS.items()
+    ],
+)
 class TestEveryStartStatus:
     """Nobody is subscribed, unsubscribed, revived or asked to confirm who should not be."""
 

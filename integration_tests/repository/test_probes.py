@@ -43,8 +43,25 @@ def readings_of(hint: Any) -> list[Any]:
     return list(get_args(hint))
 
 
-# To settle it somebody who was sent a campaign would have to be deleted for good.
-NOT_PROBED = {"deletion_deletes_activity"}
+NOT_PROBED = {
+    # To settle it somebody who was sent a campaign would have to be deleted for good.
+    "deletion_deletes_activity",
+    # Nobody has written a probe for these yet.
+    "audience_has_sms",
+    "batch_row_names_field",
+    "birthday_as_field_says",
+    "double_optin_by_api",
+    "email_change_of_unsubscribed",
+    "empty_state",
+    "member_tags_move_last_changed",
+    "resubscribe_after_api",
+    "resubscribe_silently_ignored",
+    "segment_joins_move_last_changed",
+    "segment_names_unique",
+    "segment_totals_told",
+    "segments_take_unsubscribed",
+    "sms_update_of_existing",
+}
 READINGS = {name: readings_of(hint) for name, hint in get_type_hints(OpenFacts).items() if name not in NOT_PROBED}
 # One run with each fact's first reading, one with the second, … : as many as the fact with the most readings has.
 ROUNDS = [

@@ -81,11 +81,8 @@ class Access:
         """Refuse what the user's role, or the account's plan, does not have. Raises ProblemError (403)."""
         for beginning in (*self.forbidden, *user.forbidden):
             if template == beginning or template.startswith(beginning.rstrip("/") + "/"):
-                raise ProblemError(
-                    403,
-                    "User action not permitted",
-                    "The user does not have permission to perform this action, or the plan lacks the feature.",
-                )
+                detail = "User does not have access to the requested operation"
+                raise ProblemError(403, "User action not permitted", detail)
 
     def enter(self, secret: str, user: User) -> str:
         """Count a connection in. Raises ProblemError (429) if there are too many."""

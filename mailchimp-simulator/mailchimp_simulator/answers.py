@@ -28,13 +28,15 @@ class Answer:
 class ProblemError(Exception):
     """Ends a request with problem+json."""
 
-    def __init__(self, status: int, title: str, detail: str, errors: list[Json] | None = None) -> None:
+    def __init__(self, status: int, title: str, detail: str, errors: list[Json] | None = None,
+                 headers: dict[str, str] | None = None) -> None:  # fmt: skip
         """`errors`: `{field, message}` of each invalid field."""
         super().__init__(f"{status} {title}: {detail}")
         self.status = status
         self.title = title
         self.detail = detail
         self.errors = errors
+        self.headers = headers or {}
 
     def answer(self, instance: str) -> Answer:
         """The answer, with `instance` as its own id."""
@@ -42,7 +44,7 @@ class ProblemError(Exception):
                       "instance": instance}  # fmt: skip
         if self.errors is not None:
             body["errors"] = self.errors
-        return Answer(self.status, orjson.dumps(body), PROBLEM)
+        return Answer(self.status, orjson.dumps(body), PROBLEM, headers=dict(self.headers))
 
 
 def invalid(*errors: tuple[str, str]) -> ProblemError:

@@ -116,7 +116,8 @@ class Exchange:
                 if operation is None or values is None:
                     answer = self._metadata()
                 else:
-                    answer = self.simulator.service.answer(operation, values, self.query, body)
+                    language = self.headers.get("accept-language", "")
+                    answer = self.simulator.service.answer(operation, values, self.query, body, language)
                     if answer.wrote:
                         stats.writes[f"{self.method} {self.template}"] += 1
                     if fault is not None and fault.kind == "forget_members":

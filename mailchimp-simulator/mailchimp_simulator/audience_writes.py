@@ -9,7 +9,7 @@ from mailchimp_simulator.answers import invalid, not_found
 from mailchimp_simulator.audiences import MERGE_FIELD_LIMIT, audience_of
 from mailchimp_simulator.clock import iso
 from mailchimp_simulator.contact_rows import segment_member
-from mailchimp_simulator.contacts import ARCHIVED
+from mailchimp_simulator.contacts import ARCHIVED, SUBSCRIBED
 from mailchimp_simulator.people import subscriber_hash
 
 if TYPE_CHECKING:
@@ -31,13 +31,21 @@ def _segment(audience: Audience, values: Values) -> Segment:
     return segment
 
 
-def _members(audience: Audience, emails: list[str]) -> tuple[list[int], list[str]]:
-    """Indexes of the addresses that are members, and the other addresses. Archived contacts are no members."""
+def _members(world: World, audience: Audience, emails: list[str]) -> tuple[list[int], list[str]]:
+    """Indexes of the addresses that a segment takes, and the other addresses. Raises ProblemError (5xx).
+
+    Strangers and archived contacts are not taken; whether other contacts that aren't subscribed are is open.
+    """
     found: list[int] = []
     strangers: list[str] = []
-    for email in emails:
-        index = audience.contacts.find(subscriber_hash(email.strip()))
-        if index is None or audience.contacts.status[index] == ARCHIVED:
+    takes_all = world.settings.facts.segments_take_unsubscribed
+    digests = [subscriber_hash(email.strip()) for email in emails]
+    for email, digest in zip(emails, digests, strict=True):
+        world.contact_faults.check(digest, email, "segment", whole_call=True)
+    for email, digest in zip(emails, digests, strict=True):
+        index = audience.contacts.find(digest)
+        status = ARCHIVED if index is None else audience.contacts.status[index]
+        if index is None or status == ARCHIVED or (status != SUBSCRIBED and not takes_all):
             strangers.append(email)
         else:
             found.append(index)
@@ -50,39 +58,61 @@ def _limit(name: str, emails: list[str]) -> None:
 
 
 def post_segment(world: World, values: Values, query: Query, body: Json) -> Json:
-    """`POST /lists/{}/segments`: a tag, unless there are conditions. Names compare without case."""
+    """`POST /lists/{}/segments`: a tag, unless there are conditions."""
     del query
     audience = audience_of(world, values)
     emails = body.get("static_segment") or []
     _limit("static_segment", emails)
     if not body["name"].strip():
         raise invalid(("name", "This value should not be blank."))
-    if "options" not in body and body["name"].lower() in audience.segments.by_name:
+    known = "options" not in body and body["name"].lower() in audience.segments.by_name
+    if known and world.settings.facts.segment_names_unique:
         raise invalid(("name", "Sorry, that tag already exists."))
+    found = _members(world, audience, emails)[0]
     segment = audience.segments.create(body["name"], world.clock.now(), body.get("options"))
     world.touch()
-    for index in _members(audience, emails)[0]:
+    for index in found:
         audience.segments.put(segment, index, member=True)
     return audience.segments.row(segment, audience.id)
 
 
+_UNCHANGED = {
+    "members_to_add": "Email addresses already exist in the static segment",
+    "members_to_remove": "Email addresses do not exist in the static segment",
+}
+
+
 def post_segment_members(world: World, values: Values, query: Query, body: Json) -> Json:
-    """`POST /lists/{}/segments/{}`: add and remove up to 500 addresses each."""
+    """`POST /lists/{}/segments/{}`: add and remove up to 500 addresses each.
+
+    Addresses that are not subscribed to the list are ignored; a list of nothing else is refused (asserted).
+    """
     del query
     audience = audience_of(world, values)
     segment = _segment(audience, values)
+    facts = world.settings.facts
     if segment.type != "static":
         raise invalid(("segment_id", "Only static segments take members."))
-    wanted = {name: body.get(name) or [] for name in ("members_to_add", "members_to_remove")}
+    wanted: dict[str, list[int]] = {}
+    for name in _UNCHANGED:
+        emails = body.get(name) or []
+        _limit(name, emails)
+        wanted[name] = _members(world, audience, emails)[0]
+        if emails and not wanted[name]:
+            raise invalid((name, "None of the emails provided were subscribed to the list"))
     changed: dict[str, list[int]] = {}
     errors: list[Json] = []
-    for name, emails in wanted.items():
-        _limit(name, emails)
-        found, strangers = _members(audience, emails)
+    for name, indexes in wanted.items():
         member = name == "members_to_add"
-        changed[name] = [index for index in found if audience.segments.put(segment, index, member=member)]
-        if strangers:
-            errors.append({"email_addresses": strangers, "error": "Email addresses are not subscribed to the list"})
+        changed[name] = [index for index in indexes if audience.segments.put(segment, index, member=member)]
+        same = [audience.contacts.email(index) for index in indexes if index not in set(changed[name])]
+        if same:
+            errors.append({"email_addresses": same, "error": _UNCHANGED[name]})
+        if facts.segment_joins_move_last_changed:
+            for index in changed[name]:
+                audience.contacts.set(index, changed=world.clock.now())
+    if not facts.segment_totals_told:
+        changed = {name: [] for name in changed}
     rows = {name: [segment_member(audience.rows.row(n, links=False)) for n in found] for name, found in changed.items()}
     return {
         "members_added": rows["members_to_add"], "members_removed": rows["members_to_remove"], "errors": errors,
@@ -102,7 +132,7 @@ def patch_segment(world: World, values: Values, query: Query, body: Json) -> Jso
         segment.options = body["options"]
     if "static_segment" in body:
         _limit("static_segment", body["static_segment"])
-        wanted = set(_members(audience, body["static_segment"])[0])
+        wanted = set(_members(world, audience, body["static_segment"])[0])
         for index in {*audience.segments.members(segment), *wanted}:
             audience.segments.put(segment, index, member=index in wanted)
     return audience.segments.row(segment, audience.id)
@@ -120,7 +150,7 @@ def post_segment_member(world: World, values: Values, query: Query, body: Json) 
     """`POST /lists/{}/segments/{}/members`: one address."""
     del query
     audience = audience_of(world, values)
-    found, _ = _members(audience, [body["email_address"]])
+    found, _ = _members(world, audience, [body["email_address"]])
     if not found:
         raise invalid(("email_address", "The email address is not a member of the list."))
     audience.segments.put(_segment(audience, values), found[0], member=True)

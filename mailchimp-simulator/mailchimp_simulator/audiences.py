@@ -33,6 +33,7 @@ WIDE_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("SIZE", "Size", "dropdown"),
     ("ZIPCODE", "Zip code", "zip"),
 )
+PERMISSIONS = ("Email", "Direct Mail", "Customized Online Advertising")
 _CHOICES = {"PLAN": ["free", "paid"], "SIZE": ["S", "M", "L"]}
 MERGE_FIELD_LIMIT = 30
 _LOOKED_THROUGH = 100_000
@@ -120,6 +121,19 @@ class Audience:
         """Note the keys that fields made by a write add to every contact, as JSON text."""
         known = [f["tag"] for f in self.merge_fields if not f["_seeded"]]
         self.extra_merge_text = "".join(f',"{tag}":""' for tag in known)
+
+    # -- marketing permissions ---------------------------------------------------------------------------
+
+    @property
+    def permissions(self) -> list[Json]:
+        """What a contact of an audience with marketing permissions may be asked for; none is given by itself."""
+        if not self.changes.get("marketing_permissions", self.wide):
+            return []
+        return [
+            {"marketing_permission_id": f"{mix(self.salt + number) & 0xFFFFFFFFFF:010x}", "text": text,
+             "enabled": False}
+            for number, text in enumerate(PERMISSIONS)
+        ]  # fmt: skip
 
     # -- interests ---------------------------------------------------------------------------------------
 

@@ -114,6 +114,8 @@ class ContactRows:
         tag_texts = self._tag_table()
         interests = self._interest_table()
         has_notes = self._contacts_with_notes()
+        permissions = audience.permissions
+        asked = f'"marketing_permissions":{orjson.dumps(permissions).decode()},' if permissions else ""
         made = []
         for index in indexes:
             number = index if index & 3 == 0 else offset + index
@@ -158,7 +160,7 @@ class ContactRows:
                 f'"language":"{_LANGUAGES[bits >> 7 & 7]}","vip":{"true" if bits & 63 == 5 else "false"},'
                 f'"email_client":"{_CLIENTS[bits >> 10 & 7]}","location":{{"latitude":{(bits >> 13 & 63) - 30},'
                 f'"longitude":{(bits >> 19 & 127) - 60},{_PLACE_TEXTS[b4]}}},'
-                f'"source":"{_SOURCES[bits >> 12 & 3]}",{tags}{self._last_note(digest, index) if noted else ""},'
+                f'{asked}"source":"{_SOURCES[bits >> 12 & 3]}",{tags}{self._last_note(digest, index) if noted else ""},'
                 f'"list_id":"{list_id}"'
                 f"{self._links(digest) if links else ''}}}"
             )

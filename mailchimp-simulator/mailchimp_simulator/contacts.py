@@ -109,6 +109,12 @@ class Contacts:
         self.before_archive: dict[int, int] = {}
         self.forgotten: set[str] = set()
         self.gone: set[int] = set()
+        self.left_by_api: set[int] = set()
+        """Who was unsubscribed by a call of the API."""
+        self.confirmations: dict[int, str] = {}
+        """Who was asked to confirm, with the language that the call's `Accept-Language` named."""
+        self.unlisted: set[int] = set()
+        """Who is counted in listings and never shown there."""
         self.version = 0
         self._views: dict[tuple[str, str], array[int]] = {}
         self._index: HashIndex | None = None

@@ -99,6 +99,11 @@ class Contract:
         return self.resolve(items.get("items", {}))
 
     @cached_property
+    def languages(self) -> frozenset[str]:
+        """The codes of languages that a contact may have."""
+        return frozenset(self.raw["$defs"]["contacts"]["properties"]["language"]["enum"])
+
+    @cached_property
     def _response_defs(self) -> Json:
         return {name: relaxed(schema) for name, schema in self.raw["$defs"].items()}
 
@@ -118,8 +123,18 @@ class Contract:
             return None
         if key not in self._request_validators:
             schema = {**self.resolve(schema), "$defs": self.raw["$defs"]}
+            if key == ("POST", "/lists/{list_id}"):
+                schema = _with_status_if_new(schema)
             self._request_validators[key] = Draft202012Validator(schema)
         return self._request_validators[key]
+
+
+def _with_status_if_new(schema: Json) -> Json:
+    """The schema of a batch with `status_if_new`, which it takes though nobody documents it (asserted)."""
+    item = schema["properties"]["members"]["items"]
+    properties = {**item["properties"], "status_if_new": item["properties"]["status"]}
+    members = {**schema["properties"]["members"], "items": {**item, "properties": properties}}
+    return {**schema, "properties": {**schema["properties"], "members": members}}
 
 
 def relaxed(schema: Any) -> Any:

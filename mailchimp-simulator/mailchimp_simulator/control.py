@@ -87,12 +87,18 @@ class Control:
         )
 
     def contact(self, body: Json) -> Json:
-        """One contact as it really is, `status` "gone" for one that was deleted for good; {} for an unknown one."""
+        """One contact as it really is, `status` "gone" for one that was deleted for good; {} for an unknown one.
+
+        Who was asked to confirm has `confirmation_language`: what the call's `Accept-Language` named.
+        """
         audience = self.simulator.world.audience(body["list_id"])
         index = audience.contacts.find(body["hash"]) if audience else None
         if audience is None or index is None:
             return {"status": "gone"} if audience and body["hash"] in audience.contacts.forgotten else {}
-        return audience.rows.row(index, links=False)
+        row = audience.rows.row(index, links=False)
+        if index in audience.contacts.confirmations:
+            row["confirmation_language"] = audience.contacts.confirmations[index]
+        return row
 
     # -- misbehaviour ------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -12,13 +13,25 @@ _DATE = re.compile(r"^(\d{4}-\d{2}-\d{2}([T ].*)?|\d{2}/\d{2}/\d{4})$")
 _URL = re.compile(r"^https?://\S+$")
 _ZIP = re.compile(r"^\d{5}(-\d{4})?$")
 _US_PHONE = re.compile(r"^\(?\d{3}\)?[ -]*\d{3}[ -]*\d{4}$")
+_DAY_FIRST = re.compile(r"^(0[1-9]|[12]\d|3[01])/(0[1-9]|1[0-2])$")
 _ADDRESS_PARTS = ("addr1", "city", "state", "zip")
 MAX_TEXT = 255
 
 
-def complete_address(value: Any) -> bool:
-    """Whether an address has the four parts that it must have."""
-    return isinstance(value, dict) and all(str(value.get(part) or "").strip() for part in _ADDRESS_PARTS)
+@dataclass(frozen=True)
+class Choices:
+    """Readings of the open facts about values, by the names that facts.md gives them."""
+
+    incomplete_address: str
+    empty_state: str
+    birthday_as_field_says: bool
+
+    def complete(self, value: Any) -> bool:
+        """Whether an address has the parts that it must have."""
+        if not isinstance(value, dict):
+            return False
+        empty = {part for part in _ADDRESS_PARTS if not str(value.get(part) or "").strip()}
+        return not empty or (empty == {"state"} and "state" in value and self.empty_state == "accepted")
 
 
 def _number(field: Json, value: Any) -> str | None:
@@ -26,7 +39,7 @@ def _number(field: Json, value: Any) -> str | None:
     try:
         float(value)
     except (TypeError, ValueError):
-        return "This value should be a number."
+        return "Please enter a number"
     return None
 
 
@@ -53,14 +66,8 @@ def _text(field: Json, value: Any) -> str | None:
     return "This value is too long." if len(str(value)) > MAX_TEXT else None
 
 
-def _address(field: Json, value: Any) -> str | None:
-    del field
-    return None if complete_address(value) else "Please enter a complete address."
-
-
 _CHECKS: dict[str, Callable[[Json, Any], str | None]] = {
     "number": _number,
-    "birthday": _matching(_BIRTHDAY, "Please enter a month (01-12) and a day (01-31)."),
     "date": _matching(_DATE, "Please enter the date."),
     "url": _matching(_URL, "Please enter a valid URL."),
     "imageurl": _matching(_URL, "Please enter a valid URL."),
@@ -68,36 +75,51 @@ _CHECKS: dict[str, Callable[[Json, Any], str | None]] = {
     "radio": _choice,
     "dropdown": _choice,
     "phone": _phone,
-    "address": _address,
 }
 
 
-def check(
-    fields: list[Json], given: Json, before: Json, *, required: bool, address: str
-) -> tuple[Json, list[tuple[str, str]]]:
-    """The values to store, and `(tag, message)` of each that is refused. Unknown tags are ignored.
+def _message(field: Json, value: Any, choices: Choices) -> str | None:
+    """Why a value that isn't empty is refused, or None."""
+    if field["type"] == "address":
+        return None if choices.complete(value) else "Please enter a complete address."
+    if field["type"] == "birthday":
+        day_first = choices.birthday_as_field_says and field["options"].get("date_format") == "DD/MM"
+        pattern = _DAY_FIRST if day_first else _BIRTHDAY
+        fits = isinstance(value, str) and pattern.match(value)
+        return None if fits else "Please enter a month (01-12) and a day (01-31)"
+    return _CHECKS.get(field["type"], _text)(field, value)
 
-    `before`: what the contact has; `required`: whether missing required fields are refused; `address`: what an
-    incomplete address does, `error` or `ignored` (open).
+
+def check(
+    fields: list[Json], given: Json, before: Json, *, required: bool, choices: Choices
+) -> tuple[Json, list[tuple[str, str]], list[str]]:
+    """The values to store, `(tag, message)` of each that is refused, and tags whose value is of no known form.
+
+    Unknown tags are ignored. `before`: what the contact has; `required`: whether missing required fields are refused.
     """
     stored: Json = {}
     errors: list[tuple[str, str]] = []
+    unmatched = [tag for tag, value in given.items() if value is None]
     upper = {tag.upper(): value for tag, value in given.items()}
     for field in fields:
         tag = field["tag"]
-        if tag in upper and upper[tag] is not None:
-            value = upper[tag]
+        value = upper.get(tag)
+        if value is not None:
             empty = value in ("", {})
-            if not empty and field["type"] == "address" and address == "ignored" and not complete_address(value):
-                continue
-            message = None if empty else _CHECKS.get(field["type"], _text)(field, value)
+            if not empty and field["type"] == "address" and not choices.complete(value):
+                if choices.incomplete_address == "ignored":
+                    continue
+                if isinstance(value, dict) and not value.keys() >= set(_ADDRESS_PARTS):
+                    unmatched.append(tag)
+                    continue
+            message = None if empty else _message(field, value, choices)
             if message:
                 errors.append((tag, message))
             else:
                 stored[tag] = "" if empty else _stored(field, value)
         if required and field["required"] and not (stored.get(tag) or before.get(tag)):
             errors.append((tag, "Please enter a value"))
-    return stored, errors
+    return stored, errors, unmatched
 
 
 def _stored(field: Json, value: Any) -> Any:

@@ -26,9 +26,10 @@ _LENIENT = {("/lists/{list_id}/segments", "type")}
 class Query:
     """The parameters of one request."""
 
-    def __init__(self, operation: Operation, raw: Mapping[str, str]) -> None:
-        """Check and keep them; unknown parameters are ignored. Raises ProblemError (400)."""
+    def __init__(self, operation: Operation, raw: Mapping[str, str], language: str = "") -> None:
+        """Check and keep them; unknown parameters are ignored. `language`: of the header. Raises ProblemError (400)."""
         self.operation = operation
+        self.language = language
         params = operation.params
         self.values = {
             key: value for key, value in raw.items()

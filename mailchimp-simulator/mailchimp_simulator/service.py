@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mailchimp_simulator.answers import Answer, FieldChoice, ProblemError, invalid, not_found, not_simulated
-from mailchimp_simulator.contact_writes import Refusal
 from mailchimp_simulator.listings import listing
 from mailchimp_simulator.member_listings import audience_contacts, members, segment_members
 from mailchimp_simulator.objects import single
 from mailchimp_simulator.query import Query
-from mailchimp_simulator.validation import Check, compile_check
+from mailchimp_simulator.refusals import Refusal
+from mailchimp_simulator.validation import NOT_PROVIDED, Check, compile_check, explain
 from mailchimp_simulator.world import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.writes import WRITES, write_object
 
@@ -37,17 +37,19 @@ class Service:
         """The operation of a request. Raises ProblemError: 404 for a path, 405 for a method."""
         found = self.world.contract.match(path)
         if found is None:
-            raise not_found()
+            raise ProblemError(404, "Resource Not Found", "Invalid path")
         operations, values = found
         if method not in operations:
-            raise ProblemError(405, "Method Not Allowed", "The requested method and resource are not compatible.")
+            detail = "The requested method and resource are not compatible."
+            raise ProblemError(405, "Method Not Allowed", detail, headers={"Allow": ", ".join(sorted(operations))})
         return operations[method], values
 
-    def answer(self, operation: Operation, values: tuple[str, ...], query: Mapping[str, str], body: bytes) -> Answer:
-        """The answer to a request. Raises ProblemError."""
+    def answer(self, operation: Operation, values: tuple[str, ...], query: Mapping[str, str], body: bytes,
+               language: str = "") -> Answer:  # fmt: skip
+        """The answer to a request. `language`: its `Accept-Language`. Raises ProblemError."""
         if operation.method == "GET":
             return self.read(operation, values, query)
-        return self.write(operation, values, query, body)
+        return self.write(operation, values, Query(operation, query, language), body)
 
     def quick_check(self, operation: Operation) -> Check:
         """Tells quickly whether a body is surely valid."""
@@ -77,9 +79,8 @@ class Service:
             return audience_contacts(audience, operation, query)
         return listing(world, operation, values, query)
 
-    def write(self, operation: Operation, values: tuple[str, ...], raw: Mapping[str, str], body: bytes) -> Answer:
+    def write(self, operation: Operation, values: tuple[str, ...], query: Query, body: bytes) -> Answer:
         """A POST, PUT, PATCH or DELETE."""
-        query = Query(operation, raw)
         content: Json = {}
         validator = self.world.contract.request_validator(operation)
         if body.strip() or validator:
@@ -91,13 +92,9 @@ class Service:
                 ) from None  # fmt: skip
         handler = WRITES.get((operation.method, operation.path))
         if validator and not (handler and handler.lenient) and not self.quick_check(operation)(content):
-            errors = [
-                (
-                    ".".join(map(str, error.absolute_path)),
-                    f"Schema describes {error.validator_value}, {error.message[:120]}",
-                )
-                for error in validator.iter_errors(content)
-            ]
+            errors = explain(validator.iter_errors(content))
+            if handler and handler.needs_nothing:
+                errors = [one for one in errors if not one[1].startswith(NOT_PROVIDED)]
             if errors:
                 raise invalid(*errors[:20])
         if handler:

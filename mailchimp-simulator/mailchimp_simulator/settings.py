@@ -21,8 +21,36 @@ class OpenFacts:
     """`update_existing: false` for an archived contact: ERROR_CONTACT_EXISTS, revived, or ERROR_GENERIC."""
     put_tags_ignored_for_existing: bool = True
     """`tags` in a PUT do nothing for a contact that exists."""
+    batch_row_names_field: bool = True
+    """A batch row tells which merge field was refused; else "Your merge fields were invalid." is all it says."""
     resubscribe_succeeds: bool = False
     """`status: subscribed` for an unsubscribed contact succeeds; else Member In Compliance State."""
+    resubscribe_after_api: bool = True
+    """The same, where a call of the API itself had unsubscribed the contact."""
+    resubscribe_silently_ignored: bool = False
+    """`status: subscribed` for who may not be subscribed: answered as if it were done, and the status stays."""
+    double_optin_by_api: bool = False
+    """In an audience with double opt-in a new contact sent as subscribed becomes pending."""
+    email_change_of_unsubscribed: bool = True
+    """The address of a contact that is not subscribed may be changed."""
+    segments_take_unsubscribed: bool = True
+    """Segment calls take pending, unsubscribed and cleaned contacts; else they are ignored, as strangers are."""
+    segment_totals_told: bool = True
+    """Segment calls tell how many they added; else `total_added` is 0 and nobody is listed, though they did."""
+    segment_names_unique: bool = False
+    """A second segment of one name is refused; else it is made."""
+    member_tags_move_last_changed: bool = True
+    """`POST members/{hash}/tags` that changes something moves the contact's `last_changed`."""
+    segment_joins_move_last_changed: bool = False
+    """Joining a static segment by a segment call moves the contact's `last_changed`."""
+    birthday_as_field_says: bool = False
+    """A birthday field with the date format DD/MM takes DD/MM; else MM/DD, as every birthday field."""
+    empty_state: Literal["accepted", "refused"] = "accepted"
+    """An address with an empty `state`, where the key is there."""
+    audience_has_sms: bool = False
+    """`POST /audiences/{audience_id}/contacts` takes an SMS channel; else the account lacks it: 403."""
+    sms_update_of_existing: Literal["taken", "refused"] = "taken"
+    """The same for a contact that exists, with `update_existing`."""
     tie_order: Literal["stable", "shuffled"] = "stable"
     """Rows with equal sort values come in the same order with every request, or in another."""
     connection_limit_per: Literal["user", "key"] = "user"

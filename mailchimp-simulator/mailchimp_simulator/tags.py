@@ -67,18 +67,20 @@ class Segments:
         self._add(segment)
         return segment
 
+    def _index_names(self) -> None:
+        """Tags by name; of several that share one, the first."""
+        self.by_name = {s.name.lower(): s for s in reversed(self.items) if s.type == "static"}
+
     def rename(self, segment: Segment, name: str, now: int) -> None:
         """A rename moves `updated_at`; membership changes do not (facts.md)."""
-        self.by_name.pop(segment.name.lower(), None)
         segment.name, segment.updated = name, now
-        if segment.type == "static":
-            self.by_name[name.lower()] = segment
+        self._index_names()
 
     def remove(self, segment: Segment) -> None:
         """Delete a segment."""
         self.items.remove(segment)
         del self.by_id[segment.id]
-        self.by_name.pop(segment.name.lower(), None)
+        self._index_names()
         self.version += 1
 
     def mask(self, index: int) -> int:

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jsonschema.exceptions import ValidationError
+
     from mailchimp_simulator.contract import Contract
 
 Check = Callable[[Any], bool]
@@ -22,6 +26,34 @@ _TYPES: dict[str, Check] = {
 _UNDERSTOOD = frozenset(
     {"type", "properties", "required", "items", "enum", "additionalProperties", "format", "default"}
 )
+
+
+NOT_PROVIDED = "Required fields were not provided: "
+
+
+def explain(errors: Iterable[ValidationError]) -> list[tuple[str, str]]:
+    """`(field, message)` of each error, in the words of the recorded answers."""
+    found: dict[tuple[str, str], None] = {}
+    for error in errors:
+        path = ".".join(f"item:{part}" if isinstance(part, int) else str(part) for part in error.absolute_path)
+        wanted: Any = error.validator_value
+        value: Any = error.instance
+        if error.validator == "required":
+            missing = [name for name in wanted if name not in value]
+            message = NOT_PROVIDED + ", ".join(missing)
+        elif error.validator == "enum":
+            accepted = ", ".join(map(str, wanted))
+            message = f"Data presented is not one of the accepted values: {accepted}."
+        elif error.validator == "type":
+            message = f"Schema describes {wanted}, {_TYPE_NAMES[type(value)]} found instead"
+        else:
+            message = "Data did not match any of the schemas described in anyOf."
+        found[path, message] = None
+    return list(found)
+
+
+_TYPE_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object",
+               type(None): "NULL"}  # fmt: skip
 
 
 def compile_check(contract: Contract, schema: Any) -> Check:

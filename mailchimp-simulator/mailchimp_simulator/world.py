@@ -8,6 +8,7 @@ from mailchimp_simulator.audiences import Audience
 from mailchimp_simulator.campaign_sources import GenericOfCampaign
 from mailchimp_simulator.campaigns import Campaigns
 from mailchimp_simulator.clock import Clock
+from mailchimp_simulator.contact_faults import ContactFaults
 from mailchimp_simulator.contract import Contract
 from mailchimp_simulator.randomness import hex_id, index_of_hex_id, salt_of
 from mailchimp_simulator.reports import Reports
@@ -54,6 +55,7 @@ class World:
         self.reports = Reports(self)
         self.campaigns = Campaigns(self)
         self.contents: dict[tuple[str, str], Json] = {}
+        self.contact_faults = ContactFaults()
         self.sources: dict[str, Source] = {}
         for (method, path), operation in self.contract.operations.items():
             if method == "GET" and operation.collection and path not in LISTING_OF_ITS_OWN:

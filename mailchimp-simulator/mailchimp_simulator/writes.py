@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator import audience_writes as audience
-from mailchimp_simulator import contact_writes as contacts
+from mailchimp_simulator import contact_calls as contacts
 from mailchimp_simulator.answers import invalid, not_found
 from mailchimp_simulator.clock import iso
+from mailchimp_simulator.contact_batches import post_batch
 from mailchimp_simulator.sources import Generic
 
 if TYPE_CHECKING:
@@ -28,24 +29,29 @@ _FIELD = _LIST + "/merge-fields/{merge_id}"
 
 @dataclass(frozen=True)
 class Handler:
-    """A special write. `lenient`: the body isn't checked before; `creates`: the last object of the path may be new."""
+    """A special write."""
 
     run: Callable[[World, Values, Query, Json], Any]
     lenient: bool = False
+    """The body isn't checked before."""
     creates: bool = False
+    """The last object of the path may be new."""
+    needs_nothing: bool = False
+    """What the contract requires of the body is looked at by the handler, if at all."""
 
 
 WRITES: dict[tuple[str, str], Handler] = {
     ("POST", "/lists"): Handler(audience.post_list),
     ("PATCH", _LIST): Handler(audience.patch_list),
     ("DELETE", _LIST): Handler(audience.delete_list),
-    ("POST", _LIST): Handler(contacts.post_batch),
+    ("POST", _LIST): Handler(post_batch),
     ("POST", _LIST + "/members"): Handler(contacts.post_member),
-    ("PUT", _MEMBER): Handler(contacts.put_member, creates=True),
+    ("PUT", _MEMBER): Handler(contacts.put_member, creates=True, needs_nothing=True),
     ("PATCH", _MEMBER): Handler(contacts.patch_member, creates=True),
     ("DELETE", _MEMBER): Handler(contacts.delete_member, creates=True),
     ("POST", _MEMBER + "/actions/delete-permanent"): Handler(contacts.delete_permanent, creates=True),
     ("POST", _MEMBER + "/tags"): Handler(contacts.post_member_tags, lenient=True, creates=True),
+    ("POST", "/audiences/{audience_id}/contacts"): Handler(contacts.post_audience_contact),
     ("POST", _MEMBER + "/events"): Handler(audience.post_event),
     ("POST", _LIST + "/segments"): Handler(audience.post_segment),
     ("POST", _SEGMENT): Handler(audience.post_segment_members),

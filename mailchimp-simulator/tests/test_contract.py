@@ -105,6 +105,8 @@ def test_every_write_is_either_played_as_the_contract_says_or_refused_as_not_sim
     body = minimal(operation.raw.get("request_schema") or {})
     if path == "/lists/{list_id}/merge-fields":
         body["type"] = "text"
+    if path == "/audiences/{audience_id}/contacts":
+        body["email_channel"] = {"email": "new@example.com"}
     if path == "/lists/{list_id}/segments/{segment_id}/members":
         list_id = real.split("/")[2]
         body["email_address"] = api.get(f"/lists/{list_id}/members", count=1)["members"][0]["email_address"]

@@ -48,9 +48,10 @@ OF_OTHERS = {
         "variate_settings",
     },
     "email_activity": {"url", "type"},  # of clicks and bounces; the record is of an open
-    "list_members": {"last_note"},
+    # Permissions: of audiences that ask for them, as the recorded one didn't.
+    "list_members": {"last_note", "marketing_permissions"},
     # The contract has both, and nobody has shown whether the API leaves them out or had none.
-    "segment_members": {"full_name", "last_note"},
+    "segment_members": {"full_name", "last_note", "marketing_permissions"},
     "segments": {"options"},  # of saved segments; the record is of a tag
 }
 MERGE_FIELDS = {f"merge_fields.{tag}" for tag, _, _ in WIDE_FIELDS}  # the real audience had the default ones
