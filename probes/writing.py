@@ -83,7 +83,7 @@ def archived_in_create(account: Account) -> Finding:
     return Finding(readings[code], f"{code}, and it stays archived")
 
 
-def resubscribe_succeeds(account: Account) -> Finding:
+def resubscribe_after_api(account: Account) -> Finding:
     """Does ``status: subscribed`` subscribe a contact again that was unsubscribed?"""
     bench = account.bench
     remark = "for one unsubscribed through the API; who left by the link in an e-mail may be treated otherwise"
@@ -156,6 +156,6 @@ PROBES = (
     Probe("batch_update_without_status", batch_update_without_status),
     Probe("archived_in_create", archived_in_create),
     Probe("put_tags_ignored_for_existing", put_tags_ignored_for_existing),
-    Probe("resubscribe_succeeds", resubscribe_succeeds),
+    Probe("resubscribe_after_api", resubscribe_after_api),
     Probe("incomplete_address", incomplete_address),
 )

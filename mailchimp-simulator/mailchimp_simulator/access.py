@@ -43,6 +43,8 @@ class Access:
         self.users = {"owner": owner}
         self.secrets: dict[str, User] = {settings.api_key: owner, settings.oauth_token: owner}
         self.forbidden: list[str] = []
+        self.disabled_keys: set[str] = set()
+        self.linked_to: str | None = None
 
     def add_user(self, body: Json) -> User:
         """A user (or another key for one) from a control request: name, keys, disabled, forbidden."""
@@ -66,7 +68,11 @@ class Access:
                 secret = base64.b64decode(value, validate=True).decode().partition(":")[2]
             except (binascii.Error, UnicodeDecodeError):
                 secret = ""
+        if self.linked_to:
+            raise ProblemError(403, "Forbidden", f"The API key provided is linked to datacenter '{self.linked_to}'")
         user = self.secrets.get(secret)
+        if secret in self.disabled_keys:
+            raise ProblemError(401, "API Key Invalid", "API key has been disabled")
         if user is None:
             raise ProblemError(
                 401,

@@ -22,7 +22,8 @@ from mailchimp_simulator.access import Access
 from mailchimp_simulator.answers import Answer, ProblemError
 from mailchimp_simulator.control import Control
 from mailchimp_simulator.drift import Drift
-from mailchimp_simulator.faults import Faults, Rule
+from mailchimp_simulator.faults import Faults, Rule, Struck
+from mailchimp_simulator.hostile import bomb, edited, endless, with_more
 from mailchimp_simulator.service import Service
 from mailchimp_simulator.stats import Stats
 from mailchimp_simulator.world import World
@@ -94,8 +95,7 @@ class Exchange:
         begun = time.monotonic()
         start = stats.start()
         entered: str | None = None
-        latencies: list[Rule] = []
-        fault: Rule | None = None
+        struck = Struck()
         try:
             body = await self._body()
             try:
@@ -107,12 +107,16 @@ class Exchange:
                     operation, values = self.simulator.service.operation(self.method, self.path)
                     self.template = operation.path
                     entered = self.simulator.access.enter(secret, user)
-                latencies, fault = self.simulator.faults.strike(self.method, self.template, self.path, self.query)
+                struck = self.simulator.faults.strike(self.method, self.template, self.path, self.query)
+                self._persons(struck, "before")
+                fault = struck.fault
                 if user is not None:
                     self.simulator.access.check(user, self.template)
                 if fault is not None and fault.kind in ("reset", "hang", "status"):
-                    await self._early(fault, latencies, begun)
+                    await self._early(fault, struck.latencies, begun)
                     return
+                if fault is not None and fault.kind == "ignore_query":
+                    self.query = {k: v for k, v in self.query.items() if k not in fault.options["names"]}
                 if operation is None or values is None:
                     answer = self._metadata()
                 else:
@@ -120,15 +124,15 @@ class Exchange:
                     answer = self.simulator.service.answer(operation, values, self.query, body, language)
                     if answer.wrote:
                         stats.writes[f"{self.method} {self.template}"] += 1
-                    if fault is not None and fault.kind == "forget_members":
-                        answer.body = _forget(answer.body, int(fault.options.get("members", 1)))
+                    answer = self._changed(answer, fault)
             except ProblemError as problem:
                 if problem.status == 429:
                     stats.refused += 1
                 answer = problem.answer(self.request_id)
             self.rows = answer.rows
-            await self._wait(latencies, begun, answer.rows)
-            await self._give(answer, fault)
+            await self._wait(struck.latencies, begun, answer.rows)
+            self._persons(struck, "after")
+            await self._give(answer, struck.fault)
             if self.method == "GET":
                 self.simulator.drift.after(self.template)
         finally:
@@ -136,6 +140,26 @@ class Exchange:
                 self.simulator.access.leave(entered)
             query = self.scope["query_string"].decode("latin-1")
             stats.end(start, self.method, self.template, self.path, query, self.status, self.rows)
+
+    def _persons(self, struck: Struck, when: str) -> None:
+        """Let people do what a test has them do before or after this request."""
+        for rule in struck.persons:
+            if rule.options.get("when", "before") == when:
+                emails = rule.options.get("emails") or [None]
+                for email in emails:
+                    self.simulator.drift.one(rule.options["do"], email, rule.options.get("list_id"))
+
+    def _changed(self, answer: Answer, fault: Rule | None) -> Answer:
+        """The answer as a fault changes its content."""
+        if fault is None:
+            return answer
+        if fault.kind == "forget_members":
+            answer.body = _forget(answer.body, int(fault.options.get("members", 1)))
+        elif fault.kind == "edit":
+            answer = edited(answer, fault.options, self.simulator.world.clock.now())
+        elif fault.kind == "grow_total":
+            answer = with_more(answer, int(fault.options.get("by", 1)) * fault.applied)
+        return answer
 
     async def _body(self) -> bytes:
         parts = []
@@ -193,12 +217,17 @@ class Exchange:
             body = body[: int(length * float(fault.options.get("keep", 0.5)))]
             if fault.options.get("content_length", "right") == "wrong":
                 length = len(body)
+        named = {"Date": self.simulator.world.clock.http_date(), **answer.headers}
         headers = [
             (b"content-type", answer.content_type.encode()),
             (b"x-request-id", self.request_id.encode()),
-            (b"date", self.simulator.world.clock.http_date().encode()),
             (b"server", b"openresty"),
+            *((key.lower().encode(), value.encode()) for key, value in named.items()),
         ]
+        self.status = answer.status
+        if fault is not None and kind in ("drip", "endless", "bomb"):
+            await self._stream(body, headers, fault)
+            return
         zipped = (
             self.simulator.settings.gzip and not kind and len(body) > 1_000
             and "gzip" in self.headers.get("accept-encoding", "")
@@ -207,10 +236,8 @@ class Exchange:
             body = gzip.compress(body, 1)
             length = len(body)
             headers.append((b"content-encoding", b"gzip"))
-        headers += [(key.encode(), value.encode()) for key, value in answer.headers.items()]
         if answer.status != 204:
             headers.append((b"content-length", str(length).encode()))
-        self.status = answer.status
         self.simulator.stats.bytes += len(body)
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if kind == "reset_midway" or (kind == "truncate" and length != len(body)):
@@ -224,6 +251,31 @@ class Exchange:
                 self._close()
             return
         await self.send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, body: bytes, headers: list[tuple[bytes, bytes]], fault: Rule) -> None:
+        """A body that comes in pieces, until it ends or the client has gone."""
+        options = fault.options
+        pause = 0.0
+        if fault.kind == "drip":
+            size = int(options.get("bytes", 1))
+            pause = float(options.get("seconds", 1))
+            pieces = iter([body[n : n + size] for n in range(0, len(body), size)])
+            headers = [*headers, (b"content-length", str(len(body)).encode())]
+        elif fault.kind == "bomb":
+            pieces = bomb(int(options.get("megabytes", 1_000)))
+            headers = [*headers, (b"content-encoding", b"gzip")]
+        else:
+            pieces = endless(int(options.get("megabytes", 100_000)))
+        await self.send({"type": "http.response.start", "status": self.status, "headers": headers})
+        transport = self.scope["simulator.transport"]
+        for piece in pieces:
+            if transport.is_closing():
+                self.status = 0
+                return
+            self.simulator.stats.bytes += len(piece)
+            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(pause)
+        await self.send({"type": "http.response.body", "body": b""})
 
     def _reset(self) -> None:
         """Cut the connection as a crashed server or a firewall does: with a RST."""
@@ -241,7 +293,7 @@ class Exchange:
 def _status_answer(fault: Rule, instance: str) -> Answer:
     options = fault.options
     status = int(options.get("status", 500))
-    headers = {}
+    headers = {str(key): str(value) for key, value in options.get("headers", {}).items()}
     if "retry_after" in options:
         headers["Retry-After"] = str(options["retry_after"])
     body = options.get("body", "problem")

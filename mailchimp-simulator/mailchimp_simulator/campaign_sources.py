@@ -215,7 +215,7 @@ class Unsubscribed(Recipients):
         """When and why."""
         del parents
         seeded = campaign.sent + recipient % max(1, campaign.span)
-        moment = campaign.extra_unsubscribes.get(recipient, seeded)
+        _, moment = campaign.extra_unsubscribes.get(recipient, (0, seeded))
         return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": False,
                 "timestamp": iso(moment), "reason": "Did not signup for list" if recipient & 1 else ""}  # fmt: skip
 

@@ -39,10 +39,10 @@ class Campaign:
     quiet: bool
     salt: int
     parent: str = ""
-    extra: dict[int, list[Json]] = field(default_factory=dict)
-    """Events added by a test after the account was seeded, by recipient."""
-    extra_unsubscribes: dict[int, int] = field(default_factory=dict)
-    """When recipients left, likewise added."""
+    extra: dict[int, list[tuple[int, Json]]] = field(default_factory=dict)
+    """Events added by a test after the account was seeded, by recipient, each with the time from which it is listed."""
+    extra_unsubscribes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """From when on it is listed that recipients left, and when they did; likewise added."""
 
     @property
     def is_sent(self) -> bool:

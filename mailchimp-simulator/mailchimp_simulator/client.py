@@ -115,8 +115,24 @@ class Control:
         changed: list[Json] = self.call("change", kind=kind, **options)["changed"]
         return changed
 
+    def person(self, do: str, path: str | None = None, **options: Any) -> Json:
+        """Let a person (`emails`, in `list_id`) do something before or after (`when`) a request that matches."""
+        return self.call("fault", kind="person", do=do, path=path, **options)
+
+    def contact_fault(self, emails: list[str], **options: Any) -> Json:
+        """Addresses that are refused (`text`, `field`, `message`, `title`), or answered 500 (`status`)."""
+        return self.call("contact_fault", emails=emails, **options)
+
+    def unlist(self, list_id: str, emails: list[str], **options: Any) -> Json:
+        """Contacts that listings count and never show."""
+        return self.call("unlist", list_id=list_id, emails=emails, **options)
+
+    def set(self, path: str, **fields: Any) -> None:
+        """Lay fields over an object or a contact."""
+        self.call("set", path=path, fields=fields)
+
     def news(self, campaigns: int | list[str] = 1, **options: int) -> Json:
-        """New events now in sent campaigns: opens, clicks, bounces, unsubscribes."""
+        """New events in sent campaigns: opens, clicks, bounces, unsubscribes; dated `ago`, listed `rows_after`."""
         return self.call("news", campaigns=campaigns, **options)
 
     def delete(self, path: str) -> None:

@@ -15,14 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from mailchimp_simulator.clock import iso
+from mailchimp_simulator.people import subscriber_hash
 from mailchimp_simulator.settings import OpenFacts
 from mailchimp_simulator.truth import truth
-from mailchimp_simulator.world import SAME_ROWS
+from mailchimp_simulator.world import MEMBERS, SAME_ROWS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mailchimp_simulator.app import Simulator
+    from mailchimp_simulator.audiences import Audience
 
 Json = dict[str, Any]
 
@@ -40,6 +42,8 @@ class Control:
             "clock": self.clock, "rows": self.rows, "facts": self.facts, "drift": self.drift, "change": self.change,
             "news": self.news, "delete": self.delete, "user": self.user, "forbid": self.forbid, "limit": self.limit,
             "reset": self.reset, "settings": self.settings, "contact": self.contact,
+            "contact_fault": self.contact_fault, "unlist": self.unlist, "set": self.set, "key": self.key,
+            "data_center": self.data_center,
         }  # fmt: skip
 
     def app(self) -> Router:
@@ -122,6 +126,7 @@ class Control:
             faults.rules = [rule for rule in faults.rules if rule.id != int(body["id"])]
         else:
             faults.clear()
+            self.simulator.world.contact_faults.clear()
         return {}
 
     def drift(self, body: Json) -> Json:
@@ -130,9 +135,10 @@ class Control:
         return {"made": len(self.simulator.drift.made)}
 
     def change(self, body: Json) -> Json:
-        """Change contacts now: `count` of a `kind`, or those of `emails`."""
+        """Change contacts now: `count` of a `kind`, or those of `emails`; dated `ago` seconds back."""
         emails = body.get("emails") or [None] * int(body.get("count", 1))
-        done = [self.simulator.drift.one(body["kind"], email, body.get("list_id")) for email in emails]
+        ago = int(body.get("ago", 0))
+        done = [self.simulator.drift.one(body["kind"], email, body.get("list_id"), ago) for email in emails]
         return {"changed": [one for one in done if one is not None]}
 
     # -- the account -------------------------------------------------------------------------------------
@@ -193,8 +199,9 @@ class Control:
         return asdict(self.simulator.settings.facts)
 
     def news(self, body: Json) -> Json:
-        """New events at the clock's now in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`,
-        `bounces`, `unsubscribes` (each: how many recipients).
+        """New events in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`, `bounces`, `unsubscribes`
+        (each: how many recipients, from number `first` on). `ago`: dated so many seconds back; `rows_after`: the
+        report counts them now, and their rows are listed so many seconds later.
         """  # noqa: D205
         world = self.simulator.world
         wanted = body.get("campaigns", 1)
@@ -202,20 +209,60 @@ class Control:
             chosen = [world.campaigns.at(n) for n in world.campaigns.sent()[:wanted]]
         else:
             chosen = [found for found in map(world.campaigns.find, wanted) if found is not None]
-        moment = world.clock.now()
+        moment = world.clock.now() - int(body.get("ago", 0))
+        shown = world.clock.now() + int(body.get("rows_after", 0))
         now = iso(moment)
+        kinds: dict[str, Json] = {
+            "opens": {"action": "open", "timestamp": now, "ip": "203.0.113.1"},
+            "clicks": {"action": "click", "timestamp": now, "url": "https://example.com/a", "ip": "203.0.113.1"},
+            "bounces": {"action": "bounce", "type": "soft", "timestamp": now},
+        }
+        first = int(body.get("first", 0))
         for campaign in chosen:
-            for number in range(min(int(body.get("opens", 0)), campaign.recipients)):
-                campaign.extra.setdefault(number, []).append({"action": "open", "timestamp": now, "ip": "203.0.113.1"})
-            for number in range(min(int(body.get("clicks", 0)), campaign.recipients)):
-                campaign.extra.setdefault(number, []).append(
-                    {"action": "click", "timestamp": now, "url": "https://example.com/a", "ip": "203.0.113.1"}
-                )
-            for number in range(min(int(body.get("bounces", 0)), campaign.recipients)):
-                campaign.extra.setdefault(number, []).append({"action": "bounce", "type": "soft", "timestamp": now})
-            for number in range(min(int(body.get("unsubscribes", 0)), campaign.recipients)):
-                campaign.extra_unsubscribes.setdefault(number, moment)
+            for name, event in kinds.items():
+                for number in range(first, min(first + int(body.get(name, 0)), campaign.recipients)):
+                    campaign.extra.setdefault(number, []).append((shown, event))
+            for number in range(first, min(first + int(body.get("unsubscribes", 0)), campaign.recipients)):
+                campaign.extra_unsubscribes.setdefault(number, (shown, moment))
         return {"campaigns": [campaign.id for campaign in chosen], "at": now}
+
+    def contact_fault(self, body: Json) -> Json:
+        """Addresses that the service can't take: see `contact_faults`."""
+        rule = asdict(self.simulator.world.contact_faults.add(body))
+        return {**rule, "hashes": sorted(rule["hashes"])}
+
+    def unlist(self, body: Json) -> Json:
+        """Contacts (`list_id`, `emails`) that listings count and never show; `listed: true` shows them again."""
+        audience = self._audience(body)
+        found = {audience.contacts.find(subscriber_hash(email)) for email in body["emails"]} - {None}
+        for index in found:
+            if index is not None:
+                (audience.contacts.unlisted.discard if body.get("listed") else audience.contacts.unlisted.add)(index)
+        return {"contacts": len(found)}
+
+    def set(self, body: Json) -> Json:
+        """Lay `fields` over an object: `path`, such as /campaigns/abc, or a contact's with its hash."""
+        world = self.simulator.world
+        operation, values = self.simulator.service.operation("GET", str(body["path"]))
+        if operation.path == f"{MEMBERS}/{{subscriber_hash}}":
+            audience = self._audience({"list_id": values[0]})
+            index = audience.contacts.find(values[1])
+            if index is None:
+                raise ValueError(f"no such contact: {body['path']}")
+            audience.contacts.patch(index, body["fields"])
+            return {}
+        table = world.table(operation.path.rpartition("/")[0], values[:-1])
+        place = table.find(values[-1])
+        if place is None:
+            raise ValueError(f"no such object: {body['path']}")
+        table.patch(place, body["fields"])
+        return {}
+
+    def _audience(self, body: Json) -> Audience:
+        audience = self.simulator.world.audience(body["list_id"])
+        if audience is None:
+            raise ValueError(f"no such audience: {body['list_id']}")
+        return audience
 
     def delete(self, body: Json) -> Json:
         """Make an object vanish, and all that hangs on it: `path`, such as /campaigns/abc or /lists/abc."""
@@ -234,6 +281,17 @@ class Control:
     def user(self, body: Json) -> Json:
         """A user: `name`, `keys`, `disabled`, `forbidden` (path templates or beginnings of them)."""
         return asdict(self.simulator.access.add_user(body))
+
+    def key(self, body: Json) -> Json:
+        """A `key` that was `disabled` (401), or is good again."""
+        keys = self.simulator.access.disabled_keys
+        (keys.add if body.get("disabled", True) else keys.discard)(body["key"])
+        return {"disabled": len(keys)}
+
+    def data_center(self, body: Json) -> Json:
+        """All keys are linked to another data center: `linked_to` (403 for everything), or null."""
+        self.simulator.access.linked_to = body.get("linked_to")
+        return {"linked_to": self.simulator.access.linked_to}
 
     def forbid(self, body: Json) -> Json:
         """`paths` (templates or beginnings of them) that the account's plan lacks: 403 problem+json."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from mailchimp_simulator.contacts import ARCHIVED, GONE, STATUSES, SUBSCRIBED, UNSUBSCRIBED
+from mailchimp_simulator.contacts import ARCHIVED, CLEANED, GONE, STATUSES, SUBSCRIBED, UNSUBSCRIBED
 from mailchimp_simulator.people import subscriber_hash
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 KINDS = ("update", "join", "unsubscribe", "archive", "unarchive", "delete_permanent")
+"""What drifts by itself."""
+DEEDS = (*KINDS, "subscribe", "clean")
+"""What a person, or a test for one, may do: sign up (again), or have an address that bounces, besides."""
 _TRIES = 200
 
 
@@ -49,13 +52,18 @@ class Drift:
             self.owed -= 1
             self.one(self.random.choice(self.kinds))
 
-    def one(self, kind: str, email: str | None = None, list_id: str | None = None) -> Json | None:
-        """Change one contact; what was done, or None if there was nobody to do it to."""
+    def one(self, kind: str, email: str | None = None, list_id: str | None = None, ago: int = 0) -> Json | None:
+        """Change one contact; what was done, or None if there was nobody to do it to.
+
+        `ago`: the change has happened so many seconds before, and is seen only now. Raises ValueError for no deed.
+        """
+        if kind not in DEEDS:
+            raise ValueError(f"no such deed: {kind}; there are {DEEDS}")
         audience = self._audience(list_id or self.list_id)
         if audience is None:
             return None
         contacts = audience.contacts
-        now = self.world.clock.now()
+        now = self.world.clock.now() - ago
         if kind == "join":
             self.joined += 1
             email = email or f"drift.{self.joined}.{self.random.getrandbits(32):08x}@example.com"
@@ -72,9 +80,10 @@ class Drift:
             elif kind == "delete_permanent":
                 contacts.delete(index)
             else:
-                status = {"unsubscribe": UNSUBSCRIBED, "archive": ARCHIVED,
+                status = {"unsubscribe": UNSUBSCRIBED, "archive": ARCHIVED, "subscribe": SUBSCRIBED, "clean": CLEANED,
                           "unarchive": contacts.before_archive.get(index, SUBSCRIBED)}[kind]  # fmt: skip
-                contacts.set(index, status=status, changed=now)
+                contacts.set(index, status=status, changed=now, opt=now if kind == "subscribe" else None)
+                contacts.left_by_api.discard(index)
         done = {"kind": kind, "list_id": audience.id, "email": email, "hash": subscriber_hash(email), "at": now}
         self.made.append(done)
         return done
@@ -99,6 +108,6 @@ class Drift:
                 return index
             if kind == "unsubscribe" and STATUSES[status] in ("subscribed", "pending"):
                 return index
-            if kind in ("update", "archive", "delete_permanent") and status != ARCHIVED:
+            if kind in ("update", "archive", "delete_permanent", "subscribe", "clean") and status != ARCHIVED:
                 return index
         return None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 KINDS = frozenset({
     "latency",  # seconds, seconds_per_row
-    "status",  # status, body: problem | html | none, title, detail, retry_after
+    "status",  # status, body: problem | html | none, title, detail, retry_after, headers
     "truncate",  # keep: part of the body that is sent; content_length: right | wrong
     "not_json",  # 200 with a page of HTML
     "missing_items",  # 200, JSON, without the items key
@@ -21,6 +21,13 @@ KINDS = frozenset({
     "lose_answer",  # the request takes effect, then the connection is reset
     "hang",  # seconds; then the connection is closed without an answer
     "forget_members",  # members: how many a batch answer leaves unmentioned
+    "edit",  # set, remove, body, status, headers, date_shift: see `hostile.edited`
+    "grow_total",  # by: so much more `total_items` with each answer
+    "ignore_query",  # names: parameters that are taken for not given
+    "drip",  # seconds, bytes: so long between so many bytes of the body
+    "endless",  # megabytes: a body that does not end before
+    "bomb",  # megabytes: what a small compressed body unpacks to
+    "person",  # do, emails, list_id, when: before | after: somebody changes between two calls
 })  # fmt: skip
 
 
@@ -69,8 +76,17 @@ class Rule:
                 "seen": self.seen, "applied": self.applied, **self.options}  # fmt: skip
 
 
+@dataclass
+class Struck:
+    """The rules that strike one request."""
+
+    latencies: list[Rule] = field(default_factory=list)
+    persons: list[Rule] = field(default_factory=list)
+    fault: Rule | None = None
+
+
 class Faults:
-    """All rules. Of several that strike at once all latencies count, and the first of the others."""
+    """All rules. Of several that strike at once all latencies and persons count, and the first of the others."""
 
     def __init__(self) -> None:
         """No rules."""
@@ -97,16 +113,15 @@ class Faults:
         """Forget all rules."""
         self.rules.clear()
 
-    def strike(self, method: str, template: str, path: str, query: Mapping[str, str]) -> tuple[list[Rule], Rule | None]:
-        """The latencies and the one fault for a request."""
-        latencies: list[Rule] = []
-        fault: Rule | None = None
+    def strike(self, method: str, template: str, path: str, query: Mapping[str, str]) -> Struck:
+        """What strikes a request."""
+        struck = Struck()
         for rule in self.rules:
             if not rule.matches(method, template, path, query):
                 continue
-            if rule.kind == "latency":
+            if rule.kind in ("latency", "person"):
                 if rule.due():
-                    latencies.append(rule)
-            elif fault is None and rule.due():
-                fault = rule
-        return latencies, fault
+                    (struck.latencies if rule.kind == "latency" else struck.persons).append(rule)
+            elif struck.fault is None and rule.due():
+                struck.fault = rule
+        return struck

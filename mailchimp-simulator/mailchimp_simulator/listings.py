@@ -142,7 +142,11 @@ def _date_test(path: str, name: str, bound: int) -> Any:
         text = dig(row, where)
         if not text:
             return False
-        moment = parse_time(text)
+        try:
+            moment = parse_time(text)
+        except ValueError:
+            # A zero date, such as that of a campaign that was unscheduled, lies before all others.
+            return edge != "since"
         return moment > bound if edge == "since" else moment <= bound
 
     return test

@@ -37,6 +37,8 @@ def members(world: World, audience: Audience, operation: Operation, query: Query
     else:
         page = query.slice(total)
         indexes = list(chosen[page.start : page.stop])
+    if audience.contacts.unlisted:
+        indexes = [n for n in indexes if n not in audience.contacts.unlisted]
     if query.fields.only is None and query.fields.excluded <= _CHEAP:
         rows = audience.rows.page(indexes, links="members._links" not in query.fields.excluded)
         tail = "" if "_links" in query.fields.excluded else f',"_links":{orjson.dumps(links(operation.path)).decode()}'

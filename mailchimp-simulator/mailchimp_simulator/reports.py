@@ -44,12 +44,25 @@ class Reports:
         """The randomness of a recipient."""
         return mix(campaign.salt + recipient)
 
-    def events(self, campaign: Campaign, recipient: int) -> list[Json]:
-        """What a recipient did, oldest first. Opens, clicks and bounces; unsubscribes are not among them."""
+    def events(self, campaign: Campaign, recipient: int, *, counted: bool = False) -> list[Json]:
+        """What a recipient did, oldest first. Opens, clicks and bounces; unsubscribes are not among them.
+
+        `counted`: also what the report counts already and no listing shows yet.
+        """
         found: list[Json] = []
         if not campaign.quiet:
             found = self._seeded_events(campaign, recipient)
-        return found + campaign.extra.get(recipient, []) if campaign.extra else found
+        if campaign.extra:
+            now = self.world.clock.now()
+            found += [event for shown, event in campaign.extra.get(recipient, []) if counted or shown <= now]
+        return found
+
+    def _stamp(self, campaign: Campaign) -> tuple[int, int]:
+        """Changes when what is known of a campaign does: how many events there are, and how many are listed."""
+        shown = [shown for events in campaign.extra.values() for shown, _ in events]
+        shown += [shown for shown, _ in campaign.extra_unsubscribes.values()]
+        now = self.world.clock.now() if shown else 0
+        return campaign.recipients + len(shown), sum(one <= now for one in shown)
 
     def _seeded_events(self, campaign: Campaign, recipient: int) -> list[Json]:
         bits = self.bits(campaign, recipient)
@@ -74,11 +87,12 @@ class Reports:
                 found.append(_click(first + 30, ip, (link + 1) % LINKS))
         return found
 
-    def unsubscribed(self, campaign: Campaign, recipient: int) -> bool:
-        """Whether a recipient left because of this campaign."""
-        if recipient in campaign.extra_unsubscribes:
+    def unsubscribed(self, campaign: Campaign, recipient: int, *, counted: bool = False) -> bool:
+        """Whether a recipient left because of this campaign. `counted`: even if no listing shows it yet."""
+        if not campaign.quiet and self.bits(campaign, recipient) >> 50 & 15 == 1:
             return True
-        return not campaign.quiet and self.bits(campaign, recipient) >> 50 & 15 == 1
+        shown, _ = campaign.extra_unsubscribes.get(recipient, (None, 0))
+        return shown is not None and (counted or shown <= self.world.clock.now())
 
     def base(self, campaign: Campaign, recipient: int) -> Json:
         """What every row about a recipient has."""
@@ -97,7 +111,7 @@ class Reports:
 
     def chosen(self, campaign: Campaign, kind: str, link: int = 0) -> list[int]:
         """The recipients that a listing shows: `opened`, `clicked` (a link), `unsubscribed`."""
-        stamp = (campaign.recipients, sum(map(len, campaign.extra.values())) + len(campaign.extra_unsubscribes))
+        stamp = self._stamp(campaign)
         key = (campaign.id, f"{kind}{link}")
         known = self._chosen.get(key)
         if known is None or known[0] != stamp:
@@ -116,7 +130,7 @@ class Reports:
 
     def sums(self, campaign: Campaign) -> Json:
         """How often what happened."""
-        stamp = (campaign.recipients, sum(map(len, campaign.extra.values())) + len(campaign.extra_unsubscribes))
+        stamp = self._stamp(campaign)
         known = self._sums.get(campaign.id)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -124,7 +138,7 @@ class Reports:
         last_open = last_click = ""
         sample = min(campaign.recipients, _EXACT)
         for recipient in {*range(sample), *campaign.extra}:
-            events = self.events(campaign, recipient)
+            events = self.events(campaign, recipient, counted=True)
             opens = [e["timestamp"] for e in events if e["action"] == "open"]
             clicks = [e["timestamp"] for e in events if e["action"] == "click"]
             found["opens"] += len(opens)
@@ -136,7 +150,7 @@ class Reports:
             for event in events:
                 if event["action"] == "bounce":
                     found[event["type"]] += 1
-            found["unsubs"] += self.unsubscribed(campaign, recipient)
+            found["unsubs"] += self.unsubscribed(campaign, recipient, counted=True)
         if campaign.recipients > sample:
             found = {key: value * campaign.recipients // sample for key, value in found.items()}
         sums: Json = {**found, "last_open": last_open, "last_click": last_click}
