@@ -35,7 +35,7 @@ def test_every_fact_that_is_marked_as_open_has_a_switch_and_every_switch_its_fac
 
 
 def test_the_readme_has_every_switch_with_its_default_first() -> None:
-    readme = (PACKAGE / "README.md").read_text(encoding="utf-8").partition("### Open facts")[2]
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8").partition("### Open facts")[2]
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)`", readme, flags=re.MULTILINE)
 
     assert dict(rows) == {name: str(value).lower() for name, value in asdict(OpenFacts()).items()}
