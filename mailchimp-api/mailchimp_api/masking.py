@@ -11,11 +11,13 @@ import re
 import threading
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 # An @ as it is, and as it stands in a URL, encoded once or more often.
 _AT = re.compile(r"@|%(?:25)*40")
 # What may stand around an address in URLs, JSON and prose ends it. Word by word, the search stays linear.
-_WORD = re.compile(r"[^\s<>\"',;:(){}\[\]\\/=&?]+")
+# An apostrophe within a word belongs to it.
+_WORD = re.compile(r"(?:[\w.+-]+')*[^\s<>\"',;:(){}\[\]\\/=&?]+")
 _QUOTED_LOCAL_PART = re.compile(r'\\?"[^"\n]{1,64}"(?=@|%(?:25)*40)')
 # A subscriber hash is md5 of an address: anyone who has the address can recognise it. An API key looks the same,
 # with a data centre after it.
@@ -46,13 +48,20 @@ def mask_address(address: str) -> str:
     return f"{local[:1]}{_MASK}@{domain[:1]}{_MASK}"
 
 
-def mask(text: str) -> str:
+def mask(text: str, address: str = "") -> str:
     """Return ``text`` without registered secrets, API keys, e-mail addresses and subscriber hashes.
 
+    ``address``, where it is known whose a text is, is masked first, whatever characters it has, and also as it looks
+    in a URL or escaped in JSON: patterns alone can't tell where an address with ``/`` in it begins.
     Masking what is masked already changes nothing.
     """
     for secret in _secrets:
         text = text.replace(secret, _MASK)
+    if "@" in address:
+        at = address.replace("@", "%40")
+        shapes = {address, at, quote(address, safe=""), quote(address, safe="@"), json.dumps(address)[1:-1]}
+        pattern = "|".join(re.escape(shape) for shape in sorted(shapes, key=len, reverse=True))
+        text = re.sub(pattern, lambda _: mask_address(address), text, flags=re.IGNORECASE)
     if _AT.search(text):
         text = _WORD.sub(_mask_word, _QUOTED_LOCAL_PART.sub(_MASK, text))
     return _HASH_OR_KEY.sub(_MASK, text)
