@@ -263,11 +263,11 @@ class Engine:
         for skipped in result.skipped:
             skipped.contact.receipt.record_outcome(Outcome.SKIPPED, skipped.why)
         for lost in result.lost_fields:
-            lost.contact.receipt.ledger.fields_lost[anonymised(lost.what)] += 1
+            lost.contact.receipt.ledger.fields_lost[anonymised(lost.what, lost.contact.address)] += 1
         for failed in result.tags_failed:
             ledger = failed.contact.receipt.ledger
             ledger.tags_failed += 1
-            ledger.reasons[f"tag not set: {anonymised(failed.why)}"] += 1
+            ledger.reasons[f"tag not set: {anonymised(failed.why, failed.contact.address)}"] += 1
         for written in result.written:
             receipt = written.contact.receipt
             if receipt.outcome is None and written.outcome is not Outcome.REMOVED:

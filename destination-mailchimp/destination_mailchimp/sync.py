@@ -10,6 +10,7 @@ from typing import Any
 from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, report
 from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.accounting.rejects import Rejects
+from destination_mailchimp.accounting.repeats import warnings_counted
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
 from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
@@ -67,6 +68,19 @@ def run_sync(
 
     With ``own_process`` SIGTERM and SIGINT end the sync in good order. Another program's signals are its own.
     """
+    with warnings_counted(logger):
+        return _run_sync(config, catalog, source, output, retry=retry, own_process=own_process)
+
+
+def _run_sync(
+    config: Config,
+    catalog: Any,
+    source: Iterable[tuple[Lines, bool]],
+    output: Output,
+    *,
+    retry: RetryPolicy | None,
+    own_process: bool,
+) -> int:
     streams = read_catalog(catalog, config)
     calls = open_calls(config, retry)
     audience = read_audience(calls, config.list_id)
@@ -185,12 +199,13 @@ def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percen
     if not rejected:
         return None
     if rejected == received and len(rejects.causes) == 1:
-        cause = next(iter(rejects.causes)).partition(": ")[2]
+        cause = next(iter(rejects.causes))
         return SyncFailure(f"All {received} records were rejected for the same cause: {cause}")
     percent = 100 * rejected / received
     if percent > most_percent:
         return SyncFailure(
             f"{rejected} of {received} records were rejected ({percent:.1f} %), more than the {most_percent:g} % "
-            "that max_rejected_percent admits. The log (or the rejects file) says why."
+            f"that max_rejected_percent admits. Most of them: {rejects.causes.most_common(1)[0][0]} "
+            "The log (or the rejects file) names the others."
         )
     return None

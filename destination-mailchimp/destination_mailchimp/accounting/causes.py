@@ -3,12 +3,51 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from destination_mailchimp.failures import Reason, RecordRejected
 from mailchimp_api.masking import mask
 
 _QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
 
 
-def anonymised(text: str) -> str:
-    """The text without the address that it quotes."""
-    return _QUOTED.sub("…", mask(text))
+def anonymised(text: str, address: str = "") -> str:
+    """The text without the address that it quotes; ``address`` is that of the contact that it is about, if known."""
+    return _QUOTED.sub("…", mask(text, address))
+
+
+_REMEDIES: dict[Reason, str] = {
+    "no_address": "Name the column that holds the address in email_field, or leave such records out in the source.",
+    "invalid_address": "Name the column that holds the address in email_field, or correct the addresses in the source.",
+    "invalid_status": "Let status_field name a column that holds statuses, or correct the values in the source.",
+    "invalid_deletion": "Let deleted_field name a column that holds yes, no or a date.",
+    "unknown_stream": "Add the stream to the connection, or leave its records out.",
+    "archived": "Set archived_contacts to leave or revive, if these records should not count as rejected.",
+    "field_refused": "Correct the values in the source, send the column elsewhere with field_mapping, or keep it out "
+    "by mapping it to an empty field.",
+    "compliance_state": "Switch update_status off, or let the people sign up again by your form.",
+    "status_refused": "Correct the values of the column that status_field names, or clear that option.",
+}
+
+
+def remedy(reason: Reason) -> str:
+    """What a person can do about rejects of a kind, as a sentence; empty where only Mailchimp's own text tells."""
+    return _REMEDIES.get(reason, "")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why records were rejected: the same for all that only differ in the address that Mailchimp's text quotes."""
+
+    reason: Reason
+    field: str
+    text: str
+
+    @classmethod
+    def of(cls, fault: RecordRejected, address: str = "") -> Cause:
+        """The cause of one reject."""
+        return cls(fault.reason, fault.field, anonymised(fault.text, address))
+
+    def __str__(self) -> str:
+        where = f" (field {self.field})" if self.field and self.field not in self.text else ""
+        return " ".join(part for part in (f"{self.text}{where}", remedy(self.reason)) if part)

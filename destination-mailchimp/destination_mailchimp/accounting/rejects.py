@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from destination_mailchimp.accounting.causes import anonymised
+from destination_mailchimp.accounting.causes import Cause
 from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.failures import RecordRejected
 from mailchimp_api.masking import mask, mask_address
@@ -25,7 +25,7 @@ class Rejects:
     def __init__(self, target: str | None) -> None:
         self._file = LinesFile(target, "rejects_file") if target else None
         self._logged: Counter[str] = Counter()
-        self.causes: Counter[str] = Counter()
+        self.causes: Counter[Cause] = Counter()
         self.keeps_records = self._file is not None
 
     def add(
@@ -38,7 +38,7 @@ class Rejects:
         record: Any = None,
     ) -> None:
         """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more."""
-        self.causes[f"{fault.reason}: {anonymised(fault.text)}"] += 1
+        self.causes[Cause.of(fault, address)] += 1
         if self._file is not None:
             line = {
                 "stream": stream,
@@ -54,7 +54,7 @@ class Rejects:
         if self._logged[fault.reason] <= _LOGGED_PER_REASON:
             who = f" of {mask_address(address)}" if address else ""
             where = f" ({fault.field})" if fault.field else ""
-            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(fault.text))
+            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(fault.text, address))
         if self._logged[fault.reason] == _LOGGED_PER_REASON:
             logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from destination_mailchimp.accounting.causes import Cause
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, BatchTooLarge, Calls, send_or_split
 from destination_mailchimp.audience.forms import AcceptedForms
@@ -230,9 +231,8 @@ class BatchWriter:
             calls = all(refused.fault.by_call for refused in outcome.refused)
             alike = len(causes) == 1 and next(iter(causes))[0] in ("refused", "field_refused")
             if alike and (calls or not self._anything_accepted):
-                raise SyncFailure(
-                    f"Mailchimp refuses every contact for the same cause: {outcome.refused[0].fault.text}"
-                )
+                cause = Cause.of(outcome.refused[0].fault, outcome.refused[0].contact.address)
+                raise SyncFailure(f"Mailchimp refuses every contact for the same cause: {cause}")
 
     def _send(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
         """Send contacts, and again those that the answer has left out or whose only fault is one field."""
