@@ -33,7 +33,7 @@ class MailchimpClient:
 
     ``max_connections`` is the most requests in flight at any time, retries included (1–10).
     A request whose answer we no longer wait for counts until ``server_cutoff_seconds`` after it was sent.
-    ``usage`` tells what its requests have taken.
+    ``usage`` tells what its requests have taken; ``retry`` is the policy in use.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class MailchimpClient:
             user_agent=user_agent,
             timeouts=self._timeouts,
         )
-        policy = retry or RetryPolicy()
+        self.retry = policy = retry or RetryPolicy()
         self._retrying = retrying(policy)
         self._retrying_but_timeouts = retrying(policy, retry_timeouts=False)
         self.clock = ServerClock()
@@ -80,6 +80,11 @@ class MailchimpClient:
         """
         body: dict[str, Any] = self.request("GET", path, params, items=items, retry_timeouts=retry_timeouts)
         return body
+
+    def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+        """As ``get``, but one attempt: for a caller that waits elsewhere than in this thread (``retrying_async``)."""
+        query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
+        return self._once("GET", path, query, None, mask(f"GET /{path}"), items) or {}
 
     def request(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import tenacity
 
@@ -33,17 +35,27 @@ def retrying(policy: RetryPolicy, *, retry_timeouts: bool = True) -> tenacity.Re
     The last error is raised in the end, saying how often it was tried. One object serves any number of threads.
     With ``retry_timeouts=False`` a TooMuchForOneAnswer is final at once.
     """
+    return tenacity.Retrying(**_options(policy, retry_timeouts=retry_timeouts))
 
+
+def retrying_async(
+    policy: RetryPolicy, *, retry_timeouts: bool = True, sleep: Callable[[float], Awaitable[None]]
+) -> tenacity.AsyncRetrying:
+    """The same for a coroutine function. ``sleep`` waits for so many seconds. One object serves a single call."""
+    return tenacity.AsyncRetrying(sleep=sleep, **_options(policy, retry_timeouts=retry_timeouts))
+
+
+def _options(policy: RetryPolicy, *, retry_timeouts: bool) -> dict[str, Any]:
     def worth_retrying(error: BaseException) -> bool:
         return isinstance(error, TransientError) and (retry_timeouts or not isinstance(error, TooMuchForOneAnswer))
 
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(worth_retrying),
-        stop=tenacity.stop_after_attempt(policy.attempts) | tenacity.stop_before_delay(policy.seconds),
-        wait=_Backoff(policy),
-        before_sleep=_log_retry,
-        retry_error_callback=_give_up,
-    )
+    return {
+        "retry": tenacity.retry_if_exception(worth_retrying),
+        "stop": tenacity.stop_after_attempt(policy.attempts) | tenacity.stop_before_delay(policy.seconds),
+        "wait": _Backoff(policy),
+        "before_sleep": _log_retry,
+        "retry_error_callback": _give_up,
+    }
 
 
 class _Backoff(tenacity.wait.wait_base):

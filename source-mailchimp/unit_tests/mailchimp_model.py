@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-from mailchimp_api.client import MailchimpClient, Params
+from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.reader import sync as sync_module
@@ -229,23 +229,17 @@ class Site(World):
 class ModelClient(MailchimpClient):
     """Answers from a ``World`` instead of the network."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, attempts: int = 1) -> None:
         self.world = world
+        self.retry = RetryPolicy(attempts=attempts)
         self.seen_date = world.now
 
-    def get(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        items: str | None = None,
-        retry_timeouts: bool = True,
-    ) -> dict[str, Any]:
+    def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
         params = params or {}
         world = self.world
         world.requests.append((path, dict(params)))
         self.seen_date = world.now
-        if int(params.get("count") or 0) > world.largest and not retry_timeouts:
+        if int(params.get("count") or 0) > world.largest:
             raise AnswerTimeout("too big")
         if isinstance(world, Site):
             return world.page(path, params, items)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_mailchimp.reader.concurrency import ordered_map, run_all
+from source_mailchimp.reader.concurrency import Budget, ordered_map, run_all, run_bounded, set_aside
 from unit_tests.mailchimp_model import run
 
 
@@ -41,11 +41,22 @@ class Work:
         return [partial(self.job, number) for number in range(size)]
 
 
-async def places(budget: asyncio.Semaphore) -> int:
-    """How many places are free."""
+async def used(memory: Budget) -> int:
+    """How much is reserved when all has come to rest."""
     for _ in range(3):
         await asyncio.sleep(0)
-    return budget._value
+    return memory.used
+
+
+def memory_for(results: int) -> Budget:
+    """Room for so many results."""
+    memory = Budget(results)
+    memory.learn("numbers", 1)
+    return memory
+
+
+def mapped(jobs: list[Callable[[], Awaitable[int]]], prefetch: int, memory: Budget) -> AsyncGenerator[int, None]:
+    return ordered_map(jobs, prefetch=prefetch, memory=memory, kind="numbers", size_of=lambda _: 1)
 
 
 class TestInOrder:
@@ -56,15 +67,15 @@ class TestInOrder:
         work = Work(seed)
 
         async def read() -> None:
-            free = asyncio.Semaphore(budget)
+            free = memory_for(budget)
             got = []
-            async with aclosing(ordered_map(work.jobs(size), prefetch=ahead, memory_slots=free)) as results:
+            async with aclosing(mapped(work.jobs(size), ahead, free)) as results:
                 async for result in results:
                     got.append(result)
                     await asyncio.sleep(0)
                     work.alive -= 1
             assert got == list(range(size))
-            assert await places(free) == budget
+            assert await used(free) == 0
 
         run(read)
         assert work.most_alive <= min(ahead + 1, budget)
@@ -76,9 +87,9 @@ class TestInOrder:
         """The loop raises where nothing can go on."""
         work = Work(seed)
 
-        async def read_one(free: asyncio.Semaphore) -> list[int]:
+        async def read_one(free: Budget) -> list[int]:
             got = []
-            async with aclosing(ordered_map(work.jobs(12), prefetch=5, memory_slots=free)) as results:
+            async with aclosing(mapped(work.jobs(12), 5, free)) as results:
                 async for result in results:
                     for _ in range(work.random.choice((0, 3))):
                         await asyncio.sleep(0)
@@ -87,9 +98,9 @@ class TestInOrder:
             return got
 
         async def read() -> None:
-            free = asyncio.Semaphore(budget)
+            free = memory_for(budget)
             assert await run_all(read_one(free) for _ in range(readers)) == [list(range(12))] * readers
-            assert await places(free) == budget
+            assert await used(free) == 0
 
         run(read)
         assert work.most_alive <= budget
@@ -104,18 +115,18 @@ class TestInOrder:
         async def read() -> None:
             jobs = work.jobs(20)
             jobs[failing] = fail
-            free = asyncio.Semaphore(4)
+            free = memory_for(4)
             got = []
 
             async def take() -> None:
-                async with aclosing(ordered_map(jobs, prefetch=6, memory_slots=free)) as results:
+                async with aclosing(mapped(jobs, 6, free)) as results:
                     async for result in results:
                         got.append(result)  # noqa: PERF401 - those before the error are wanted
 
             with pytest.raises(LookupError):
                 await take()
             assert got == list(range(failing))
-            assert await places(free) == 4
+            assert await used(free) == 0
 
         run(read)
 
@@ -124,11 +135,11 @@ class TestInOrder:
         work = Work(taken)
 
         async def read() -> None:
-            free = asyncio.Semaphore(3)
-            async with aclosing(ordered_map(work.jobs(20), prefetch=6, memory_slots=free)) as results:
+            free = memory_for(3)
+            async with aclosing(mapped(work.jobs(20), 6, free)) as results:
                 for _ in range(taken):
                     await anext(results)
-            assert await places(free) == 3
+            assert await used(free) == 0
             assert len(asyncio.all_tasks()) == 1
 
         run(read)
@@ -143,13 +154,13 @@ class TestInOrder:
                     await asyncio.sleep(0)
 
         async def read() -> None:
-            free = asyncio.Semaphore(3)
-            user = asyncio.ensure_future(use(ordered_map(work.jobs(20), prefetch=6, memory_slots=free)))
+            free = memory_for(3)
+            user = asyncio.ensure_future(use(mapped(work.jobs(20), 6, free)))
             for _ in range(steps):
                 await asyncio.sleep(0)
             user.cancel()
             await asyncio.gather(user, return_exceptions=True)
-            assert await places(free) == 3
+            assert await used(free) == 0
             assert len(asyncio.all_tasks()) == 1
 
         run(read)
@@ -180,3 +191,77 @@ class TestAllOf:
 
     def test_nothing_to_do_is_done(self) -> None:
         assert run(lambda: run_all([])) == []
+
+
+class TestSetAside:
+    """Who waits for the next try holds nothing that others could use."""
+
+    def test_a_result_that_is_waited_for_long_keeps_no_memory_from_others(self) -> None:
+        async def read() -> None:
+            memory = memory_for(2)
+            broken = asyncio.Event()
+
+            async def fail_for_long() -> int:
+                with set_aside():
+                    await broken.wait()
+                return 0
+
+            async def all_of_them(jobs: list[Callable[[], Awaitable[int]]]) -> list[int]:
+                async with aclosing(mapped(jobs, 5, memory)) as results:
+                    return [number async for number in results]
+
+            stuck = [asyncio.ensure_future(all_of_them([fail_for_long] * 5)) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert await all_of_them(Work().jobs(20)) == list(range(20))
+            broken.set()
+            assert await asyncio.gather(*stuck) == [[0] * 5] * 3
+            assert await used(memory) == 0
+
+        run(read)
+
+    def test_a_partition_that_is_waited_for_long_keeps_no_turn_from_others(self) -> None:
+        done = []
+
+        async def read() -> None:
+            broken = asyncio.Event()
+
+            async def job(number: int) -> None:
+                if number < 3:
+                    with set_aside():
+                        await broken.wait()
+                done.append(number)
+                if number == 9:
+                    broken.set()
+
+            await run_bounded((partial(job, number) for number in range(10)), limit=2)
+
+        run(read)
+        assert done == [*range(3, 10), 0, 1, 2]
+
+    def test_not_everything_waits_at_once_when_nothing_is_answered(self) -> None:
+        begun = []
+
+        async def read() -> None:
+            async def job(number: int) -> None:
+                begun.append(number)
+                with set_aside():
+                    await asyncio.sleep(60)
+
+            running = asyncio.ensure_future(run_bounded((partial(job, number) for number in range(1000)), limit=4))
+            await asyncio.sleep(1)
+            assert len(begun) <= 24
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        run(read)
+
+    def test_the_first_error_of_many_ends_all(self) -> None:
+        async def fail() -> None:
+            await asyncio.sleep(0)
+            raise LookupError
+
+        async def last_for_ever() -> None:
+            await asyncio.Event().wait()
+
+        with pytest.raises(LookupError):
+            run(lambda: run_bounded([last_for_ever, fail, last_for_ever], limit=5))

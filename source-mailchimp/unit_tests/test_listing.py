@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import aclosing
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from source_mailchimp.dates import parse_date
 from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
 from source_mailchimp.reader.listing import Listing, ListingReader, Rows
 from source_mailchimp.stream import Record
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, seconds
@@ -26,7 +26,7 @@ def read(
 
     async def work() -> None:
         fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
-        reader = ListingReader(fetcher, listing, prefetch=ahead, memory_slots=asyncio.Semaphore(ahead))
+        reader = ListingReader(fetcher, listing, prefetch=ahead, memory=Budget(MEMORY_BYTES))
         async with aclosing(reader.rows(start=start)) as batches:
             async for batch in batches:
                 rows.extend(batch.rows)

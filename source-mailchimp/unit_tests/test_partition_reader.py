@@ -16,13 +16,17 @@ import pytest
 from mailchimp_api.errors import (
     InvalidApiKey,
     MailchimpError,
+    PermissionDenied,
     Problem,
     RequestRefused,
     ResourceGone,
     ResourceRefused,
     ServerFault,
 )
-from source_mailchimp.reader import fetcher, partition_reader, sync
+from mailchimp_api.retries import RetryPolicy
+from source_mailchimp.errors import ParentRefused, PartlyRefused
+from source_mailchimp.reader import fetcher, partition_reader
+from source_mailchimp.reader.concurrency import MEMORY_BYTES
 from source_mailchimp.reader.fetcher import Page
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
@@ -377,6 +381,150 @@ class TestFailures:
         assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
 
 
+class TestLastingFailures:
+    """What always fails holds up nothing else, and is never taken for read."""
+
+    def test_one_campaign_that_always_fails_costs_no_news_of_the_others(self) -> None:
+        site = campaigns(20)
+        site.faults["reports/r0005/unsubscribed"] = lambda _: ServerFault("down")
+        reader = Reader(site, UNSUBSCRIBES)
+        assert not reader.sync()
+        for email in ("e1", "e2"):
+            for row in site.tables["reports"]:
+                row["unsubscribed"] += 1
+                leave(site, row, email, site.now - 1000)
+            site.now += 10_000_000
+            reader.emitted.clear()
+
+            assert not reader.sync()
+
+            assert {(row["campaign_id"], row["email_id"]) for row in reader.emitted} >= {
+                (f"r{number:04}", email) for number in range(20) if number != 5
+            }
+        assert isinstance(reader.error, ServerFault)
+        site.faults.clear()
+        reader.emitted.clear()
+
+        assert reader.sync()
+
+        mine = {row["email_id"] for row in reader.emitted if row["campaign_id"] == "r0005"}
+        assert mine == {"e0", "e1", "e2"}
+
+    def test_a_quiet_account_is_asked_only_for_what_is_open(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = campaigns(20)
+        site.faults["reports/r0005/unsubscribed"] = lambda _: ServerFault("down")
+        reader = Reader(site, UNSUBSCRIBES)
+        assert not reader.sync()
+        site.requests.clear()
+        site.now += 100
+
+        with caplog.at_level(logging.WARNING):
+            assert not reader.sync()
+
+        assert [path for path, _ in site.requests if path.endswith("/unsubscribed")] == ["reports/r0005/unsubscribed"]
+        assert "r0005" in caplog.text
+
+    def test_a_full_refresh_goes_on_with_what_failed(self) -> None:
+        site = campaigns(20)
+        site.faults["reports/r0005/unsubscribed"] = lambda _: ServerFault("down")
+        reader = Reader(site, UNSUBSCRIBES, full_refresh=True)
+        assert not reader.sync()
+        site.faults.clear()
+        reader.emitted.clear()
+
+        assert reader.sync()
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["r0005"]
+
+    def test_a_parent_of_which_a_part_fails_lets_the_children_of_the_rest_be_read(self) -> None:
+        site = segment(5)
+        site.tables["lists"].append({"id": "l2"})
+        site.tables["lists/l2/segments"] = [{"id": 8, "list_id": "l2"}]
+        site.tables["lists/l2/segments/8/members"] = [{"id": "n0"}]
+        site.faults["lists/l1/segments"] = lambda _: ServerFault("down")
+        reader = Reader(site, SEGMENT_MEMBERS, full_refresh=True)
+
+        assert not reader.sync()
+
+        assert ids(reader.emitted) == {"n0"}
+        assert "segments could not be read" in str(reader.error)
+        site.faults.clear()
+        assert reader.sync()
+        assert ids(reader.emitted) == {"n0", *(f"m{number}" for number in range(5))}
+
+    @pytest.mark.parametrize("waits", [1, 8])
+    def test_hundreds_of_others_are_read_while_the_first_waits_for_its_next_try(self, waits: int) -> None:
+        site = campaigns(600)
+        failing = [f"reports/r{number:04}/unsubscribed" for number in range(waits)]
+        for path in failing:
+            site.faults[path] = lambda _: ServerFault("down")
+        reader = Reader(site, UNSUBSCRIBES)
+        reader.client.retry = RetryPolicy(attempts=4, first_wait=1000, longest_wait=1000, seconds=10_000)
+
+        assert not reader.sync()
+
+        order = [path for path, _ in site.requests if path.endswith("/unsubscribed")]
+        last_try = max(index for index, path in enumerate(order) if path in failing)
+        assert last_try >= len(order) - 3 * waits, "all others have been asked before"
+        assert {row["campaign_id"] for row in reader.emitted} == {f"r{number:04}" for number in range(waits, 600)}
+
+
+class TestRefusals:
+    """A refusal is never taken for emptiness."""
+
+    def test_what_is_below_a_refused_listing_is_not_empty(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = segment(10, faults={"lists": lambda _: refused()})
+        for stream in (SEGMENT_MEMBERS, STREAMS["merge_fields"], STREAMS["list_members"], UNSUBSCRIBES):
+            site.faults["reports"] = lambda _: refused()
+            reader = Reader(site, stream, full_refresh=True)
+
+            with caplog.at_level(logging.WARNING):
+                assert not reader.sync()
+
+            assert isinstance(reader.error, ParentRefused), stream.name
+            assert ("reports" if stream is UNSUBSCRIBES else "lists") in str(reader.error)
+            assert f"{stream.name} is not complete" in caplog.text
+
+    def test_a_sync_that_could_read_nothing_at_all_is_a_failed_one(self) -> None:
+        site = Site(faults={"lists": lambda _: refused()})
+        reader = Reader(site, STREAMS["lists"])
+
+        assert not reader.sync()
+
+        assert isinstance(reader.error, PermissionDenied)
+
+    def test_what_one_of_many_streams_may_not_read_is_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = Site(tables={"templates": [{"id": 1}]}, faults={"lists": lambda _: refused()})
+        reader = Reader(site, STREAMS["lists"], beside=[STREAMS["templates"]])
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert "lists is not available" in caplog.text
+
+    @pytest.mark.parametrize("name", ["list_members", "merge_fields", "segments"])
+    def test_a_full_refresh_without_a_refused_audience_is_not_complete(self, name: str) -> None:
+        stream = STREAMS[name]
+        site = Site(tables={"lists": [{"id": "l1"}, {"id": "l2"}]})
+        site.tables["lists/l2/segments"] = site.tables["lists/l2/merge-fields"] = [{"id": 1, "merge_id": 1}]
+        site.faults[stream.path.format(list_id="l1")] = lambda _: refused()
+        whole = Reader(site, stream, full_refresh=True)
+
+        assert not whole.sync()
+
+        assert isinstance(whole.error, PartlyRefused)
+        site.faults.clear()
+        assert whole.sync()
+
+    @pytest.mark.parametrize("name", ["list_members", "segments"])
+    def test_what_is_new_is_read_without_a_refused_audience(self, name: str) -> None:
+        stream = STREAMS[name]
+        site = Site(tables={"lists": [{"id": "l1"}, {"id": "l2"}]})
+        site.faults[stream.path.format(list_id="l1")] = lambda _: refused()
+
+        assert Reader(site, stream).sync()
+
+
 class TestVersions:
     """Of split campaigns, which other listings need not name."""
 
@@ -441,13 +589,16 @@ class TestVersions:
 
 
 class TestMemory:
-    def test_pages_of_many_slices_wait_no_more_than_the_budget_admits(self) -> None:
+    def test_answers_of_many_streams_wait_in_no_more_memory_than_there_is(self) -> None:
         """Each campaign's first page counts, too: whoever reads slowly must not find them all in memory."""
         site = campaigns(100)
         beside = [STREAMS[name] for name in ("sent_to", "open_details", "click_details", "campaign_locations")]
+        text = "x" * 20_000
         for row in site.tables["reports"]:
             for stream in beside:
-                site.tables[stream.path.format(campaign_id=row["id"])] = [{"id": "x", "email_id": "x"}]
+                site.tables[stream.path.format(campaign_id=row["id"])] = [
+                    {"id": str(number), "email_id": str(number), "text": text} for number in range(60)
+                ]
         alive, most = weakref.WeakSet[Page](), 0
 
         class Watched(Page):
@@ -455,13 +606,14 @@ class TestMemory:
                 super().__init__(*args)
                 nonlocal most
                 alive.add(self)
-                most = max(most, len(alive))
+                most = max(most, sum(page.size for page in list(alive)))
 
         with patch.object(fetcher, "Page", Watched):
             assert Reader(site, UNSUBSCRIBES, beside=beside).sync()
 
-        budget = sync._PAGES_PER_WORKER * site.workers
-        assert site.workers < most <= budget + site.workers
+        page = 60 * 20_000
+        in_hand = (len(beside) + site.workers) * page
+        assert MEMORY_BYTES // 2 < most <= MEMORY_BYTES + in_hand
 
 
 class TestScope:

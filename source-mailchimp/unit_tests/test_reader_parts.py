@@ -195,19 +195,39 @@ class TestProgress:
 
         assert (progress.run.slices, progress.run.after) == ({}, ("4999",))
 
-    def test_nobody_runs_far_ahead_of_a_slow_slice(self) -> None:
+    def test_nobody_runs_far_ahead_of_many_slow_ones(self) -> None:
+        """The state names those that are left behind, and those done beyond the first that isn't."""
+
         async def work() -> None:
             pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
             progress = Progress(ResumePoint(until=moment(1)), pending)
-            for number in range(1, 200):
+            for number in range(100, 300):
                 progress.finish(number)
-            waiting = asyncio.ensure_future(progress.wait_within_window(200))
+            waiting = asyncio.ensure_future(progress.wait_within_window(501))
             await asyncio.sleep(0)
             assert not waiting.done()
+            assert len(progress.run.slices) <= 300
             progress.finish(0)
+            progress.finish(300)
             await waiting
 
         run(work)
+
+    def test_one_that_takes_long_holds_nobody_up_and_is_not_forgotten(self) -> None:
+        pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
+        progress = Progress(ResumePoint(until=moment(1)), pending)
+
+        async def work() -> None:
+            for number in range(1, 1000):
+                await progress.wait_within_window(number)
+                progress.finish(number)
+
+        run(work)
+
+        assert not progress.run.is_done("s0000", ("0000",))
+        assert progress.run.is_done("s0999", ("0999",))
+        progress.finish(0)
+        assert (progress.run.slices, progress.run.after) == ({}, ("0999",))
 
     def test_slices_come_by_send_time_and_then_by_id_and_each_once(self) -> None:
         parents = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
 from source_mailchimp.reader.listing import Listing
 from source_mailchimp.reader.window import Bounds, ChunkRows, WindowReader
 from source_mailchimp.stream import Cursor
@@ -27,7 +27,7 @@ def read(
 
     async def work() -> None:
         fetcher = ModelFetcher(ModelClient(world), workers=world.workers, page_size=page_size)
-        reader = WindowReader(fetcher, LISTING, CURSOR, Bounds(8, asyncio.Semaphore(8)))
+        reader = WindowReader(fetcher, LISTING, CURSOR, Bounds(8, Budget(MEMORY_BYTES)))
         async with aclosing(rows_of(reader)) as batches:
             async for batch in batches:
                 found.append(batch)  # noqa: PERF401 - those before an error are wanted, too

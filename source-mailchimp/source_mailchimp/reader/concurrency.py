@@ -1,10 +1,28 @@
-"""Runs many things at once and hands their results on in the order they were asked for."""
+"""Runs many things at once, in order or not, within bounds; and all these bounds.
+
+What is bounded, over all streams of a sync:
+
+- requests in flight: threads of the fetcher, ``num_workers`` of them, and the client's limiter;
+- requests that have failed before (``RetryLane``): few, while they go on failing;
+- bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``;
+- of one stream, pages or partitions under way: ``prefetch``, twice the workers.
+
+Whoever waits for its next try holds nothing of these: ``set_aside`` frees what its task has reserved.
+
+Why nobody waits for ever: reservations are granted in the order they were asked for, and the jobs of one reader ask in
+the order in which their results are taken, so a result that is waited for always has its reservation, and what holds
+one is either on its way or next to be taken. The one rule for callers: never ask the same budget for more while a
+result of it is in hand. Who must (the pages under a contact, a chunk that is read again) has a budget of its own. What
+was set aside comes back without waiting, so that a job never waits for those behind it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,28 +31,194 @@ Job = Callable[[], Awaitable[T]]
 
 MAX_CONSECUTIVE_FAILURES = 3
 """After so many in a row that could not be read, the trouble is not theirs."""
+MEMORY_BYTES = 40_000_000
+"""Of answers that wait. Two dozen full pages of contacts, thousands of small ones."""
+PAGES_PER_CHUNK_AGAIN = 4
+"""Pages of a chunk that is read again, under way at once."""
+CONTACT_PAGES_AHEAD = 2
+"""Pages of contacts under way while those of an earlier page are asked one by one."""
+_WAITING_FOR_EACH = 5  # so many may wait for their next try for each that is under way
+_FIRST_GUESS = 500_000  # bytes of an answer of a kind that has not been seen yet
+_ROW_BYTES = 2_000  # of a row that has been decoded
+
+
+class Budget:
+    """At most ``limit`` units are reserved at once; a single reservation may be larger. Granted in order."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._used = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def used(self) -> int:
+        """Units reserved now."""
+        return self._used
+
+    def expected(self, kind: str) -> int:
+        """How large a result of ``kind`` will be, going by the last one."""
+        return min(self._sizes.get(kind, _FIRST_GUESS), self.limit)
+
+    def learn(self, kind: str, size: int) -> None:
+        """A result of ``kind`` had ``size``."""
+        self._sizes[kind] = size
+
+    async def reserve(self, amount: int = 1) -> Reservation:
+        """Wait for ``amount`` units."""
+        if self._waiting or not self._fits(amount):
+            granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            entry = (amount, granted)
+            self._waiting.append(entry)
+            try:
+                await granted
+            except asyncio.CancelledError:
+                if granted.done() and not granted.cancelled():
+                    self.change(-amount)
+                else:
+                    self._waiting.remove(entry)
+                    self._grant()
+                raise
+        else:
+            self._used += amount
+        return Reservation(self, amount)
+
+    def change(self, by: int) -> None:
+        """Take ``by`` units more, at once, or give back so many."""
+        self._used += by
+        if by < 0:
+            self._grant()
+
+    def set_limit(self, limit: int) -> None:
+        """From now on."""
+        self.limit = limit
+        self._grant()
+
+    def _fits(self, amount: int) -> bool:
+        return self._used <= 0 or self._used + amount <= self.limit
+
+    def _grant(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            amount, granted = self._waiting.popleft()
+            if not granted.done():
+                self._used += amount
+                granted.set_result(None)
+
+
+class Reservation:
+    """Units of a budget, until ``release``."""
+
+    def __init__(self, budget: Budget, amount: int) -> None:
+        self._budget = budget
+        self._amount = amount
+        self._set_aside = 0
+
+    def resize(self, amount: int) -> None:
+        """It turns out to be ``amount``."""
+        if not self._set_aside:
+            self._budget.change(amount - self._amount)
+        self._amount = amount
+
+    def release(self) -> None:
+        """Give it back."""
+        if not self._set_aside:
+            self._budget.change(-self._amount)
+        self._amount = 0
+
+    def set_aside(self) -> None:
+        """Free it for others, for now."""
+        self._set_aside += 1
+        if self._set_aside == 1:
+            self._budget.change(-self._amount)
+
+    def take_again(self) -> None:
+        """Take it again, without waiting."""
+        self._set_aside -= 1
+        if not self._set_aside:
+            self._budget.change(self._amount)
+
+
+# In a variable of the task, so that not every function between has to hand them through.
+_reserved: ContextVar[tuple[Reservation, ...]] = ContextVar("reserved", default=())
+
+
+@contextmanager
+def _holding(reservation: Reservation) -> Iterator[None]:
+    token = _reserved.set((*_reserved.get(), reservation))
+    try:
+        yield
+    finally:
+        _reserved.reset(token)
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """While the block runs, what this task has reserved is free for others: it waits for its next try."""
+    held = _reserved.get()
+    for reservation in held:
+        reservation.set_aside()
+    try:
+        yield
+    finally:
+        for reservation in held:
+            reservation.take_again()
+
+
+class RetryLane:
+    """How many requests that have failed before are made at once: few while they go on failing, more when they don't.
+
+    What is broken must not hold the connections that others need; what has recovered must not wait.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._least, self._most = max(1, workers // 5), workers
+        self._budget = Budget(self._least)
+
+    async def run(self, job: Job[T]) -> T:
+        """Run ``job`` when there is room for it."""
+        with set_aside():
+            reservation = await self._budget.reserve()
+        try:
+            result = await job()
+        except BaseException:
+            self._budget.set_limit(self._least)
+            raise
+        else:
+            self._budget.set_limit(min(self._budget.limit + 1, self._most))
+            return result
+        finally:
+            reservation.release()
+
+
+def size_of_rows(rows: list[Any]) -> int:
+    """About how many bytes decoded ``rows`` take."""
+    return _ROW_BYTES * (len(rows) + 1)
 
 
 async def ordered_map(
-    jobs: Iterable[Job[T]], *, prefetch: int, memory_slots: asyncio.Semaphore
+    jobs: Iterable[Job[T]], *, prefetch: int, memory: Budget, kind: str, size_of: Callable[[T], int]
 ) -> AsyncGenerator[T, None]:
     """Yield the results of ``jobs`` in order while up to ``prefetch`` of them are under way or waiting their turn.
 
-    Each holds one of ``memory_slots`` from its start until the caller asks for the next result, so they
-    bound the results in memory over all callers. Jobs take their places in order, hence a result that is waited
-    for always has one. A caller must not wait for places of the same memory slots while it has a result in hand.
+    Each holds its ``size_of`` in ``memory`` (before it is there, that of the last one of ``kind``) from its start until
+    the caller asks for the next result, so ``memory`` bounds the results over all callers.
     The first error ends the iteration; what is under way is cancelled then, as it is when the caller stops early.
     """
     jobs = iter(jobs)
-    under_way: deque[asyncio.Task[T]] = deque()
+    under_way: deque[asyncio.Task[tuple[T, Reservation]]] = deque()
 
-    async def run(job: Job[T]) -> T:
-        await memory_slots.acquire()
+    async def run(job: Job[T]) -> tuple[T, Reservation]:
+        reservation = await memory.reserve(memory.expected(kind))
         try:
-            return await job()
+            with _holding(reservation):
+                result = await job()
         except BaseException:
-            memory_slots.release()
+            reservation.release()
             raise
+        size = size_of(result)
+        memory.learn(kind, size)
+        reservation.resize(size)
+        return result, reservation
 
     def start_next() -> None:
         job = next(jobs, None)
@@ -45,16 +229,64 @@ async def ordered_map(
         for _ in range(prefetch):
             start_next()
         while under_way:
-            result = await under_way[0]
+            result, reservation = await under_way[0]
             under_way.popleft()
             start_next()
             try:
                 yield result
             finally:
                 del result
-                memory_slots.release()
+                reservation.release()
     finally:
-        await _cancel(under_way, memory_slots)
+        await _cancel(under_way)
+
+
+@asynccontextmanager
+async def turn_of(turns: Budget) -> AsyncGenerator[None, None]:
+    """Hold one of ``turns`` while the block runs, but not while it waits for its next try."""
+    turn = await turns.reserve()
+    try:
+        with _holding(turn):
+            yield
+    finally:
+        turn.release()
+
+
+async def run_bounded(jobs: Iterable[Job[None]], *, limit: int) -> None:
+    """Run ``jobs``, ``limit`` at once, begun in their order; of those that wait for their next try a few times as many.
+
+    The first error cancels the others and is raised.
+    """
+    turns = Budget(limit)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def run(job: Job[None], turn: Reservation) -> None:
+        try:
+            with _holding(turn):
+                await job()
+        finally:
+            turn.release()
+
+    async def take_results(*, until: int) -> None:
+        nonlocal tasks
+        while len(tasks) > until:
+            done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    try:
+        for job in jobs:
+            turn = await turns.reserve()
+            tasks.add(asyncio.ensure_future(run(job, turn)))
+            for task in [task for task in tasks if task.done()]:
+                tasks.remove(task)
+                task.result()
+            await take_results(until=_WAITING_FOR_EACH * limit)
+        await take_results(until=0)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_all(readings: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -70,11 +302,11 @@ async def run_all(readings: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[T]], memory_slots: asyncio.Semaphore) -> None:
-    """Cancel ``tasks`` and give back the places of those that had finished with a result."""
+async def _cancel(tasks: Iterable[asyncio.Task[tuple[T, Reservation]]]) -> None:
+    """Cancel ``tasks`` and release what those hold that had finished with a result."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(result, BaseException):
-            memory_slots.release()
+            result[1].release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import aclosing
 from datetime import datetime
@@ -11,7 +10,8 @@ from typing import Protocol
 from mailchimp_api.completeness import KeySet
 from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
-from source_mailchimp.reader.concurrency import run_all
+from source_mailchimp.errors import PartlyRefused
+from source_mailchimp.reader.concurrency import Budget, run_all, turn_of
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import listing_of
@@ -47,7 +47,7 @@ class ContactRecords:
     """Makes a record of each contact."""
 
     def __init__(self, context: SyncContext, out: StreamOutput) -> None:
-        self.bounds = Bounds(context.prefetch, context.memory_slots)
+        self.bounds = Bounds(context.prefetch, context.memory)
         self._out = out
 
     def expect(self, contacts: int) -> None:
@@ -90,31 +90,38 @@ class ContactReader:
         # Each audience has a cursor of its own, so a run holds for all, whichever are wanted.
         self._state = state.begin(full_refresh=full_refresh, scope=None)
         self._state.run = ResumePoint(full_refresh=True) if full_refresh else None
-        self._refused: list[Exception] = []
+        self._refused: list[ResourceRefused] = []
+        self.refusal: ResourceRefused | None = None
+        """Why nothing at all was readable, None where something was."""
 
     async def read(self) -> None:
         """Read all audiences to the end; raises the first error when the others are done."""
         audiences = await self._audiences()
         try:
             # Each begins with a page or two: a thousand audiences at once would fill the memory with them.
-            audience_slots = asyncio.Semaphore(self._context.fetcher.workers)
+            audience_slots = Budget(self._context.fetcher.workers)
             await run_all(self._read_in_turn(audience, audience_slots) for audience in audiences)
         except MailchimpError:
             await self._checkpoint(now=True)
             raise
-        if self._refused and len(self._refused) == len(audiences):
-            logger.warning("%s is not available to this user, nothing read: %s", self._name, self._refused[0])
+        self._sink.ended()
+        refused = self._refused
+        if refused and len(refused) == len(audiences):
+            self.refusal = refused[0]
+            logger.warning("%s is not available to this user, nothing read: %s", self._name, refused[0])
+        elif refused and self._full:
+            await self._checkpoint(now=True)
+            raise PartlyRefused(self._name, refused=len(refused), asked=len(audiences), reason=refused[0])
         if self._full:
             self._state = StreamState(complete=True)
         await self._checkpoint(now=True)
-        self._sink.ended()
 
     async def _audiences(self) -> list[Partition]:
         rows = await self._context.parent_rows(self._contacts)
         return [item for item in partitions_of(self._contacts, rows) if self._context.audience_selected(item.audience)]
 
-    async def _read_in_turn(self, audience: Partition, audience_slots: asyncio.Semaphore) -> None:
-        async with audience_slots:
+    async def _read_in_turn(self, audience: Partition, audience_slots: Budget) -> None:
+        async with turn_of(audience_slots):
             await self._read_audience(audience)
 
     async def _read_audience(self, audience: Partition) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.config import Config
+from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.records import Shape
@@ -37,13 +38,13 @@ class Selected:
 class SyncContext:
     """One account during one sync.
 
-    ``memory_slots`` bounds the pages in memory over all streams. ``parents``: by name, the streams that others look
-    under. ``selected``: what is read for somebody.
+    ``memory`` bounds the bytes of answers that wait, over all streams. ``parents``: by name, the streams that others
+    look under. ``selected``: what is read for somebody.
     """
 
     config: Config
     fetcher: Fetcher
-    memory_slots: asyncio.Semaphore
+    memory: Budget
     parents: Mapping[str, ParentRows] = field(default_factory=dict)
     selected: tuple[Selected, ...] = ()
     _began: float = field(default_factory=time.monotonic)

@@ -14,6 +14,8 @@ import orjson
 
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import TooMuchForOneAnswer
+from mailchimp_api.retries import retrying_async
+from source_mailchimp.reader.concurrency import RetryLane, set_aside, size_of_rows
 from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -33,7 +35,7 @@ class Page:
 
     ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that
     moved. Until ``rows`` is asked for, they are kept as JSON, a third of their size: many pages wait while an
-    early one is slow.
+    early one is slow. ``size``: about how many bytes they take then.
     """
 
     def __init__(self, offset: int, asked: int, rows: list[Record], total: int | None) -> None:
@@ -43,6 +45,7 @@ class Page:
         self.total = total
         self._rows: list[Record] | None = rows if len(rows) < _WORTH_PACKING else None
         self._packed = orjson.dumps(rows) if self._rows is None else b""
+        self.size = len(self._packed) or size_of_rows(rows)
 
     @property
     def rows(self) -> list[Record]:
@@ -104,6 +107,7 @@ class Fetcher:
         self.workers = workers
         self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
+        self._again = RetryLane(workers)
         self._sizers: dict[str, PageSizer] = {}
 
     def close(self) -> None:
@@ -112,15 +116,14 @@ class Fetcher:
 
     async def get_object(self, path: str, params: Params, *, items: str | None = None) -> dict[str, Any]:
         """GET one object. With ``items``, that key must hold a list."""
-        return await self._run(partial(self.client.get, path, params, items=items))
+        return await self._ask(partial(self.client.get_once, path, params, items=items))
 
     async def get_cursor_page(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
         """GET the next rows where a cursor in ``params`` says which: as many as come in time, see ``pages``."""
         sizer = self._sizers.setdefault(kind, PageSizer())
         while True:
             size = sizer.ask(self.page_size)
-            small = size <= _SMALLEST_PAGE
-            get = partial(self.client.get, path, {**params, "count": size}, items=items, retry_timeouts=small)
+            get = partial(self.client.get_once, path, {**params, "count": size}, items=items)
             body: dict[str, Any] | None = await self._in_time(sizer, size, kind, get)
             if body is not None:
                 return body
@@ -133,13 +136,13 @@ class Fetcher:
         """
         sizer = self._sizers.setdefault(kind, PageSizer())
         pages: list[Page] = []
-        done = 0
+        done, timed_out = 0, False
         while done < count:
             size = sizer.ask(count - done)
-            small = size <= _SMALLEST_PAGE
-            get = partial(self._one_page, path, params, items, offset + done, size, small)
-            page = await self._in_time(sizer, size, kind, get)
+            get = partial(self._one_page, path, params, items, offset + done, size)
+            page = await self._in_time(sizer, size, kind, get, again=timed_out)
             if page is None:
+                timed_out = True
                 continue
             pages.append(page)
             done += size
@@ -147,10 +150,15 @@ class Fetcher:
                 break
         return pages
 
-    async def _in_time(self, sizer: PageSizer, size: int, kind: str, get: Callable[[], T]) -> T | None:
-        """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for."""
+    async def _in_time(
+        self, sizer: PageSizer, size: int, kind: str, get: Callable[[], T], *, again: bool = False
+    ) -> T | None:
+        """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for.
+
+        ``again``: whether it has timed out before.
+        """
         try:
-            answer = await self._run(get)
+            answer = await self._ask(get, retry_timeouts=size <= _SMALLEST_PAGE, again=again)
         except TooMuchForOneAnswer:
             if size <= _SMALLEST_PAGE:
                 raise
@@ -170,12 +178,40 @@ class Fetcher:
         items: str,
         offset: int,
         count: int,
-        retry_timeouts: bool,  # noqa: FBT001
     ) -> Page:
         query = {**params, "count": count, "offset": offset}
-        body = self.client.get(path, query, items=items, retry_timeouts=retry_timeouts)
+        body = self.client.get_once(path, query, items=items)
         total = body.get("total_items")
         return Page(offset, count, body[items], total if isinstance(total, int) else None)
 
+    async def _ask(self, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False) -> T:
+        """What ``get`` returns, tried as often as the client's policy says; waits for the next try on the loop.
+
+        ``again``: whether the request has failed before.
+        """
+        tried = again
+
+        async def attempt() -> T:
+            nonlocal tried
+            if tried:
+                return await self._again.run(partial(self._run, get))
+            tried = True
+            return await self._run(get)
+
+        retrying = retrying_async(self.client.retry, retry_timeouts=retry_timeouts, sleep=_wait)
+        answer: T = await retrying(attempt)
+        return answer
+
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+
+async def _wait(seconds: float) -> None:
+    """Wait for the next try, holding nothing that others could use."""
+    with set_aside():
+        await asyncio.sleep(seconds)
+
+
+def size_of_pages(pages: list[Page]) -> int:
+    """How many bytes ``pages`` take while they wait."""
+    return sum(page.size for page in pages)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from mailchimp_api.completeness import Completeness, PageEnd, Repair, Verdict
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.concurrency import ordered_map
+from source_mailchimp.reader.concurrency import Budget, ordered_map
+from source_mailchimp.reader.fetcher import size_of_pages
 
 if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
@@ -67,14 +68,14 @@ class Rows:
 class ListingReader:
     """Reads one ``Listing``; see the module's text for what it promises.
 
-    ``prefetch``: pages under way at once; ``memory_slots`` bound the pages in memory over all readers.
+    ``prefetch``: pages under way at once; ``memory`` bound the pages in memory over all readers.
     """
 
-    def __init__(self, fetcher: Fetcher, listing: Listing, *, prefetch: int, memory_slots: asyncio.Semaphore) -> None:
+    def __init__(self, fetcher: Fetcher, listing: Listing, *, prefetch: int, memory: Budget) -> None:
         self._fetcher = fetcher
         self.listing = listing
         self._prefetch = prefetch
-        self._memory_slots = memory_slots
+        self._memory = memory
         self._completeness = Completeness(
             exact=listing.exact, trust_total=listing.trust_total, may_repeat=listing.may_repeat
         )
@@ -92,7 +93,9 @@ class ListingReader:
         return ordered_map(
             (partial(self.page_at, offset) for offset in offsets),
             prefetch=self._prefetch,
-            memory_slots=self._memory_slots,
+            memory=self._memory,
+            kind=self.listing.kind,
+            size_of=size_of_pages,
         )
 
     async def rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 from source_mailchimp.dates import ONE_SECOND, parse_date
 from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, Page, Params
 from source_mailchimp.reader.listing import Listing, ListingReader
@@ -59,12 +59,12 @@ def listing_of(stream: Stream, params: PathValues, extra: Mapping[str, str | int
 
 
 class PageReader:
-    """Reads partitions of ``stream``. ``memory_slots``: bound its pages in memory, if not the sync's."""
+    """Reads partitions of ``stream``. ``memory``: bounds its pages in memory, if not the sync's."""
 
-    def __init__(self, context: SyncContext, stream: Stream, *, memory_slots: asyncio.Semaphore | None = None) -> None:
+    def __init__(self, context: SyncContext, stream: Stream, *, memory: Budget | None = None) -> None:
         self._context = context
         self._stream = stream
-        self._memory_slots = memory_slots or context.memory_slots
+        self._memory = memory or context.memory
 
     def batches(
         self,
@@ -96,7 +96,7 @@ class PageReader:
     ) -> AsyncGenerator[Batch, None]:
         context = self._context
         listing = listing_of(self._stream, params, filters)
-        reader = ListingReader(context.fetcher, listing, prefetch=context.prefetch, memory_slots=self._memory_slots)
+        reader = ListingReader(context.fetcher, listing, prefetch=context.prefetch, memory=self._memory)
         first = await reader.page_at(start) if start else None
         if first and _place_of(mark, first, listing) is None:
             start, first = 0, None
@@ -118,7 +118,7 @@ class PageReader:
         if not start or self._stream.paging is not Paging.OFFSET:
             return 0
         listing = listing_of(self._stream, params, filters)
-        reader = ListingReader(self._context.fetcher, listing, prefetch=1, memory_slots=self._memory_slots)
+        reader = ListingReader(self._context.fetcher, listing, prefetch=1, memory=self._memory)
         at = _place_of(mark, await reader.page_at(start), listing)
         return 0 if at is None else max(at - _RESUME_OVERLAP, 0)
 

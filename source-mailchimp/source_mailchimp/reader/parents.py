@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from source_mailchimp.errors import ParentFailed
+from mailchimp_api.errors import MailchimpError, ResourceRefused
+from source_mailchimp.errors import ParentFailed, ParentRefused
 from source_mailchimp.stream import Record, Stream
 
 
@@ -14,12 +15,14 @@ class ParentRows:
     """The rows of ``stream`` for those below it.
 
     ``unlisted``: campaigns whose versions Mailchimp refused to list, so that they are not among the rows.
+    ``missing``: why some rows are not there, None while none is known to be missing.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._kept = {"id", "list_id", *stream.key, *stream.parameters, *stream.for_children}
         self.unlisted: set[str] = set()
+        self.missing: MailchimpError | None = None
         self._rows: list[Record] = []
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -35,11 +38,11 @@ class ParentRows:
         self.unlisted.clear()
 
     def finish(self, error: Exception | None) -> None:
-        """All rows are there, or never will be."""
+        """All rows are there, or, after an ``error``, will never be: none counts, unless only some are ``missing``."""
         if self._done.done():
             return
-        if error:
-            self._done.set_exception(ParentFailed(f"{self.stream.name} could not be read: {error}"))
+        if error and not self.missing:
+            self._done.set_exception(parent_failed(self.stream, error))
             self._done.exception()  # it may be that nobody asks
         else:
             self._done.set_result(None)
@@ -53,3 +56,15 @@ class ParentRows:
         """All rows, when they are there. Raises ParentFailed."""
         await asyncio.shield(self._done)
         return self._rows
+
+
+def parent_failed(parent: Stream, error: Exception) -> ParentFailed:
+    """What is wrong with the children of ``parent``, of which some rows or all could not be read."""
+    if isinstance(error, ParentRefused):
+        return ParentRefused(f"{parent.name} could not be read: {error}")
+    if isinstance(error, ResourceRefused):
+        return ParentRefused(
+            f"{parent.name}, which has to be read first, was refused: {error}. Use the key of a user who may read it, "
+            f"or deselect what is below {parent.name}."
+        )
+    return ParentFailed(f"{parent.name} could not be read: {error}")

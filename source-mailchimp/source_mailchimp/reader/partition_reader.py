@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date, parse_date
-from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES
+from source_mailchimp.errors import PartlyRefused
+from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, Job, run_bounded
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
+from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
 from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
 from source_mailchimp.reader.strategies import Full, open_strategy
@@ -51,22 +54,61 @@ class PartitionReader:
         self._gone = 0
         self._refused: list[tuple[Partition, ResourceRefused]] = []
         self._failures: list[MailchimpError] = []
+        self._failed: list[Partition] = []
+        self._given_up = False
+        self._asked = 0
         self._failed_in_a_row = 0
         self._not_found = set(context.config.list_ids) if stream.is_audience else set()
+        self.refusal: ResourceRefused | None = None
+        """Why nothing at all was readable, None where something was."""
 
     async def read(self) -> None:
-        """Read to the end; raise the first error of a partition when all others are done."""
+        """Read to the end; raise the first error of a partition when all others are done.
+
+        Partitions that failed stay open in the state: the next sync asks them again, and all others for what is new.
+        """
         resumed = bool(self._state.run)
         if resumed and self._parent_rows is None:
             self._not_found.clear()  # some were found before
         await self._run_once()
-        if resumed and not self._full:
+        if resumed and not self._full and not self._state.run:
             # The run that had been cut short ended where it meant to; now for what happened since.
             await self._run_once()
+        missing = self._missing
+        if self._parent_rows and not self._given_up and not self.refusal:
+            self._parent_rows.missing = missing or next((error for _, error in self._refused), None)
+        if missing:
+            raise missing
+
+    @property
+    def _missing(self) -> MailchimpError | None:
+        """Why the stream is not complete, None if it is."""
+        if self._failures:
+            return self._failures[0]
+        above = self._missing_above
+        if above:
+            return parent_failed(above.stream, above.missing or RuntimeError())
+        parent = self._stream.parent
+        if self._full and parent and parent.is_audience and self._refused and not self.refusal:
+            return PartlyRefused(
+                self._stream.name, refused=len(self._refused), asked=self._asked, reason=self._refused[0][1]
+            )
+        return None
+
+    @property
+    def _missing_above(self) -> ParentRows | None:
+        """The parent's rows if some of them, and so all that is below those, are missing.
+
+        That some were refused concerns whoever wants everything; what is new elsewhere can be told without them.
+        """
+        above = self._context.parents.get(self._stream.parent.name) if self._stream.parent else None
+        if above is None or above.missing is None:
+            return None
+        return above if self._full or not isinstance(above.missing, ResourceRefused) else None
 
     async def _run_once(self) -> None:
         context, state, stream = self._context, self._state, self._stream
-        self._gone, self._refused = 0, []
+        self._gone, self._refused, self._failed, self._failures = 0, [], [], []
         if self._parent_rows:
             self._parent_rows.restart()
         above = await context.parent_rows(stream)
@@ -93,12 +135,20 @@ class PartitionReader:
             raise
         except MailchimpError as error:
             self._failures.append(error)
+        self._asked = len(pending)
+        if self._refused and len(self._refused) == len(partitions):
+            self.refusal = self._refused[0][1]
         self._warn(len(pending))
-        if self._failures:
-            await self._checkpoint(now=True)
-            raise self._failures[0]
-        self._state = self._finished(run, len(pending))
+        if self._missing_above:
+            self._state.run = None  # what is missing is not in any order: the next sync begins where this one did
+        elif not self._missing or (self._failed and not self._unfinished):
+            self._state = self._finished(run, len(pending))
         await self._checkpoint(now=True)
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether the run is gone on with by the next sync; else it is done, and what failed stays open."""
+        return self._full or self._given_up or len(self._failed) == self._asked
 
     def _is_wanted(self, partition: Partition) -> bool:
         """Whether it has to be read, for itself or for streams that look under its rows."""
@@ -112,23 +162,27 @@ class PartitionReader:
         return run.is_done(partition.id, partition.position) and not passed_by
 
     async def _read_all(self, pending: list[Partition], progress: Progress) -> None:
-        numbered = iter(enumerate(pending))
+        async def read(index: int, partition: Partition) -> None:
+            await progress.wait_within_window(index)
+            if self._hopeless:
+                self._given_up = True
+                progress.fail(index)  # others may go on, and must not wait for a partition that nobody reads
+                return
+            await self._read_partition(index, partition, progress)
 
-        async def work() -> None:
-            for index, partition in numbered:
-                await progress.wait_within_window(index)
-                if self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES or len(self._failures) >= _MOST_FAILURES:
-                    progress.fail(index)  # others may go on, and must not wait for a partition that nobody reads
+        def jobs() -> Iterator[Job[None]]:
+            for index, partition in enumerate(pending):
+                if self._hopeless:
+                    self._given_up = True
                     return
-                await self._read_partition(index, partition, progress)
+                yield partial(read, index, partition)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(min(self._context.prefetch, len(pending)))]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await run_bounded(jobs(), limit=self._context.prefetch)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether the trouble seems to be that of all partitions."""
+        return self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES or len(self._failed) >= _MOST_FAILURES
 
     async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
         try:
@@ -149,6 +203,7 @@ class PartitionReader:
                 progress.finish(index)
                 return
             self._failures.append(error)
+            self._failed.append(partition)
             # A refusal is the partition's own; anything else may be the trouble of all.
             self._failed_in_a_row += not isinstance(error, RequestRefused)
             progress.fail(index)
@@ -212,11 +267,13 @@ class PartitionReader:
         if self._refused and (len(self._refused) == asked or self._too_many_refused):
             return replace(self._state, run=None)
         strategy = self._strategy
+        left_open = [*(partition for partition, _ in self._refused), *self._failed]
         return StreamState(
             cursor=run.until,
-            slices={**{item.id: strategy.cursor_of(item) for item, _ in self._refused}, **strategy.unlisted()},
+            slices={**{item.id: strategy.cursor_of(item) for item in left_open}, **strategy.unlisted()},
             scope=self._scope,
             counts=strategy.fingerprint_at_end(run),
+            open=frozenset(item.id for item in left_open),
         )
 
     @property
@@ -228,7 +285,7 @@ class PartitionReader:
         name = self._stream.name
         if self._gone:
             logger.warning("%s: %d of %d parents are gone since they were listed; skipped", name, self._gone, asked)
-        if self._refused and len(self._refused) == asked:
+        if self.refusal:
             logger.warning("%s is not available to this account or user, nothing read: %s", name, self._refused[0][1])
         elif self._refused:
             for partition, error in self._refused[:_SHOWN_WARNINGS]:
@@ -237,6 +294,12 @@ class PartitionReader:
             logger.warning(
                 "%s: %d of %d parents were refused and skipped%s",
                 name, len(self._refused), asked, begins_anew if self._too_many_refused else "",
+            )  # fmt: skip
+        if self._failed:
+            shown = ", ".join(partition.id or "all" for partition in self._failed[:_SHOWN_WARNINGS])
+            logger.warning(
+                "%s: %d of %d parents could not be read and are asked again by the next sync: %s%s",
+                name, len(self._failed), asked, shown, ", …" if len(self._failed) > _SHOWN_WARNINGS else "",
             )  # fmt: skip
         if self._not_found and not self._refused and not self._failures:
             missing = ", ".join(sorted(self._not_found))

@@ -12,6 +12,7 @@ from source_mailchimp.stream import Record, Stream
 
 # How far partitions may be done beyond the first that is not: bounds the state.
 _WINDOW = 200
+_MOST_LEFT_BEHIND = 100
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,26 @@ class Progress:
         self._pending = pending
         self._closed = [False] * len(pending)
         self._first_open = 0
+        self._left_behind: set[int] = set()
         self._moved = asyncio.Event()
 
     async def wait_within_window(self, index: int) -> None:
-        """Wait until partition ``index`` is near enough to the first that is not done."""
+        """Wait until partition ``index`` is near enough to the first that is not done.
+
+        A few that take long are left behind, with entries of their own: one that fails must not hold up the others.
+        """
         while index >= self._first_open + _WINDOW:
+            if len(self._left_behind) < _MOST_LEFT_BEHIND:
+                self._leave_behind()
+                continue
             self._moved.clear()
             await self._moved.wait()
+
+    def _leave_behind(self) -> None:
+        index = self._first_open
+        self._left_behind.add(index)
+        self.run.slices.setdefault(self._pending[index].id, {"offset": 0})
+        self._close(index)
 
     def record_position(self, partition: Partition, **where: Any) -> None:
         """It has come to ``where``: an ``offset`` and the ``mark`` of the row before it, or a ``cursor``."""
@@ -74,12 +88,18 @@ class Progress:
 
     def finish(self, index: int) -> None:
         """Partition ``index`` is done."""
+        if index in self._left_behind:
+            self._left_behind.remove(index)
+            self.run.slices.pop(self._pending[index].id, None)  # it lies before ``after``
+            self._moved.set()
+            return
         self.run.slices[self._pending[index].id] = {"done": True}
         self._close(index)
 
     def fail(self, index: int) -> None:
         """Partition ``index`` could not be read: it keeps its place in the state, and the others go on."""
         self.run.slices.setdefault(self._pending[index].id, {"offset": 0})
+        self._left_behind.discard(index)
         self._close(index)
 
     def _close(self, index: int) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 from mailchimp_api.errors import ResourceGone, ResourceRefused
-from source_mailchimp.reader.concurrency import ordered_map
+from source_mailchimp.reader.concurrency import CONTACT_PAGES_AHEAD, MEMORY_BYTES, Budget, ordered_map, size_of_rows
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
@@ -21,7 +20,6 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 # What a kill may cost: a thousand requests.
 _PAGES_PER_CHUNK = 1
-_PAGES_AHEAD = 2
 # After so many refusals and no answer it is not about these contacts: a million others need not be asked.
 _MOST_REFUSALS = 10
 
@@ -35,9 +33,9 @@ class RowsPerContact:
         self._has_any = reading.has_any
         self._out = out
         # Its pages wait while their contacts are asked: they must not take the places of those requests.
-        self.bounds = Bounds(_PAGES_AHEAD, asyncio.Semaphore(_PAGES_AHEAD), _PAGES_PER_CHUNK)
+        self.bounds = Bounds(CONTACT_PAGES_AHEAD, Budget(MEMORY_BYTES), _PAGES_PER_CHUNK)
         # A contact's further pages must not wait for places that other contacts' pages hold.
-        self._pages = PageReader(context, stream, memory_slots=asyncio.Semaphore(context.fetcher.workers))
+        self._pages = PageReader(context, stream, memory=Budget(MEMORY_BYTES))
         self._gone = 0
         self._refused = 0
         self._answered = False
@@ -51,7 +49,13 @@ class RowsPerContact:
         name = self._stream.parameters[-1]
         contacts = [{**audience.values, name: row.get("id")} for row in rows if has_any is None or has_any(row)]
         jobs = (partial(self._rows_of, values) for values in contacts)
-        answers = ordered_map(jobs, prefetch=context.prefetch, memory_slots=context.memory_slots)
+        answers = ordered_map(
+            jobs,
+            prefetch=context.prefetch,
+            memory=context.memory,
+            kind=self._stream.name,
+            size_of=lambda answer: size_of_rows(answer[1]),
+        )
         async with aclosing(answers):
             async for values, found in answers:
                 await self._out.emit_records(found, values)

@@ -7,14 +7,19 @@ knows the versions: streams below keep, under ``versions_key``, from when on the
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, SkippableError
-from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, ordered_map
+from source_mailchimp.reader.concurrency import (
+    MAX_CONSECUTIVE_FAILURES,
+    MEMORY_BYTES,
+    Budget,
+    ordered_map,
+    size_of_rows,
+)
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.stream import PARENT_CAMPAIGN, Record, Stream
@@ -38,10 +43,13 @@ async def versions_of(
     known = {str(report.get("id")) for report in reports}
     campaigns = [str(report.get("id")) for report in reports if report.get("type") not in _UNSPLIT]
     # A campaign's further pages must not wait for places that other campaigns hold.
-    pages = PageReader(context, endpoint, memory_slots=asyncio.Semaphore(context.fetcher.workers))
+    pages = PageReader(context, endpoint, memory=Budget(MEMORY_BYTES))
     failures: list[MailchimpError] = []
     jobs = (partial(_sub_reports, pages, campaign_id, refused, failures) for campaign_id in campaigns)
-    async with aclosing(ordered_map(jobs, prefetch=context.prefetch, memory_slots=context.memory_slots)) as answers:
+    mapped = ordered_map(
+        jobs, prefetch=context.prefetch, memory=context.memory, kind=endpoint.name, size_of=size_of_rows
+    )
+    async with aclosing(mapped) as answers:
         async for rows in answers:
             new = [row for row in rows if str(row.get("id")) not in known]
             known |= {str(row.get("id")) for row in new}

@@ -3,7 +3,8 @@
 Version 1, as it stands in ``stream_state``::
 
     {"version": 1, "cursor": "2026-01-01T00:00:00+00:00", "slices": {"<campaign id>": {"cursor": null}}}
-        Everything up to the cursor has been emitted, but for slices that stand elsewhere.
+        Everything up to the cursor has been emitted, but for slices that stand elsewhere. One with ``"open": true``
+        failed or was refused: it is asked again, whatever else tells that nothing is new there.
         ``"<campaign id>/*"`` stands for the children of a campaign that could not be listed.
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
         The same for each slice (contacts).
@@ -92,7 +93,8 @@ class StreamState:
     """How far a stream has come.
 
     ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
-    ``counts`` is what the campaigns' counts were then, see ``campaign_changes``.
+    ``counts`` is what the campaigns' counts were then, see ``campaign_changes``. ``open``: those of ``slices`` that
+    failed or were refused.
     """
 
     cursor: datetime | None = None
@@ -101,6 +103,7 @@ class StreamState:
     counts: tuple[int, ...] | None = None
     run: ResumePoint | None = None
     complete: bool = False
+    open: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, raw: Mapping[str, Any]) -> StreamState:
@@ -118,6 +121,7 @@ class StreamState:
             counts=_counts(raw.get("counts")),
             run=_run(run) if readable and isinstance(run, Mapping) else None,
             complete=raw.get(FULL_REFRESH_COMPLETE) is True,
+            open=frozenset(str(key) for key, value in _mapping(named).items() if _mapping(value).get("open") is True),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -127,7 +131,11 @@ class StreamState:
             state["cursor"] = format_date(self.cursor)
         if self.slices:
             state["slices"] = {
-                key: {"cursor": format_date(date) if date else None} for key, date in self.slices.items()
+                key: {
+                    "cursor": format_date(date) if date else None,
+                    **({"open": True} if key in self.open else {}),
+                }
+                for key, date in self.slices.items()
             }
         if self.scope is not None:
             state["scope"] = list(self.scope)

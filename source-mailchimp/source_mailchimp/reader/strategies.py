@@ -261,8 +261,9 @@ class Changed(Filtered):
         return self._changes.unlisted()
 
     def is_new(self, partition: Partition, since: datetime | None) -> bool:
-        """By the campaign's report."""
-        return self._changes.in_partition(partition, since)
+        """By the campaign's report, unless it was left open: what it had is known no more."""
+        names = (partition.id, *self.other_names(partition))
+        return any(name in self._state.open for name in names) or self._changes.in_partition(partition, since)
 
     def is_new_below(self, partition: Partition) -> bool:
         """By the campaign's report."""

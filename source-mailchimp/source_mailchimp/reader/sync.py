@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import ConfigError
+from mailchimp_api.errors import ConfigError, PermissionDenied, ResourceRefused
 from source_mailchimp.config import Config
+from source_mailchimp.errors import ParentFailed
+from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
 from source_mailchimp.reader.contacts import ContactReader, ContactRecords
 from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.fetcher import Fetcher
@@ -23,7 +25,6 @@ from source_mailchimp.stream import PerContact, Relist, Reports, Stream, Window
 logger = logging.getLogger("airbyte.source_mailchimp")
 
 _EVENTS_WAITING = 1
-_PAGES_PER_WORKER = 3
 
 
 async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
@@ -52,6 +53,8 @@ class Sync:
         self._fetcher = fetcher
         self._queue: asyncio.Queue[Event] | None = None
         self._stopped = False
+        self._refused: list[tuple[Stream, ResourceRefused]] = []
+        self._something_readable = False
 
     def events(self) -> Iterator[Event]:
         """Yield what happens, in order, until every stream has ended.
@@ -121,7 +124,7 @@ class Sync:
         return SyncContext(
             self._config,
             fetcher,
-            memory_slots=asyncio.Semaphore(_PAGES_PER_WORKER * fetcher.workers),
+            memory=Budget(MEMORY_BYTES),
             parents={name: ParentRows(stream) for name, stream in needed.items()},
             selected=tuple(self._selected),
         )
@@ -142,6 +145,8 @@ class Sync:
         try:
             for done in asyncio.as_completed(tasks):
                 await done
+            for stream, refusal in self._refused:
+                await queue.put(Ended(stream, None if self._something_readable else _nothing_readable(refusal)))
         finally:
             for task in tasks:
                 task.cancel()
@@ -152,29 +157,43 @@ class Sync:
         rows_per_state = max(1, self._config.page_size * 9 // 10)
         out = StreamOutput(item.stream, queue, rows_per_state, item.shape)
         await queue.put(Started(item.stream))
-        error = await self._run_reader(context, item.stream.name, _reader_of(context, item, out).read())
+        reader = _reader_of(context, item, out)
+        error = await self._run_reader(context, item.stream.name, reader)
         out.close()
+        if error is None and reader.refusal:
+            self._refused.append((item.stream, reader.refusal))  # what that means shows at the end
+            return
+        if isinstance(error, ParentFailed):
+            logger.warning("%s is not complete: %s", item.stream.name, error)
         await queue.put(Ended(item.stream, error))
 
     async def _read_parent(self, context: SyncContext, parents: ParentRows) -> None:
         reader = PartitionReader(context, parents.stream, None, StreamState(), full_refresh=True)
-        await self._run_reader(context, parents.stream.name, reader.read())
+        await self._run_reader(context, parents.stream.name, reader)
 
     async def _run_reader(
-        self, context: SyncContext, name: str, reading: Coroutine[Any, Any, None]
+        self, context: SyncContext, name: str, reader: PartitionReader | ContactReader
     ) -> Exception | None:
-        """Run ``reading``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
+        """Run ``reader``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
         error: Exception | None = None
         try:
-            await reading
+            await reader.read()
         except ConfigError:
             raise
         except Exception as caught:  # noqa: BLE001 - whatever went wrong in one stream, the others are read
             error = caught
+        self._something_readable = self._something_readable or (error is None and not reader.refusal)
         parents = context.parents.get(name)
         if parents:
-            parents.finish(error)
+            parents.finish(error or reader.refusal)
         return error
+
+
+def _nothing_readable(refusal: ResourceRefused) -> PermissionDenied:
+    return PermissionDenied(
+        f"Nothing could be read, all was refused: {refusal}. Use the key of a user with at least the Viewer role.",
+        field="credentials",
+    )
 
 
 def _reader_of(context: SyncContext, item: Selected, out: StreamOutput) -> PartitionReader | ContactReader:

@@ -21,9 +21,9 @@ from mailchimp_api.completeness import Completeness
 from mailchimp_api.errors import UnreadableAnswer
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.concurrency import ordered_map
+from source_mailchimp.reader.concurrency import MEMORY_BYTES, PAGES_PER_CHUNK_AGAIN, Budget, ordered_map
 from source_mailchimp.reader.context import CONSISTENCY_LAG
-from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE
+from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, size_of_pages
 from source_mailchimp.reader.listing import Listing, ListingReader
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _CHUNKS = 10  # a killed sync repeats at most the chunk it was in
 _LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
-_CHUNK_SLOTS = 4
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ class ChunkRows:
 class Bounds:
     """How much of a window is read at once.
 
-    ``prefetch``: pages under way; ``memory_slots``: bound them in memory; ``pages_per_chunk``: bounds a chunk's length.
+    ``prefetch``: pages under way; ``memory``: bounds them in memory; ``pages_per_chunk``: bounds a chunk's length.
     """
 
     prefetch: int
-    memory_slots: asyncio.Semaphore
+    memory: Budget
     pages_per_chunk: int = _LONGEST_CHUNK
 
 
@@ -126,7 +125,13 @@ class WindowReader:
         )
         try:
             async with aclosing(
-                ordered_map(jobs, prefetch=self._bounds.prefetch, memory_slots=self._bounds.memory_slots)
+                ordered_map(
+                    jobs,
+                    prefetch=self._bounds.prefetch,
+                    memory=self._bounds.memory,
+                    kind=self._listing.kind,
+                    size_of=size_of_pages,
+                )
             ) as pages:
                 index = 0
                 while index < len(ranks):
@@ -226,8 +231,8 @@ class WindowReader:
 
     def _reader(self, chunk: Chunk) -> ListingReader:
         # A chunk is read again while pages of later ones wait in memory: it must not wait for their places.
-        memory_slots = asyncio.Semaphore(_CHUNK_SLOTS)
-        return ListingReader(self._fetcher, self._listing_of(chunk), prefetch=_CHUNK_SLOTS, memory_slots=memory_slots)
+        memory = Budget(MEMORY_BYTES)
+        return ListingReader(self._fetcher, self._listing_of(chunk), prefetch=PAGES_PER_CHUNK_AGAIN, memory=memory)
 
 
 def _total_of(page: Page) -> int:
