@@ -167,3 +167,17 @@ def test_a_state_is_small_and_does_not_grow_with_the_contacts() -> None:
         frozenset({"l1/archived"}),
         frozenset({"l1", "l1/archived"}),
     }
+
+
+def test_a_contact_that_becomes_visible_minutes_late_is_read_by_the_next_sync() -> None:
+    """It has changed before the last sync ended, and was not listed then."""
+    world = World()
+    seconds(world, [3] * 100)
+    reader = Reader(world, STREAMS["list_members"])
+    assert reader.sync()
+    late = world.add(world.now - 300)
+    world.now += 1_000
+
+    assert reader.sync()
+
+    assert late.id in {row["id"] for row in reader.emitted}

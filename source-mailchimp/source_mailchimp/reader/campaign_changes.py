@@ -4,6 +4,10 @@
 the real API). Bounces, unsubscribes, complaints and later sends show in counts only: a campaign is asked for some days
 after it was sent, and later when the sum of such counts differs from the last sync's. The sums are kept by bucket,
 a few hundred numbers however many campaigns there are.
+
+An event may become visible long after it happened: a date in a report can then move and still be older than the last
+sync. So the sums of opens and clicks are kept as well, in two ways of making buckets: a campaign has late ones where
+both of its sums have moved, and hardly another one is asked for its sake.
 """
 
 from __future__ import annotations
@@ -22,8 +26,13 @@ from source_mailchimp.stream import PARENT_CAMPAIGN, Record
 
 _BUCKETS = 256
 
+_PARTS = 3
+
 Fingerprint = tuple[int, ...]
-"""The sums of what only counts tell, by bucket of the campaign's id."""
+"""The sums of what only counts tell, by bucket of the campaign's id; then those of opens and clicks, in two ways.
+
+States of before this had the first part only.
+"""
 
 
 def last_activity(report: Mapping[str, Any]) -> datetime | None:
@@ -37,10 +46,13 @@ def last_activity(report: Mapping[str, Any]) -> datetime | None:
 
 
 def activity_fingerprint(reports: Iterable[Mapping[str, Any]]) -> Fingerprint:
-    """The sums of what only counts tell, by bucket of the campaign's id."""
-    sums = [0] * _BUCKETS
+    """The sums over ``reports``."""
+    sums = [0] * (_PARTS * _BUCKETS)
     for report in {report.get("id"): report for report in reports}.values():  # one that came twice counts once
-        sums[_bucket(report)] += _count(report)
+        undated, *dated = _buckets(report)
+        sums[undated] += _count(report)
+        for bucket in dated:
+            sums[bucket] += _dated(report)
     return tuple(sums)
 
 
@@ -64,16 +76,19 @@ class ReportChangeDetector:
         self._baseline = fingerprint is not None
         if fingerprint is None:
             self._changed = set()
-        elif len(fingerprint) != _BUCKETS:
-            self._changed = set(range(_BUCKETS))  # unreadable: any of them may have changed
+        elif len(fingerprint) not in {_BUCKETS, _PARTS * _BUCKETS}:
+            self._changed = set(range(_PARTS * _BUCKETS))  # unreadable: any of them may have changed
         else:
-            self._changed = {bucket for bucket in range(_BUCKETS) if fingerprint[bucket] != now[bucket]}
+            self._changed = {bucket for bucket, count in enumerate(fingerprint) if count != now[bucket]}
         self.fingerprint = now
         self._recent = until - lookback
 
     def counts_changed(self, report: Mapping[str, Any]) -> bool:
         """Whether what only counts tell may have changed for the campaign since the last sync."""
-        return _bucket(report) in self._changed if self._baseline else _undated(report) > 0
+        if not self._baseline:
+            return _undated(report) > 0
+        undated, *dated = _buckets(report)
+        return undated in self._changed or all(bucket in self._changed for bucket in dated)
 
     def is_recent(self, report: Mapping[str, Any]) -> bool:
         """Whether the campaign was sent within the look-back."""
@@ -174,8 +189,11 @@ def detector(
     return ReportChangeDetector(reports, until=until, lookback=lookback, fingerprint=fingerprint)
 
 
-def _bucket(report: Mapping[str, Any]) -> int:
-    return zlib.crc32(str(report.get("id")).encode()) % _BUCKETS
+def _buckets(report: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The places of a campaign's sums."""
+    digest = zlib.crc32(str(report.get("id")).encode())
+    second, third = (digest >> 8) % _BUCKETS, (digest >> 16) % _BUCKETS
+    return digest % _BUCKETS, _BUCKETS + second, 2 * _BUCKETS + third
 
 
 def _count(report: Mapping[str, Any]) -> int:
@@ -193,6 +211,12 @@ def _undated(report: Mapping[str, Any]) -> int:
         bounces.get("soft_bounces"),
         bounces.get("syntax_errors"),
     ]
+    return sum(value for value in values if isinstance(value, int))
+
+
+def _dated(report: Mapping[str, Any]) -> int:
+    """The opens and clicks of the campaign."""
+    values = (_of(report, "opens").get("opens_total"), _of(report, "clicks").get("clicks_total"))
     return sum(value for value in values if isinstance(value, int))
 
 

@@ -12,7 +12,7 @@ from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import PartlyRefused
 from source_mailchimp.reader.concurrency import Budget, run_all, turn_of
-from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import listing_of
 from source_mailchimp.reader.partitions import Partition, partitions_of
@@ -188,15 +188,13 @@ class ContactReader:
         return WindowReader(self._context.fetcher, listing, self._cursor, self._sink.bounds, on_total=self._sink.expect)
 
     def _since(self, audience: Partition, status: str) -> datetime | None:
-        """A second before the cursor: rows of that very second may have come after it was read."""
+        """Some minutes before the cursor: rows become visible late. A second more, as the filter is exclusive."""
         cursor = self._state.slices.get(_state_key(audience, status))
         # A cursor for all audiences is one of Airbyte's own connector, which has never read archived contacts.
         if cursor is None and not status and self._state.covers(audience.id, ()):
             cursor = self._state.cursor
-        start = self._context.config.start
-        if cursor is None:
-            return start - ONE_SECOND if start else None
-        return max(cursor, start or cursor) - ONE_SECOND
+        since = look_back(cursor, self._context.config.start)
+        return since - ONE_SECOND if since else None
 
     async def _checkpoint(self, *, now: bool = False) -> None:
         await self._out.emit_state(self._state.dump, now=now)

@@ -14,7 +14,7 @@ import orjson
 
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.reader.campaign_changes import CampaignChanges, Fingerprint, detector, last_activity
-from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.split_campaigns import versions_of
@@ -106,9 +106,8 @@ class Filtered(Full):
         self._filtering = filtering
 
     def since(self, partition: Partition) -> datetime | None:
-        """Not before the start date."""
-        dates = (super().since(partition), self._context.config.start)
-        return max((date for date in dates if date), default=None)
+        """Some minutes before what has been read: rows become visible late. Not before the start date."""
+        return look_back(super().since(partition), self._context.config.start)
 
     def filters(self, since: datetime | None, until: datetime | None) -> Filters:
         """Both ends open by a second: what shares the second of the border comes twice rather than not."""
@@ -247,6 +246,11 @@ class Changed(Filtered):
         self._dated = reading.cursor.field != LAST_ACTIVITY
         self._changes = changes
 
+    def since(self, partition: Partition) -> datetime | None:
+        """By the report a campaign is new or not, so there is nothing to look back for. Not before the start date."""
+        dates = (Full.since(self, partition), self._context.config.start)
+        return max((date for date in dates if date), default=None)
+
     @property
     def fingerprint(self) -> Fingerprint:
         """That of the reports."""
@@ -269,9 +273,13 @@ class Changed(Filtered):
         """By the campaign's report."""
         return self._changes.below_partition(partition)
 
-    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
-        """All, where the rows have no date of their own."""
-        return super().changed(rows, since) if self._dated and not self._expands else rows
+    def filters(self, since: datetime | None, until: datetime | None) -> Filters:  # noqa: ARG002 - see below
+        """Only by the start date: what the campaign had before may have become visible since, with its old date."""
+        return super().filters(self._context.config.start, None)
+
+    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:  # noqa: ARG002 - likewise
+        """Those since the start date; all, where the rows have no date of their own."""
+        return super().changed(rows, self._context.config.start) if self._dated and not self._expands else rows
 
     def added(self, partition: Partition) -> dict[str, Any]:
         """The newest date of the campaign, where it is the cursor."""
