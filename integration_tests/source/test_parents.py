@@ -96,7 +96,7 @@ def test_what_was_refused_is_read_whole_when_it_is_allowed_again(source: SourceH
 
 def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: SourceHarness) -> None:
     """An account without stores, automations or surveys is not an error."""
-    lacking = {"stores", "orders", "order_lines", "automations", "automation_emails", "surveys"}
+    lacking = {"stores", "automations", "surveys"}
     source.simulator.control.forbid("/ecommerce", "/automations", "/reporting/surveys")
 
     run = source.read([*lacking, "lists", "campaigns"])
@@ -104,11 +104,71 @@ def test_what_the_plan_lacks_is_one_clear_warning_for_each_stream(source: Source
     assert (run.exit_code, run.complete) == (0, {*lacking, "lists", "campaigns"})
     assert len(run.records("lists")) == 2
     warnings = run.logs("WARN")
-    for name in ("stores", "automations", "surveys"):
+    for name in lacking:
         [warning] = [text for text in warnings if text.startswith(f"{name} ")]
         assert "not available to this account or user" in warning
     assert len(warnings) <= len(lacking)
     assert all(run.records(name) == [] for name in lacking)
+
+
+def test_what_is_below_a_refused_stream_is_not_empty(source: SourceHarness) -> None:
+    """Nobody knows whether there is any, so an overwrite must not empty the tables."""
+    source.simulator.control.forbid("/ecommerce")
+
+    run = source.read(["stores", "orders", "order_lines", "lists"])
+
+    assert (run.exit_code, run.complete, run.incomplete) == (1, {"stores", "lists"}, {"orders", "order_lines"})
+    for name in run.incomplete:
+        assert "stores" in run.failures[name]["message"]
+        assert any(text.startswith(f"{name} is not complete") and "stores" in text for text in run.logs("WARN"))
+
+
+def test_a_sync_to_which_everything_is_refused_fails(source: SourceHarness) -> None:
+    """With the reason, and what to do about it."""
+    source.simulator.control.fault("status", status=403, title="Forbidden", detail="User action not permitted.")
+
+    run = source.read(["lists", "list_members", "campaigns", "member_tags", "unsubscribes"], "full_refresh")
+
+    assert (run.exit_code, run.complete) == (1, set())
+    assert "User action not permitted" in run.failures["lists"]["message"]
+    assert run.failures["lists"]["failure_type"] == "config_error"
+    assert "Viewer role" in run.failures["lists"]["message"]
+
+
+@pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
+def test_one_refused_audience_is_a_warning_and_not_claimed_by_a_full_refresh(source: SourceHarness, mode: str) -> None:
+    """An overwrite without its contacts would delete them."""
+    refused = ids(source, "/lists")[0]
+    source.simulator.control.fault("status", regex=f"^/lists/{refused}/", status=403, title="Forbidden")
+
+    run = source.read(["lists", "list_members"], mode)
+
+    assert ("list_members" in run.complete) == (mode == "incremental")
+    assert {row["list_id"] for row in run.records("list_members")} == set(ids(source, "/lists")) - {refused}
+    assert any(refused in text and "refused" in text for text in run.logs("WARN"))
+
+
+def test_one_campaign_that_always_fails_costs_no_news_of_the_others(source: SourceHarness) -> None:
+    """It is asked again by every sync, and the stream says so; the others are read for what is new."""
+    control = source.simulator.control
+    failing, other = ids(source, "/reports")[:2]
+    control.fault("status", regex=f"^/reports/{failing}/unsubscribed", status=500)
+    options = {"activity_lookback_days": 0, "retry_seconds": 1}
+    first = source.read(["unsubscribes"], **options)
+    control.clock(advance=3600)
+    control.news([other], unsubscribes=2)
+    control.clock(advance=60)
+
+    second = source.read(["unsubscribes"], state=first.last_states, **options)
+    control.clear_faults()
+    third = source.read(["unsubscribes"], state=second.last_states, **options)
+
+    assert (first.incomplete, second.incomplete, third.complete) == ({"unsubscribes"},) * 3
+    assert other in {row["campaign_id"] for row in second.records("unsubscribes")}
+    assert any(failing in text for text in second.logs("WARN"))
+    whole = source.read(["unsubscribes"], "full_refresh")
+    seen = {row for run in (first, second, third) for row in run.keys("unsubscribes")}
+    assert set(whole.keys("unsubscribes")) <= seen
 
 
 def test_a_stream_that_fails_does_not_stop_the_others(source: SourceHarness) -> None:

@@ -13,7 +13,7 @@ from connector_cli.errors import CommandFailed, FailureType
 from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
-from source_mailchimp.errors import IncompleteListing, ParentFailed
+from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentRefused, PartlyRefused
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -30,7 +30,7 @@ def failure_of(error: Exception) -> CommandFailed:
     if isinstance(error, CommandFailed):
         return error
     kind: FailureType = "system_error"
-    if isinstance(error, ConfigError):
+    if isinstance(error, (ConfigError, ParentRefused, PartlyRefused)):
         kind = "config_error"
     elif isinstance(error, (TransientError, IncompleteListing, ParentFailed)):
         kind = "transient_error"
