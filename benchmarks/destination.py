@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +12,9 @@ import orjson
 
 from benchmarks.measure import Cost, cpu_per_record, run
 from benchmarks.table import Row, checked
+from integration_tests.harness import Installed
 from mailchimp_simulator.client import SimulatorProcess
 
-DESTINATION = Path(sys.executable).parent / "destination-mailchimp"
 CONNECTIONS = 10
 _BATCH = 500
 _CREATE = "/lists/{list_id}"
@@ -96,6 +94,7 @@ class Target:
     def __init__(self, simulator: SimulatorProcess, folder: Path) -> None:
         self.simulator = simulator
         self._folder = folder
+        self._installed = Installed("destination-mailchimp", folder)
         rows = simulator.control.truth("/lists", "rows")["rows"]
         self._list_id = str(rows[0]["row"]["id"])
 
@@ -109,7 +108,7 @@ class Target:
         self.simulator.control.reset_stats()
         return run(command, stdin=self._folder / "input.jsonl")
 
-    def command(self, records: int, **options: Any) -> list[str | Path]:
+    def command(self, records: int, **options: Any) -> list[str]:
         """The command that writes ``records`` people, whose lines are then in ``input.jsonl``."""
         config = {
             "credentials": {"auth_type": "apikey", "apikey": self.simulator.api_key},
@@ -117,15 +116,9 @@ class Target:
             "api_url": self.simulator.base_url,
             **options,
         }
-        self._file("config", config)
-        self._file("catalog", catalog())
         with (self._folder / "input.jsonl").open("wb") as file:
             file.writelines(lines(records))
-        folder = self._folder
-        return [DESTINATION, "write", "--config", folder / "config.json", "--catalog", folder / "catalog.json"]
-
-    def _file(self, name: str, content: object) -> None:
-        (self._folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        return self._installed.command_line("write", config=config, catalog=catalog())
 
 
 def lines(count: int) -> Iterator[bytes]:

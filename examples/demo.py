@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +23,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from integration_tests.harness import Installed, configured
 from mailchimp_simulator.client import Simulator, SimulatorProcess
 from source_mailchimp.stream import Paging, Stream
 from source_mailchimp.streams import STREAMS
@@ -170,16 +169,11 @@ class Demo:
 
     def _members(self, list_id: str) -> set[str]:
         """The addresses of an audience, read by source-mailchimp without anything in between."""
+        installed = Installed("source-mailchimp", self.folder / "source")
         config = {**self._access, "list_ids": [list_id]}
-        stream = {"name": "list_members", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
-        entry = {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}
-        command: list[str | Path] = [BIN / "source-mailchimp", "read"]
-        for option, content in (("config", config), ("catalog", {"streams": [entry]})):
-            path = self.folder / f"{option}.json"
-            path.write_text(json.dumps(content), encoding="utf-8")
-            command += [f"--{option}", path]
-        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-        records = [json.loads(line)["record"]["data"] for line in lines if line.startswith('{"type":"RECORD"')]
+        catalog = configured(installed.streams(config), ["list_members"])
+        run = installed.run("read", config=config, catalog=catalog).succeeded()
+        records = run.records("list_members")
         return {str(record["email_address"]) for record in records if record["list_id"] == list_id}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from integration_tests.harness import Installed, configured
 from probes.output import say
 from probes.settings import Settings
 from probes.surprises import surprises
@@ -23,7 +23,6 @@ from source_mailchimp.stream import PerContact
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
-_COMMAND = Path(sys.executable).with_name("source-mailchimp")
 _MOST_SHOWN = 20
 
 
@@ -42,31 +41,57 @@ class _Stream:
         self.surprises.update(set(surprises(self.schema, record)))
 
 
+class _Source:
+    """source-mailchimp, with the files of its commands in ``folder``."""
+
+    def __init__(self, folder: Path, config: Json) -> None:
+        self._folder = folder
+        self._config = config
+        self._installed = Installed("source-mailchimp", folder)
+
+    def messages(self, command: str, **files: Json) -> Iterator[Json]:
+        """The messages of a command, one after the other: an account may be larger than the memory."""
+        line = self._installed.command_line(command, config=self._config, **files)
+        errors = self._folder / "stderr"
+        with errors.open("wb") as sink, _process(line, sink.fileno()) as process:
+            assert process.stdout is not None
+            for text in process.stdout:
+                try:
+                    message = orjson.loads(text)
+                except orjson.JSONDecodeError:
+                    say(f"{command}: a line that is no message")
+                    continue
+                yield message
+            code = process.wait()
+        if code:
+            words = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            say(f"{command} ended with exit code {code}" + (f": {words[-1]}" if words else ""))
+
+
 def read_everything(settings: Settings, *, per_contact: bool) -> bool:
     """Check, discover, read; print a table. Whether all went well: surprises are no failure, missing rows are."""
     with tempfile.TemporaryDirectory(prefix="live-") as name:
-        folder = Path(name)
-        config = {"credentials": settings.credentials.model_dump(), "api_url": settings.api_url}
+        given = {"credentials": settings.credentials.model_dump(), "api_url": settings.api_url}
         # The folder is its owner's alone; the key goes with it.
-        (folder / "config.json").write_bytes(orjson.dumps({key: value for key, value in config.items() if value}))
-        if not _check(folder):
+        source = _Source(Path(name), {key: value for key, value in given.items() if value})
+        if not _check(source):
             return False
-        catalog = _discover(folder)
+        catalog = _discover(source)
         if catalog is None:
             return False
         wanted = [stream for stream in catalog if per_contact or _one_request_for_many(stream["name"])]
         left_out = [stream["name"] for stream in catalog if stream not in wanted]
         if left_out:
             say(f"not read without --per-contact, one request a contact: {', '.join(left_out)}")
-        return _read(folder, wanted)
+        return _read(source, wanted)
 
 
 def _one_request_for_many(name: str) -> bool:
     return name not in STREAMS or not isinstance(STREAMS[name].reading, PerContact)
 
 
-def _check(folder: Path) -> bool:
-    for message in _messages(folder, "check"):
+def _check(source: _Source) -> bool:
+    for message in source.messages("check"):
         if message["type"] == "CONNECTION_STATUS":
             status = message["connectionStatus"]
             say(f"check: {status['status']} {status.get('message') or ''}".rstrip())
@@ -75,8 +100,8 @@ def _check(folder: Path) -> bool:
     return False
 
 
-def _discover(folder: Path) -> list[Json] | None:
-    for message in _messages(folder, "discover"):
+def _discover(source: _Source) -> list[Json] | None:
+    for message in source.messages("discover"):
         if message["type"] == "CATALOG":
             streams: list[Json] = message["catalog"]["streams"]
             say(f"discover: {len(streams)} streams")
@@ -85,17 +110,13 @@ def _discover(folder: Path) -> list[Json] | None:
     return None
 
 
-def _read(folder: Path, streams: list[Json]) -> bool:
-    configured = [
-        {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"} for stream in streams
-    ]
-    (folder / "catalog.json").write_bytes(orjson.dumps({"streams": configured}))
+def _read(source: _Source, streams: list[Json]) -> bool:
     schemas = {stream["name"]: stream["json_schema"] for stream in streams}
     seen: dict[str, _Stream] = {}
     complete: set[str] = set()
     remarks: Counter[str] = Counter()
     say(f"{'stream':34} {'rows':>9} {'seconds':>8}  surprises")
-    for message in _messages(folder, "read", "--catalog", str(folder / "catalog.json")):
+    for message in source.messages("read", catalog=configured(streams)):
         match message:
             case {"type": "RECORD", "record": {"stream": name, "data": data}}:
                 seen.setdefault(name, _Stream(schemas[name])).take(data)
@@ -127,24 +148,6 @@ def _show_surprises(seen: dict[str, _Stream]) -> None:
     for name, stream in seen.items():
         for (path, what), times in sorted(stream.surprises.items()):
             say(f"surprise: {name}: {path}: {what} ({times} of {stream.rows} rows)")
-
-
-def _messages(folder: Path, command: str, *more: str) -> Iterator[Json]:
-    """The messages of a command, one after the other: an account may be larger than the memory."""
-    line = [str(_COMMAND), command, "--config", str(folder / "config.json"), *more]
-    with (folder / "stderr").open("wb") as errors, _process(line, errors.fileno()) as process:
-        assert process.stdout is not None
-        for text in process.stdout:
-            try:
-                message = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                say(f"{command}: a line that is no message")
-                continue
-            yield message
-        code = process.wait()
-    if code:
-        words = (folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        say(f"{command} ended with exit code {code}" + (f": {words[-1]}" if words else ""))
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -131,7 +131,6 @@ class Connector(ABC):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._numbers = itertools.count(1)
 
     def start(self, command: str, *, stdin: bool = False, **files: Any) -> Running:
         """Start ``command`` (spec, check, discover, read, write) with the ``files`` it takes, as in ``arguments``."""
@@ -159,8 +158,8 @@ class Connector(ABC):
         return [*arguments, *more]
 
     def _new_folder(self) -> Path:
-        folder = self.folder / f"run{next(self._numbers)}"
-        folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
         # A container's user is not ours.
         folder.chmod(0o755)
         return folder
