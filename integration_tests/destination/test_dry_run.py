@@ -9,9 +9,12 @@ import orjson
 import pytest
 
 from integration_tests.destination.test_consent import CONFIGURATIONS, UPDATING, lines_for, people
+from integration_tests.harness.destination import DestinationHarness, DestinationRun
 
 
-def dry(bench: Any, lines: list[bytes], folder: Path, **options: Any) -> tuple[Any, list[dict[str, Any]]]:
+def dry(
+    bench: DestinationHarness, lines: list[bytes], folder: Path, **options: Any
+) -> tuple[DestinationRun, list[dict[str, Any]]]:
     """The run, and the lines of its file."""
     file = folder / "dry-run.jsonl"
     run = bench.write(lines, bench.config(**options, dry_run=True, dry_run_file=str(file)))
@@ -20,7 +23,7 @@ def dry(bench: Any, lines: list[bytes], folder: Path, **options: Any) -> tuple[A
 
 @pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_it_foretells_what_the_same_sync_does_under_every_configuration(
-    bench: Any, tmp_path: Path, options: dict[str, Any]
+    bench: DestinationHarness, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     """Accounting and statuses; but for those whom Mailchimp alone can refuse."""
     bench.control.facts(resubscribe_succeeds=True)
@@ -39,7 +42,7 @@ def test_it_foretells_what_the_same_sync_does_under_every_configuration(
 
     real = bench.write(lines, bench.config(**options))
 
-    assert foretold.code == real.code
+    assert foretold.exit_code == real.exit_code
     if "max_new_contacts" in options:
         return
     assert foretold.accounting() == real.accounting()
@@ -47,28 +50,28 @@ def test_it_foretells_what_the_same_sync_does_under_every_configuration(
     assert {address: told.get(address, before[address]) for address in who} == bench.statuses(who)
 
 
-def test_a_limit_of_new_contacts_ends_it_as_it_would_end_the_sync(bench: Any, tmp_path: Path) -> None:
+def test_a_limit_of_new_contacts_ends_it_as_it_would_end_the_sync(bench: DestinationHarness, tmp_path: Path) -> None:
     lines = [bench.record({"id": n, "email": f"new{n}@example.com"}) for n in range(10)]
     run, rows = dry(bench, lines, tmp_path, max_new_contacts=4)
 
-    assert run.code == 1
+    assert run.exit_code == 1
     assert sum(row["outcome"] == "created" for row in rows) == 4
 
 
-def test_the_log_counts_each_change_of_a_status(bench: Any, tmp_path: Path) -> None:
+def test_the_log_counts_each_change_of_a_status(bench: DestinationHarness, tmp_path: Path) -> None:
     leaving = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:3]
     lines = [bench.record({"id": n, "email": a, "state": "unsubscribed"}) for n, a in enumerate(leaving)]
     lines.append(bench.record({"id": 9, "email": "new@example.com", "state": "pending", "tags": "a, remove:b"}))
     run, rows = dry(bench, lines, tmp_path, **UPDATING, tags="Newsletter")
 
-    assert run.code == 0
+    assert run.exit_code == 0
     assert "3 contacts would change from subscribed to unsubscribed" in run.log
     assert "1 contacts would be added as pending" in run.log
     assert "4 contacts would get the tag Newsletter" in run.log
     assert [(row["status_before"], row["status_after"]) for row in rows].count(("subscribed", "unsubscribed")) == 3
 
 
-def test_a_field_that_would_be_made_is_told_and_not_made(bench: Any, tmp_path: Path) -> None:
+def test_a_field_that_would_be_made_is_told_and_not_made(bench: DestinationHarness, tmp_path: Path) -> None:
     bench.control.reset_stats()
     lines = [bench.record({"id": 1, "email": "new@example.com", "Favourite colour": "red"})]
     run, rows = dry(bench, lines, tmp_path, create_missing_merge_fields=True)
@@ -78,7 +81,7 @@ def test_a_field_that_would_be_made_is_told_and_not_made(bench: Any, tmp_path: P
     assert "red" in rows[0]["contact"]["merge_fields"].values()
 
 
-def test_a_large_audience_is_listed_rather_than_looked_up(bench: Any, tmp_path: Path) -> None:
+def test_a_large_audience_is_listed_rather_than_looked_up(bench: DestinationHarness, tmp_path: Path) -> None:
     bench.control.reset_stats()
     lines = [bench.record({"id": row["id"], "email": row["email_address"]}) for row in bench.members()]
     run, _ = dry(bench, lines, tmp_path)
@@ -87,12 +90,12 @@ def test_a_large_audience_is_listed_rather_than_looked_up(bench: Any, tmp_path: 
     assert bench.calls("getListsIdMembersId") == 0
 
 
-def test_a_file_without_a_dry_run_is_a_mistake(bench: Any) -> None:
+def test_a_file_without_a_dry_run_is_a_mistake(bench: DestinationHarness) -> None:
     run = bench.write([], bench.config(dry_run_file="x.jsonl"))
 
-    assert run.code == 1
-    assert "dry_run_file does nothing without dry_run" in str(run.printed())
+    assert run.exit_code == 1
+    assert "dry_run_file does nothing without dry_run" in run.output
 
 
-def test_check_says_that_nothing_would_be_written(bench: Any) -> None:
+def test_check_says_that_nothing_would_be_written(bench: DestinationHarness) -> None:
     assert "dry_run is on" in bench.check(bench.config(dry_run=True))["message"]
