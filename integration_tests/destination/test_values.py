@@ -1,0 +1,139 @@
+"""Values arrive in Mailchimp as they were meant, under both readings of what nobody knows about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from integration_tests.harness.destination import DestinationHarness
+
+NO_STATE = {"addr1": "1 Rue X", "city": "Paris", "zip": "75001", "country": "FR"}
+
+
+def post_field(bench: DestinationHarness, **body: Any) -> None:
+    """Make a merge field in the audience."""
+    simulator = bench.simulator
+    answer = requests.post(
+        f"{simulator.base_url}/3.0/lists/{bench.list_id}/merge-fields",
+        json=body,
+        auth=("key", simulator.api_key),
+        timeout=10,
+    )
+    answer.raise_for_status()
+
+
+@pytest.mark.parametrize("as_field_says", [False, True], ids=["month first", "as the field says"])
+class TestBirthdaysOfADayFirstField:
+    """Whichever order the audience takes, each birthday ends as the day that it is, or is left out and counted."""
+
+    def stored(self, bench: DestinationHarness, address: str, *, day_first: bool) -> tuple[int, int] | None:
+        """Month and day that the contact really has."""
+        shown = bench.contact(address)["merge_fields"].get("DOB")
+        if not shown:
+            return None
+        first, second = (int(part) for part in shown.split("/"))
+        return (second, first) if day_first else (first, second)
+
+    def records(self, bench: DestinationHarness, days: list[tuple[int, int]]) -> list[bytes]:
+        return [
+            bench.record({"id": n, "email": f"born{n}@example.com", "DOB": f"{day:02}/{month:02}/1985"})
+            for n, (month, day) in enumerate(days)
+        ]
+
+    def test_all_birthdays_of_a_batch_arrive(self, bench: DestinationHarness, as_field_says: bool) -> None:  # noqa: FBT001
+        bench.control.facts(birthday_as_field_says=as_field_says)
+        post_field(bench, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
+        days = [(month, day) for month in range(1, 13) for day in (1, 5, 12, 13, 28)]
+        run = bench.write(self.records(bench, days))
+
+        assert run.accounting() == {"received": 60, "created": 60}
+        found = [self.stored(bench, f"born{n}@example.com", day_first=as_field_says) for n in range(60)]
+        assert found == days
+        assert "values lost" not in run.log
+
+    def test_one_that_could_be_two_days_is_left_out_until_the_order_is_known(
+        self,
+        bench: DestinationHarness,
+        as_field_says: bool,  # noqa: FBT001
+    ) -> None:
+        bench.control.facts(birthday_as_field_says=as_field_says)
+        post_field(bench, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
+        run = bench.write(self.records(bench, [(3, 4)]))
+
+        assert run.accounting() == {"received": 1, "created": 1}
+        assert self.stored(bench, "born0@example.com", day_first=as_field_says) is None
+        assert "1 values lost: DOB was left out: it is not known yet" in run.log
+
+        bench.write([bench.record({"id": 7, "email": "born7@example.com", "DOB": "14/03/1985"})])
+        run = bench.write(self.records(bench, [(3, 4)]))
+
+        assert self.stored(bench, "born0@example.com", day_first=as_field_says) == (3, 4)
+        assert "values lost" not in run.log
+
+
+class TestAddressesWithoutAState:
+    """They are written where Mailchimp takes them, and it is said what was done where it does not."""
+
+    @pytest.mark.parametrize(
+        "reading,placeholder,state",
+        [("accepted", None, ""), ("accepted", "-", ""), ("refused", "-", "-"), ("refused", None, None)],
+    )
+    def test_each_reading(
+        self, bench: DestinationHarness, reading: str, placeholder: str | None, state: str | None
+    ) -> None:
+        bench.control.facts(empty_state=reading)
+        lines = [bench.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(20)]
+        lines.append(bench.record({"id": 99, "email": "us@example.com", "address": {**NO_STATE, "state": "IN"}}))
+        run = bench.write(lines, bench.config(state_placeholder=placeholder))
+        kept = [bench.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(20)]
+
+        assert run.accounting() == {"received": 21, "created": 21}
+        assert [address["state"] if address else None for address in kept] == [state] * 20
+        assert bench.contact("us@example.com")["merge_fields"]["ADDRESS"]["state"] == "IN"
+        assert ("state_placeholder" in run.log) == (reading == "refused")
+        assert ("values lost" in run.log) == (state is None)
+
+
+class TestPermissions:
+    """A GDPR audience's permissions are named by their text, which only its contacts show."""
+
+    def gdpr(self, bench: DestinationHarness) -> None:
+        bench.list_id = bench.audiences()[1]
+
+    def test_they_are_found_by_text(self, bench: DestinationHarness) -> None:
+        self.gdpr(bench)
+        shown = bench.members()[0]["marketing_permissions"]
+        wanted = {shown[0]["text"].upper(): "yes", shown[1]["text"]: "no"}
+        lines = [bench.record({"id": 1, "email": "jo@example.com", "Marketing Permissions": wanted})]
+        run = bench.write(lines)
+        enabled = {
+            item["marketing_permission_id"]: item["enabled"]
+            for item in bench.contact("jo@example.com")["marketing_permissions"]
+        }
+
+        assert run.accounting() == {"received": 1, "created": 1}
+        assert enabled[shown[0]["marketing_permission_id"]] is True
+        assert enabled[shown[1]["marketing_permission_id"]] is False
+
+    def test_check_and_discover_list_them(self, bench: DestinationHarness) -> None:
+        self.gdpr(bench)
+        shown = bench.members()[0]["marketing_permissions"][0]
+        message = bench.check(bench.config())["message"]
+        discovered = bench.run(config=bench.config(), command="discover").output
+
+        for part in (shown["text"], shown["marketing_permission_id"]):
+            assert part in message
+            assert part in discovered
+
+
+def test_a_tag_is_taken_away_by_its_name(bench: DestinationHarness) -> None:
+    """And one that nobody has is not made for that."""
+    bench.write([bench.record({"id": 1, "email": "jo@example.com", "tags": "VIP, Old"})])
+    bench.control.reset_stats()
+    run = bench.write([bench.record({"id": 1, "email": "jo@example.com", "tags": "remove:vip, New, remove: Never"})])
+
+    assert run.accounting() == {"received": 1, "updated": 1}
+    assert sorted(tag["name"] for tag in bench.contact("jo@example.com")["tags"]) == ["New", "Old"]
+    assert bench.control.stats()["writes"].get("POST /lists/{list_id}/segments") == 1
