@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import MISSING, fields
 
-from mailchimp_simulator.clock import parse_time
-from mailchimp_simulator.server import run
+from mailchimp_simulator.contract.times import parse_time
+from mailchimp_simulator.server.http import run
 from mailchimp_simulator.settings import OpenFacts, Settings
 
 _HELP = {

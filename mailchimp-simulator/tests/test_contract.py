@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mailchimp_simulator.contract import CONTRACT_FILE, Contract, Operation
-from mailchimp_simulator.validation import compile_check
-from mailchimp_simulator.writes import KEPT, WRITES
+from mailchimp_simulator.account.writes import KEPT, WRITES
+from mailchimp_simulator.contract.operations import CONTRACT_FILE, Contract, Operation
+from mailchimp_simulator.contract.validation import compile_check
 
 CONTRACT = Contract()
 GETS = [operation for operation in CONTRACT.operations.values() if operation.method == "GET"]

@@ -10,11 +10,11 @@ import mailchimp_simulator
 from mailchimp_simulator.settings import OpenFacts
 
 PACKAGE = Path(mailchimp_simulator.__file__).parent
-FACTS = (PACKAGE / "facts.md").read_text(encoding="utf-8")
+FACTS = (PACKAGE / "contract" / "facts.md").read_text(encoding="utf-8")
 
 
-def test_every_document_that_the_simulator_cites_stands_beside_it() -> None:
-    sources = [path for path in PACKAGE.iterdir() if path.suffix in {".py", ".md"}]
+def test_every_document_that_the_simulator_cites_stands_in_it() -> None:
+    sources = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".md"}]
     cited = {
         name
         for path in sources
@@ -23,7 +23,7 @@ def test_every_document_that_the_simulator_cites_stands_beside_it() -> None:
     }
 
     assert {"facts.md", "contract.json"} <= cited
-    assert {name for name in cited if not (PACKAGE / name).is_file()} == set()
+    assert {name for name in cited if not list(PACKAGE.rglob(name))} == set()
 
 
 def test_every_fact_that_is_marked_as_open_has_a_switch_and_every_switch_its_fact() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailchimp_simulator.contract import Contract
+from mailchimp_simulator.contract.operations import Contract
 
 MEMBERS = "/lists/{list_id}/members"
 CONTRACT = Contract()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mailchimp_simulator.audiences import WIDE_FIELDS
+from mailchimp_simulator.account.audiences import WIDE_FIELDS
 
 Json = dict[str, Any]
 Shape = dict[str, set[str]]

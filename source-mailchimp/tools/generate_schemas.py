@@ -24,7 +24,7 @@ from source_mailchimp.streams import STREAMS
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTRACT = ROOT / "mailchimp-simulator" / "mailchimp_simulator" / "contract.json"
+CONTRACT = ROOT / "mailchimp-simulator" / "mailchimp_simulator" / "contract" / "contract.json"
 SCHEMAS = ROOT / "source-mailchimp" / "source_mailchimp" / "schemas"
 
 _LIST_OF_NAMES = re.compile(r"\[[^][{}]+\]")

@@ -20,7 +20,7 @@ from source_mailchimp.streams.reports import REPORTS
 
 Json = dict[str, Any]
 
-_CONTRACT = Path(__file__).resolve().parents[2] / "mailchimp-simulator" / "mailchimp_simulator" / "contract.json"
+_CONTRACT = Path(__file__).resolve().parents[2] / "mailchimp-simulator" / "mailchimp_simulator" / "contract" / "contract.json"
 CONTRACT: Json = json.loads(_CONTRACT.read_text(encoding="utf-8"))
 GETS: dict[str, Json] = {op["path"]: op for op in CONTRACT["operations"] if op["method"] == "GET"}
 

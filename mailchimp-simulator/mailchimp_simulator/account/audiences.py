@@ -1,0 +1,208 @@
+"""Audiences (lists): their contacts, merge fields, interests and segments, and their own record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mailchimp_simulator.account.contact_rows import ContactRows
+from mailchimp_simulator.account.contacts import Contacts
+from mailchimp_simulator.account.randomness import mix, salt_of
+from mailchimp_simulator.account.segments import Segments
+from mailchimp_simulator.contract.answers import not_found
+from mailchimp_simulator.contract.times import iso
+
+if TYPE_CHECKING:
+    from mailchimp_simulator.account.table import Table
+    from mailchimp_simulator.account.world import World
+
+Json = dict[str, Any]
+
+DEFAULT_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("FNAME", "First Name", "text"),
+    ("LNAME", "Last Name", "text"),
+    ("ADDRESS", "Address", "address"),
+    ("PHONE", "Phone Number", "phone"),
+    ("BIRTHDAY", "Birthday", "birthday"),
+)
+WIDE_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("POINTS", "Points", "number"),
+    ("JOINED", "Joined", "date"),
+    ("SITE", "Website", "url"),
+    ("AVATAR", "Avatar", "imageurl"),
+    ("PLAN", "Plan", "radio"),
+    ("SIZE", "Size", "dropdown"),
+    ("ZIPCODE", "Zip code", "zip"),
+)
+PERMISSIONS = ("Email", "Direct Mail", "Customized Online Advertising")
+_CHOICES = {"PLAN": ["free", "paid"], "SIZE": ["S", "M", "L"]}
+MERGE_FIELD_LIMIT = 30
+_LOOKED_THROUGH = 100_000
+
+
+class Audience:
+    """One audience, made when it is first asked for."""
+
+    def __init__(self, world: World, index: int) -> None:
+        """Seed the audience at this position of the account."""
+        settings = world.settings
+        self.world = world
+        self.index = index
+        self.salt = salt_of(settings.seed, "audience", index)
+        self.id = world.audience_id(index)
+        self.web_id = 900_000 + index
+        self.created = world.clock.start - 4 * 365 * 86_400 + index * 86_400
+        self.wide = index % 2 == 1
+        self.double_optin = index % 3 == 2
+        self.changes: Json = {}
+        self.contacts = Contacts(
+            world.contacts_of(index), self.salt, world.people_salt, (index + 1) * 10_000_000, world.clock.start,
+            settings.import_size,
+        )  # fmt: skip
+        if world.exact_contacts:
+            # Exactly so many rows in the plain listing, and as many archived ones as were asked for.
+            size = world.contacts_of(index)
+            archived = min(size, world.rows_of("/lists/{list_id}/members?status=archived") or 0)
+            status = self.contacts.status
+            for i in range(size):
+                if i >= size - archived:
+                    status[i] = 5
+                elif status[i] == 5:
+                    status[i] = 0
+        count = world.rows_of("/lists/{list_id}/segments")
+        self.segments = Segments(self.contacts, settings.segments if count is None else count, world.clock.start)
+        self.segments.forced = world.rows_of("/lists/{list_id}/segments/{segment_id}/members")
+        self.rows = ContactRows(self)
+        self.required: set[str] = set()
+        self.merge_fields: list[Json] = []
+        self.extra_merge_text = ""
+        names = (*DEFAULT_FIELDS, *(WIDE_FIELDS if self.wide else ()))
+        count = world.rows_of("/lists/{list_id}/merge-fields")
+        for number in range(len(names) if count is None else count):
+            tag, name, kind = names[number] if number < len(names) else (f"MMERGE{number}", f"Field {number}", "text")
+            self.add_merge_field(
+                {
+                    "tag": tag,
+                    "name": name,
+                    "type": kind,
+                    "options": {"choices": _CHOICES[tag]} if tag in _CHOICES else {},
+                },
+                seeded=True,
+            )
+        self._interest_ids: tuple[int, list[str]] = (-1, [])
+
+    # -- merge fields ------------------------------------------------------------------------------------
+
+    def add_merge_field(self, body: Json, *, seeded: bool = False) -> Json:
+        """A new merge field from a request body (or a seed)."""
+        number = max((f["merge_id"] for f in self.merge_fields), default=0) + 1
+        kind = body["type"]
+        options: Json = {"size": 25} if kind in ("text", "address", "number") else {}
+        if kind == "birthday":
+            options["date_format"] = "MM/DD"
+        if kind == "date":
+            options["date_format"] = "YYYY-MM-DD"
+        if kind == "phone":
+            options["phone_format"] = "none"
+        field: Json = {
+            "merge_id": number, "tag": body.get("tag") or f"MMERGE{number}", "name": body["name"], "type": kind,
+            "required": bool(body.get("required", False)), "default_value": body.get("default_value", ""),
+            "public": bool(body.get("public", False)), "display_order": body.get("display_order", number + 1),
+            "options": {**options, **(body.get("options") or {})}, "help_text": body.get("help_text", ""),
+            "list_id": self.id, "_seeded": seeded,
+        }  # fmt: skip
+        field["tag"] = field["tag"].upper()
+        self.merge_fields.append(field)
+        if not seeded:
+            self.refresh_merge_text()
+            self.world.touch()
+        return field
+
+    def refresh_merge_text(self) -> None:
+        """Note the keys that fields made by a write add to every contact, as JSON text."""
+        known = [f["tag"] for f in self.merge_fields if not f["_seeded"]]
+        self.extra_merge_text = "".join(f',"{tag}":""' for tag in known)
+
+    # -- marketing permissions ---------------------------------------------------------------------------
+
+    @property
+    def permissions(self) -> list[Json]:
+        """What a contact of an audience with marketing permissions may be asked for; none is given by itself."""
+        if not self.changes.get("marketing_permissions", self.wide):
+            return []
+        return [
+            {"marketing_permission_id": f"{mix(self.salt + number) & 0xFFFFFFFFFF:010x}", "text": text,
+             "enabled": False}
+            for number, text in enumerate(PERMISSIONS)
+        ]  # fmt: skip
+
+    # -- interests ---------------------------------------------------------------------------------------
+
+    def interest_ids(self) -> list[str]:
+        """The ids of the audience's interests, the keys of a contact's `interests`: those that a write has made,
+        and the first ten of each of the first three categories.
+        """  # noqa: D205
+        version = self.world.version
+        if self._interest_ids[0] != version:
+            categories = "/lists/{list_id}/interest-categories"
+            ids: list[str] = []
+            for category in _first(self.world.table(categories, (self.id,)), 3):
+                table = self.world.table(categories + "/{interest_category_id}/interests", (self.id, category["id"]))
+                ids += [row["id"] for row in _first(table, 10)]
+            self._interest_ids = (version, ids)
+        return self._interest_ids[1]
+
+    def _last_opt_in(self) -> int:
+        """When the newest contact opted in; of a large audience not looked up."""
+        times = self.contacts.timestamp_opt
+        return max(times, default=0) if len(times) < _LOOKED_THROUGH else self.created
+
+    # -- the record --------------------------------------------------------------------------------------
+
+    def row(self) -> Json:
+        """The list as `/lists` shows it."""
+        contacts = self.contacts
+        subscribed, unsubscribed, cleaned = (contacts.count(s) for s in ("subscribed", "unsubscribed", "cleaned"))
+        sent = self.world.campaigns.last_sent(self.id)
+        number = mix(self.salt)
+        alive = len(contacts) > 0
+        row: Json = {
+            "id": self.id, "web_id": self.web_id,
+            "name": self.world.list_name(self.index),
+            "contact": {"company": "Example Ltd", "address1": "1 Main St", "address2": "", "city": "Gary",
+                        "state": "IN", "zip": "46401", "country": "US", "phone": ""},
+            "permission_reminder": "You are receiving this email because you opted in via our website.",
+            "use_archive_bar": True,
+            "campaign_defaults": {"from_name": "Example", "from_email": "hello@example.com", "subject": "",
+                                  "language": "en"},
+            "notify_on_subscribe": "", "notify_on_unsubscribe": "", "date_created": iso(self.created),
+            "list_rating": number % 5, "email_type_option": False,
+            "subscribe_url_short": f"http://eepurl.com/{self.id[:6]}",
+            "subscribe_url_long": f"https://example.us10.list-manage.com/subscribe?u={number:025x}&id={self.id}",
+            "beamer_address": f"us10-{self.id}@inbound.mailchimp.com", "visibility": "pub" if number & 1 else "prv",
+            "double_optin": self.double_optin, "has_welcome": False, "marketing_permissions": self.wide, "modules": [],
+            "stats": {
+                "member_count": subscribed, "unsubscribe_count": unsubscribed, "cleaned_count": cleaned,
+                "member_count_since_send": 0, "unsubscribe_count_since_send": 0, "cleaned_count_since_send": 0,
+                "campaign_count": self.world.campaigns.count_of(self.id), "campaign_last_sent": iso(sent),
+                "merge_field_count": len(self.merge_fields), "avg_sub_rate": 0, "avg_unsub_rate": 1,
+                "target_sub_rate": 1, "open_rate": 100 if alive else 0, "click_rate": 64.70588235294117 if alive else 0,
+                "last_sub_date": iso(self._last_opt_in()),
+                "last_unsub_date": iso(self.created + 86_400) if unsubscribed else "",
+            },
+        }  # fmt: skip
+        return {**row, **self.changes}
+
+
+def _first(table: Table, count: int) -> list[Json]:
+    """The first rows of a table and all that were created."""
+    size = table.size()
+    made = range(max(count, size - len(table.created)), size)
+    return [table.at(n) for n in (*range(min(count, size)), *made)]
+
+
+def audience_of(world: World, values: tuple[str, ...]) -> Audience:
+    """The audience that the first value of a path names. Raises ProblemError (404)."""
+    audience = world.audience(values[0])
+    if audience is None:
+        raise not_found()
+    return audience

@@ -1,0 +1,342 @@
+"""Sources of the collections that are computed from campaigns and their recipients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailchimp_simulator.account.people import subscriber_hash
+from mailchimp_simulator.account.randomness import hex_id
+from mailchimp_simulator.account.reports import LINKS, url
+from mailchimp_simulator.account.sources import Generic, Json, Parents, Source
+from mailchimp_simulator.contract.times import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailchimp_simulator.account.campaigns import Campaign
+    from mailchimp_simulator.account.world import World
+
+
+class CampaignRows(Source):
+    """`/campaigns`."""
+
+    def size(self, parents: Parents) -> int:
+        """Listed campaigns; deleted ones are taken out above."""
+        del parents
+        return self.world.campaigns.count
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The campaign's record."""
+        del parents
+        return self.world.campaigns.row(self.world.campaigns.at(index))
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """Computed from the id; children of variate campaigns are found too."""
+        del parents
+        found = self.world.campaigns.find(value)
+        return None if found is None else found.index
+
+
+class ReportRows(Source):
+    """`/reports`: sent campaigns only."""
+
+    def size(self, parents: Parents) -> int:
+        """How many have been sent."""
+        del parents
+        return len(self.world.campaigns.sent())
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The report."""
+        del parents
+        campaigns = self.world.campaigns
+        return self.world.reports.row(campaigns.at(campaigns.sent()[index]))
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """Any campaign that exists: an unsent one answers with no rows (facts.md)."""
+        del parents
+        found = self.world.campaigns.find(value)
+        return None if found is None else found.index
+
+    def by_id(self, value: str) -> Json | None:
+        """The report of a campaign, if it was sent."""
+        found = self.world.campaigns.find(value)
+        return self.world.reports.row(found) if found and found.is_sent else None
+
+
+class OfCampaign(Source):
+    """Rows about one campaign."""
+
+    def campaign(self, parents: Parents) -> Campaign:
+        """The campaign, which exists: parents are checked before."""
+        campaign = self.world.campaigns.find(parents[0])
+        assert campaign is not None
+        return campaign
+
+
+class GenericOfCampaign(Generic):
+    """Schema-made rows of a campaign's report: none for a campaign that was not sent."""
+
+    def size(self, parents: Parents) -> int:
+        """Zero without a sending."""
+        campaign = self.world.campaigns.find(parents[0])
+        return super().size(parents) if campaign and campaign.is_sent else 0
+
+
+class SubReports(OfCampaign):
+    """`/reports/{campaign_id}/sub-reports`: the children of a variate campaign."""
+
+    def size(self, parents: Parents) -> int:
+        """Two or none, if no test sets another number."""
+        forced = self.world.rows_of(self.template)
+        if forced is not None and self.campaign(parents).is_sent:
+            return forced
+        return len(self.world.campaigns.children(self.campaign(parents)))
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The child's report; of a number that a test has set, reports like the parent's."""
+        if self.world.rows_of(self.template) is not None:
+            campaign = self.campaign(parents)
+            return {**self.world.reports.row(campaign), "id": hex_id(index, campaign.salt)}
+        return self.world.reports.row(self.world.campaigns.children(self.campaign(parents))[index])
+
+
+class Recipients(OfCampaign):
+    """Rows per recipient. `kind` says which recipients are shown."""
+
+    key = "email_id"
+    kind = ""
+
+    def __init__(self, world: World, template: str) -> None:
+        """`template`: the collection's path in the contract."""
+        super().__init__(world, template)
+        self._left: dict[Parents, tuple[tuple[int, int], list[int]]] = {}
+
+    def size(self, parents: Parents) -> int:
+        """How many are shown."""
+        return len(self.shown(self.campaign(parents), parents))
+
+    def shown(self, campaign: Campaign, parents: Parents) -> Sequence[int]:
+        """The recipients of the kind, or all; without those who were deleted, if their activity was as well."""
+        forced = self.world.rows_of(self.template)
+        chosen: Sequence[int]
+        if forced is not None and campaign.is_sent:
+            chosen = range(forced)
+        else:
+            chosen = self.chosen(campaign, parents) if self.kind else range(campaign.recipients)
+        reports = self.world.reports
+        gone = reports.gone(campaign)
+        if not gone:
+            return chosen
+        stamp = (len(chosen), len(gone))
+        known = self._left.get(parents)
+        if known is None or known[0] != stamp:
+            known = self._left[parents] = (stamp, [r for r in chosen if reports.index(campaign, r) not in gone])
+        return known[1]
+
+    def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
+        """The recipients of the kind."""
+        del parents
+        return self.world.reports.chosen(campaign, self.kind)
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The recipient and what the listing says about them."""
+        campaign = self.campaign(parents)
+        recipient = self.shown(campaign, parents)[index]
+        return {**self.world.reports.base(campaign, recipient), **self.about(campaign, recipient, parents)}
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """What this listing says about a recipient."""
+        raise NotImplementedError
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """By the hash: the contact's position says which recipient it is."""
+        campaign = self.campaign(parents)
+        audience = self.world.audiences(campaign.list_index)
+        contact = audience.contacts.find(value)
+        if contact is None:
+            return None
+        shown = self.shown(campaign, parents)
+        recipient = contact - self.world.reports.index(campaign, 0)
+        return shown.index(recipient) if recipient in shown else None
+
+
+class EmailActivity(Recipients):
+    """`email-activity`: one row a recipient, with or without events."""
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """The events."""
+        del parents
+        return {"activity": self.world.reports.events(campaign, recipient)}
+
+
+class SentTo(Recipients):
+    """`sent-to`: one row a recipient."""
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """Whether it arrived and was opened."""
+        del parents
+        events = self.world.reports.events(campaign, recipient)
+        opens = [e["timestamp"] for e in events if e["action"] == "open"]
+        status = next((e["type"] for e in events if e["action"] == "bounce"), "sent")
+        return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": recipient % 50 == 5,
+                "status": status, "open_count": len(opens), "last_open": max(opens, default=""),
+                "absplit_group": "a", "gmt_offset": 0}  # fmt: skip
+
+
+class OpenDetails(Recipients):
+    """`open-details`: recipients who opened."""
+
+    kind = "opened"
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """Their opens; at least one."""
+        del parents
+        events = self.world.reports.events(campaign, recipient)
+        opens = [{"timestamp": e["timestamp"], "is_proxy_open": recipient % 3 == 0} for e in events
+                 if e["action"] == "open"]  # fmt: skip
+        opens = opens or [{"timestamp": iso(campaign.sent + 60), "is_proxy_open": False}]
+        proxies = sum(o["is_proxy_open"] for o in opens)
+        return {"contact_status": "A", "merge_fields": self.world.reports.merge_fields(campaign, recipient),
+                "vip": False, "opens_count": len(opens), "proxy_excluded_opens_count": len(opens) - proxies,
+                "opens": opens}  # fmt: skip
+
+    def beside(self, parents: Parents) -> Json:
+        """Sums of opens."""
+        opens = self.world.reports.sums(self.campaign(parents))["opens"]
+        return {"total_opens": opens, "total_proxy_excluded_opens": opens}
+
+
+class Unsubscribed(Recipients):
+    """`unsubscribed`: recipients who left."""
+
+    kind = "unsubscribed"
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """When and why."""
+        del parents
+        seeded = campaign.sent + recipient % max(1, campaign.span)
+        _, moment = campaign.extra_unsubscribes.get(recipient, (0, seeded))
+        return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": False,
+                "timestamp": iso(moment), "reason": "Did not signup for list" if recipient & 1 else ""}  # fmt: skip
+
+
+class ClickDetails(OfCampaign):
+    """`click-details`: the links of a campaign."""
+
+    def size(self, parents: Parents) -> int:
+        """Four links in every sent campaign."""
+        if not self.campaign(parents).is_sent:
+            return 0
+        forced = self.world.rows_of(self.template)
+        return LINKS if forced is None else forced
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The link and how often it was clicked."""
+        campaign = self.campaign(parents)
+        reports = self.world.reports
+        clicks = 0
+        last = ""
+        if index < LINKS and campaign.recipients <= 5_000:
+            for recipient in reports.chosen(campaign, "clicked", index):
+                for event in reports.events(campaign, recipient):
+                    if event.get("url") == url(index):
+                        clicks += 1
+                        last = max(last, event["timestamp"])
+        return {"id": link_id(campaign, index), "url": url(index), "total_clicks": clicks, "click_percentage": 0.25,
+                "unique_clicks": clicks, "unique_click_percentage": 0.25, "last_click": last,
+                "campaign_id": campaign.id}  # fmt: skip
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """By the link's id."""
+        campaign = self.campaign(parents)
+        return next((n for n in range(self.size(parents)) if link_id(campaign, n) == value), None)
+
+
+class ClickMembers(Recipients):
+    """`click-details/{link_id}/members`: who clicked a link."""
+
+    kind = "clicked"
+
+    def link(self, parents: Parents) -> int:
+        """The position of the link."""
+        campaign = self.campaign(parents)
+        return next((n for n in range(10_000) if link_id(campaign, n) == parents[1]), 0)
+
+    def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
+        """Those who clicked this link."""
+        return self.world.reports.chosen(campaign, "clicked", self.link(parents))
+
+    def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
+        """How often."""
+        link = self.link(parents)
+        events = self.world.reports.events(campaign, recipient)
+        return {"contact_status": "A", "merge_fields": self.world.reports.merge_fields(campaign, recipient),
+                "vip": False, "url_id": parents[1],
+                "clicks": max(1, sum(e.get("url") == url(link) for e in events))}  # fmt: skip
+
+
+class Automations(Generic):
+    """`/automations`: classic automations."""
+
+    key = "id"
+
+    def size(self, parents: Parents) -> int:
+        """As many as the account was seeded with."""
+        del parents
+        return self.world.campaigns.automations
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Schema-made, with the id that its emails name as parent."""
+        row = super().row(parents, index)
+        row["id"] = self.world.campaigns.workflow_id(index)
+        row["recipients"]["list_id"] = self.world.audience_id(0)
+        row["status"] = ("sending", "paused", "save")[index % 3]
+        row["start_time"] = "" if index % 3 == 2 else row["start_time"]
+        return row
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """Computed from the id."""
+        del parents
+        return self.world.campaigns.automation_of(value)
+
+
+class AutomationEmails(Generic):
+    """`/automations/{workflow_id}/emails`: also campaigns of type automation-email."""
+
+    def size(self, parents: Parents) -> int:
+        """Two each."""
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return forced
+        workflow = self.world.campaigns.automation_of(parents[0])
+        return sum(1 for n in range(2) if self.world.campaigns.email_index(workflow or 0, n) is not None)
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Schema-made; id, times and recipients are those of the campaign."""
+        row = super().row(parents, index)
+        campaigns = self.world.campaigns
+        place = campaigns.email_index(campaigns.automation_of(parents[0]) or 0, index)
+        row["workflow_id"] = parents[0]
+        row["position"] = index + 1
+        if place is not None:
+            campaign = campaigns.at(place)
+            row |= {"id": campaign.id, "create_time": iso(campaign.created), "send_time": iso(campaign.sent),
+                    "emails_sent": campaign.recipients}  # fmt: skip
+        return row
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """By looking: there are few."""
+        return next((n for n in range(self.size(parents)) if self.row(parents, n)["id"] == value), None)
+
+
+class SearchCampaigns(CampaignRows):
+    """`/search-campaigns`: campaigns, each wrapped with a snippet."""
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The campaign and why it was found."""
+        return {"campaign": super().row(parents, index), "snippet": f"Campaign {index}"}
+
+
+def link_id(campaign: Campaign, link: int) -> str:
+    """The id of a link of a campaign."""
+    return subscriber_hash(f"{campaign.id}/{link}")[:10]

@@ -1,0 +1,131 @@
+"""Where the rows of a collection come from: how many there are, the row at a position, the position of an id.
+
+`Generic` makes rows from the contract's schema and `hints`; the others know more than the schema does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mailchimp_simulator.account.generator import Row, compile_row
+from mailchimp_simulator.account.overrides import HINTS, Hint
+from mailchimp_simulator.account.randomness import index_of_hex_id, index_of_number_id, salt_of
+
+if TYPE_CHECKING:
+    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.contract.operations import Operation
+
+Json = dict[str, Any]
+Parents = tuple[str, ...]
+
+
+class Source:
+    """The seeded rows of one collection."""
+
+    key = "id"
+
+    def __init__(self, world: World, template: str) -> None:
+        """`template`: the collection's path in the contract."""
+        self.world = world
+        self.template = template
+
+    def size(self, parents: Parents) -> int:
+        """How many seeded rows there are under these parents."""
+        raise NotImplementedError
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """The row at a position."""
+        raise NotImplementedError
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """The position of the row with this id, or None."""
+        for index in range(self.size(parents)):
+            if str(self.row(parents, index).get(self.key)) == value:
+                return index
+        return None
+
+    def beside(self, parents: Parents) -> Json:
+        """What the answer has beside rows, total and links."""
+        del parents
+        return {}
+
+
+class Generic(Source):
+    """Rows made from the schema."""
+
+    def __init__(self, world: World, operation: Operation) -> None:
+        """Compile the schema of `operation`, a GET of a collection."""
+        super().__init__(world, operation.path)
+        self.names = operation.path_params
+        hint = HINTS.get(operation.path, Hint())
+        self.hint = hint
+        self.key = hint.key or "id"
+        if "" in hint.fields:
+            self.make = hint.fields[""]
+        else:
+            self.make = compile_row(world.contract, world.contract.item_schema(operation), hint.fields)
+        self._salts: dict[Parents, int] = {}
+
+    def salt(self, parents: Parents) -> int:
+        """What separates the rows of one parent from those of another."""
+        found = self._salts.get(parents)
+        if found is None:
+            if len(self._salts) > 100_000:
+                self._salts.clear()
+            found = self._salts[parents] = salt_of(self.world.settings.seed, self.template, *parents)
+        return found
+
+    def size(self, parents: Parents) -> int:
+        """As the hint says, or as a test has set it; nothing hangs on an object that a write has just made."""
+        if parents and not self.world.created_ids.isdisjoint(parents):
+            return 0
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return forced
+        rows = self.hint.rows
+        return rows if isinstance(rows, int) else rows(self.world.settings)
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Made anew each time, always the same."""
+        made: Json = self.make(Row(self.world, self.names, parents, index, self.salt(parents)))
+        return made
+
+    def find(self, parents: Parents, value: str) -> int | None:
+        """Computed where the id is one of ours, else by looking."""
+        if self.key in self.hint.fields or self.key != "id":
+            return super().find(parents, value)
+        salt = self.salt(parents)
+        for index in (index_of_hex_id(value, salt), index_of_number_id(value, salt)):
+            if index is not None and 0 <= index < self.size(parents) and str(self.row(parents, index)["id"]) == value:
+                return index
+        return None
+
+
+class StoreOrders(Source):
+    """`/ecommerce/orders`: the orders of all stores."""
+
+    _STORES = "/ecommerce/stores"
+    _ORDERS = "/ecommerce/stores/{store_id}/orders"
+
+    def _stores(self) -> list[str]:
+        return [row["id"] for row in self.world.rows(self._STORES, ())]
+
+    def size(self, parents: Parents) -> int:
+        """All of them, changes included; if a test sets a number, so many seeded ones of the first store."""
+        del parents
+        forced = self.world.rows_of(self.template)
+        if forced is not None:
+            return forced
+        return sum(self.world.table(self._ORDERS, (store,)).size() for store in self._stores())
+
+    def row(self, parents: Parents, index: int) -> Json:
+        """Store by store."""
+        del parents
+        if self.world.rows_of(self.template) is not None:
+            return self.world.sources[self._ORDERS].row((self._stores()[0],), index)
+        for store in self._stores():
+            table = self.world.table(self._ORDERS, (store,))
+            if index < table.size():
+                return table.at(index)
+            index -= table.size()
+        raise IndexError(index)

@@ -1,0 +1,138 @@
+"""Which writes are played, and by what: special handlers, and a generic one for rows that are merely kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mailchimp_simulator.account import audience_writes as audience
+from mailchimp_simulator.account import contact_calls as contacts
+from mailchimp_simulator.account.contact_batches import post_batch
+from mailchimp_simulator.account.sources import Generic
+from mailchimp_simulator.contract.answers import invalid, not_found
+from mailchimp_simulator.contract.times import iso
+
+if TYPE_CHECKING:
+    from mailchimp_simulator.account.table import Table
+    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.contract.operations import Operation
+    from mailchimp_simulator.contract.query import Query
+
+Json = dict[str, Any]
+Values = tuple[str, ...]
+_LIST = "/lists/{list_id}"
+_MEMBER = _LIST + "/members/{subscriber_hash}"
+_SEGMENT = _LIST + "/segments/{segment_id}"
+_FIELD = _LIST + "/merge-fields/{merge_id}"
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A special write."""
+
+    run: Callable[[World, Values, Query, Json], Any]
+    lenient: bool = False
+    """The body isn't checked before."""
+    creates: bool = False
+    """The last object of the path may be new."""
+    needs_nothing: bool = False
+    """What the contract requires of the body is looked at by the handler, if at all."""
+
+
+WRITES: dict[tuple[str, str], Handler] = {
+    ("POST", "/lists"): Handler(audience.post_list),
+    ("PATCH", _LIST): Handler(audience.patch_list),
+    ("DELETE", _LIST): Handler(audience.delete_list),
+    ("POST", _LIST): Handler(post_batch),
+    ("POST", _LIST + "/members"): Handler(contacts.post_member),
+    ("PUT", _MEMBER): Handler(contacts.put_member, creates=True, needs_nothing=True),
+    ("PATCH", _MEMBER): Handler(contacts.patch_member, creates=True),
+    ("DELETE", _MEMBER): Handler(contacts.delete_member, creates=True),
+    ("POST", _MEMBER + "/actions/delete-permanent"): Handler(contacts.delete_permanent, creates=True),
+    ("POST", _MEMBER + "/tags"): Handler(contacts.post_member_tags, lenient=True, creates=True),
+    ("POST", "/audiences/{audience_id}/contacts"): Handler(contacts.post_audience_contact),
+    ("POST", _MEMBER + "/events"): Handler(audience.post_event),
+    ("POST", _LIST + "/segments"): Handler(audience.post_segment),
+    ("POST", _SEGMENT): Handler(audience.post_segment_members),
+    ("PATCH", _SEGMENT): Handler(audience.patch_segment),
+    ("DELETE", _SEGMENT): Handler(audience.delete_segment),
+    ("POST", _SEGMENT + "/members"): Handler(audience.post_segment_member),
+    ("DELETE", _SEGMENT + "/members/{subscriber_hash}"): Handler(audience.delete_segment_member),
+    ("POST", _LIST + "/merge-fields"): Handler(audience.post_merge_field),
+    ("PATCH", _FIELD): Handler(audience.patch_merge_field),
+    ("DELETE", _FIELD): Handler(audience.delete_merge_field),
+}
+
+KEPT = (
+    "/batch-webhooks", "/campaign-folders", "/campaigns/{campaign_id}/feedback", "/connected-sites",
+    "/ecommerce/stores", "/ecommerce/stores/{store_id}/carts", "/ecommerce/stores/{store_id}/carts/{cart_id}/lines",
+    "/ecommerce/stores/{store_id}/customers", "/ecommerce/stores/{store_id}/orders",
+    "/ecommerce/stores/{store_id}/orders/{order_id}/lines", "/ecommerce/stores/{store_id}/products",
+    "/ecommerce/stores/{store_id}/products/{product_id}/images",
+    "/ecommerce/stores/{store_id}/products/{product_id}/variants", "/ecommerce/stores/{store_id}/promo-rules",
+    "/ecommerce/stores/{store_id}/promo-rules/{promo_rule_id}/promo-codes", "/file-manager/folders",
+    _LIST + "/interest-categories", _LIST + "/interest-categories/{interest_category_id}/interests",
+    _MEMBER + "/notes", _LIST + "/webhooks", "/template-folders", "/templates",
+)  # fmt: skip
+"""Collections whose rows are merely kept: created, changed and deleted as the body says, without further effect."""
+_DATES_NOW = ("created_at", "updated_at", "date_created", "date_edited")
+
+
+def write_object(world: World, operation: Operation, values: Values, body: Json) -> Any:
+    """A write to a row that is merely kept, or NotImplemented if this is none. Raises ProblemError (404, 400)."""
+    path = operation.path
+    if operation.method == "POST" and path in KEPT:
+        if not world.exists(path, values):
+            raise not_found()
+        return _create(world, world.table(path, values), operation, values, body)
+    collection = path.rpartition("/")[0]
+    campaign = path == "/campaigns/{campaign_id}" and operation.method in ("PATCH", "DELETE")
+    if not path.endswith("}") or not (collection in KEPT or campaign):
+        return NotImplemented
+    if not world.exists(collection, values[:-1]):
+        raise not_found()
+    table = world.table(collection, values[:-1])
+    place = table.find(values[-1])
+    if operation.method == "PUT" and place is None:
+        return _create(world, table, operation, values[:-1], {**body, table.source.key: values[-1]})
+    if place is None:
+        raise not_found()
+    if operation.method == "DELETE":
+        table.delete(place)
+        return None
+    now = iso(world.clock.now())
+    before = table.raw(place)
+    fields = {key: {**before[key], **value} if isinstance(value, dict) and isinstance(before.get(key), dict) else value
+              for key, value in body.items()}  # fmt: skip
+    dates: Json = {key: now for key in ("updated_at", "date_edited") if key in before}
+    return table.patch(place, {**fields, **dates})
+
+
+def _create(world: World, table: Table, operation: Operation, parents: Values, body: Json) -> Json:
+    source = table.source
+    assert isinstance(source, Generic)
+    index = source.size(parents) + len(table.created)
+    pattern = source.row(parents, index)
+    keep = {source.key, *operation.path_params, "category_id", "contact_id", "email_id", "_links"}
+    row = {key: value if key in keep else _blank(value) for key, value in pattern.items()}
+    now = iso(world.clock.now())
+    row |= {key: now for key in _DATES_NOW if key in row}
+    row |= {key: value for key, value in body.items() if not (key == "html" and "html" not in pattern)}
+    if table.find(str(row.get(source.key))) is not None:
+        raise invalid((source.key, "An object with this id exists already."))
+    world.created_ids.add(str(row.get(source.key)))
+    return table.create(row)
+
+
+def _blank(value: Any) -> Any:
+    """A value of the same type that says nothing; one of an enumeration stays."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float):
+        return 0
+    if isinstance(value, list):
+        return []
+    if isinstance(value, dict):
+        return {key: _blank(inner) for key, inner in value.items()}
+    return value
