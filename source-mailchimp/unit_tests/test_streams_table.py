@@ -20,7 +20,8 @@ from source_mailchimp.streams.reports import REPORTS
 
 Json = dict[str, Any]
 
-_CONTRACT = Path(__file__).resolve().parents[2] / "mailchimp-simulator" / "mailchimp_simulator" / "contract" / "contract.json"
+_SIMULATOR = Path(__file__).resolve().parents[2] / "mailchimp-simulator" / "mailchimp_simulator"
+_CONTRACT = _SIMULATOR / "contract" / "contract.json"
 CONTRACT: Json = json.loads(_CONTRACT.read_text(encoding="utf-8"))
 GETS: dict[str, Json] = {op["path"]: op for op in CONTRACT["operations"] if op["method"] == "GET"}
 
