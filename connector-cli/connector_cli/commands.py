@@ -44,8 +44,8 @@ class Context:
 class Connector:
     """A connector as a program.
 
-    ``run`` carries out a parsed command and returns its exit code. ``failure_of`` translates what it raised into what
-    a person reads; ``mask`` takes secrets and addresses out of a text. ``long_running``: the names of the commands
+    ``run`` carries out a parsed command; what it raises is its failure, which ``failure_of`` translates into what a
+    person reads. ``mask`` takes secrets and addresses out of a text. ``long_running``: the names of the commands
     that end in good order when they are asked to; the others just end.
     """
 
@@ -54,7 +54,7 @@ class Connector:
     about: str
     examples: str
     commands: Sequence[Command]
-    run: Callable[[argparse.Namespace, Context], int]
+    run: Callable[[argparse.Namespace, Context], None]
     failure_of: Callable[[Exception], CommandFailed]
     mask: Callable[[str], str]
     long_running: frozenset[str]
@@ -85,8 +85,9 @@ def run(
                 if requests:
                     requests.release()
             log_to(output, mask=connector.mask, debug=parsed.debug, echo=live.echo if live else None)
-            code = connector.run(parsed, Context(output, live, requests))
+            connector.run(parsed, Context(output, live, requests))
             output.flush()
+            code = 0
         except OutputLost:
             raise
         except Exception as error:  # noqa: BLE001 - each becomes a trace
@@ -130,7 +131,8 @@ def _fail(connector: Connector, error: Exception, output: Output) -> int:
     """Say what went wrong; returns the exit code."""
     failure = error if isinstance(error, CommandFailed) else connector.failure_of(error)
     stack = ""
-    if failure.failure_type != "config_error":
+    # What was raised in words needs no traceback, unless it came of something else.
+    if failure.failure_type != "config_error" and (failure is not error or error.__cause__):
         stack = connector.mask("".join(traceback.format_exception(error)))
         logger.error("%s", stack.rstrip())
     message, internal = connector.mask(failure.message), connector.mask(failure.internal)

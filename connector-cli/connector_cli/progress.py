@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -109,8 +110,9 @@ class Progress:
                     self._live.show(f"{self._elapsed()}  {self._line()}")
                 if time.monotonic() - logged >= self._seconds - pause / 2:
                     logged = time.monotonic()
-                    for text in self._lines():
-                        logger.info("%s", text)
+                    with contextlib.suppress(RuntimeError):  # a collection that changed while it was looked at
+                        for text in self._lines():
+                            logger.info("%s", text)
         except Exception:
             logger.exception("The progress can't be told any more")
 

@@ -21,11 +21,11 @@ from connector_cli.errors import CommandFailed  # noqa: E402
 SECRET = "hush-hush"
 
 
-def run(parsed: argparse.Namespace, context: commands.Context) -> int:
+def run(parsed: argparse.Namespace, context: commands.Context) -> None:
     """Carry out the command."""
     if parsed.command == "spec":
         context.output.emit(b'{"type":"SPEC","spec":{}}')
-        return 0
+        return
     if parsed.config == "fail":
         raise KeyError(SECRET)
     stopped = threading.Event()
@@ -40,7 +40,6 @@ def run(parsed: argparse.Namespace, context: commands.Context) -> int:
         threading.Event().wait(60)
     stopped.wait(60)
     context.output.emit(messages.log("INFO", "last words"))
-    return 0
 
 
 CONNECTOR = commands.Connector(

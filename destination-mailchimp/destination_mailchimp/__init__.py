@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from destination_mailchimp.destination import DestinationMailchimp
 
-__all__ = ["DestinationMailchimp"]
+__all__ = ["DestinationMailchimp", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import Airbyte's kit only for who asks for the class: the write command does without it."""
+    """Import only what is asked for: a command takes signals before anything else, and does without the CDK."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        return version("destination-mailchimp")
     if name == "DestinationMailchimp":
         from destination_mailchimp.destination import DestinationMailchimp  # noqa: PLC0415 - see above
 

@@ -1,11 +1,14 @@
-"""The shell that Airbyte's kit knows: a ``Destination`` with a ``discover`` command beside the usual three."""
+"""The shell that Airbyte's CDK knows: a ``Destination`` with a ``discover`` command beside the usual three.
+
+The command line does not come this way: see ``commands``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -18,20 +21,18 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConfiguredAirbyteCatalogSerializer,
     ConnectorSpecification,
-    DestinationSyncMode,
+    ConnectorSpecificationSerializer,
     Status,
 )
 
-from destination_mailchimp import run
-from destination_mailchimp.checks import check, destination_catalog
-from destination_mailchimp.config import Config, read_config
-from destination_mailchimp.failures import SyncFailure, failure_of
-from destination_mailchimp.output import Output
+from connector_cli import commands
+from connector_cli.arguments import parse
+from connector_cli.output import Output
+from destination_mailchimp.checks import destination_catalog
+from destination_mailchimp.clear import asks_to_clear, clear_data
+from destination_mailchimp.commands import CONNECTOR, check_status, specification
+from destination_mailchimp.config import read_config
 from destination_mailchimp.sync import run_sync
-from mailchimp_api.errors import MailchimpError
-from mailchimp_api.options import option_schema
-
-_DOCUMENTATION = "https://docs.airbyte.com/integrations/destinations/mailchimp"
 
 
 class DestinationMailchimp(Destination):
@@ -39,22 +40,16 @@ class DestinationMailchimp(Destination):
 
     VALID_CMDS = {*Destination.VALID_CMDS, "discover"}  # noqa: RUF012 - as its base has it
 
-    def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002 - the kit's interface
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002 - the CDK's interface
         """The options, and that contacts are upserted."""
-        return ConnectorSpecification(
-            documentationUrl=_DOCUMENTATION,
-            supportsIncremental=True,
-            supported_destination_sync_modes=[DestinationSyncMode.append_dedup],
-            connectionSpecification=option_schema(Config),
-        )
+        return ConnectorSpecificationSerializer.load(specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Whether the configuration works; the message says what to do if it doesn't."""
-        try:
-            warnings = check(read_config(config))
-        except (MailchimpError, SyncFailure) as error:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=failure_of(error).message)
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=" ".join(warnings) or None)
+        failure, warnings = check_status(config)
+        return AirbyteConnectionStatus(
+            status=Status.FAILED if failure else Status.SUCCEEDED, message=failure or warnings
+        )
 
     def discover(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The DESTINATION_CATALOG message: what a contact of this audience looks like."""
@@ -65,21 +60,32 @@ class DestinationMailchimp(Destination):
         config: Mapping[str, Any],
         configured_catalog: ConfiguredAirbyteCatalog,
         input_messages: Iterable[AirbyteMessage],
-    ) -> Iterable[AirbyteMessage]:
-        """For callers in the same process. The command line does not come this way: see ``run``."""
-        produced = BytesIO()
+    ) -> Iterator[AirbyteMessage]:
+        """For callers in the same process. Raises what made it fail, after the messages that came before."""
+        sink = BytesIO()
         source = (([orjson.dumps(AirbyteMessageSerializer.dump(message))], True) for message in input_messages)
         catalog = orjson.loads(orjson.dumps(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)))
-        failed = run_sync(read_config(config), catalog, source, Output(produced))
-        for line in produced.getvalue().splitlines():
-            yield AirbyteMessageSerializer.load(orjson.loads(line))
-        if failed:
-            raise SyncFailure("The sync failed; the trace before this says why.", "system_error")
+        options = read_config(config)
+        try:
+            if asks_to_clear(catalog):
+                clear_data(catalog, source, Output(sink=sink))
+            else:
+                run_sync(options, catalog, source, Output(sink=sink))
+        finally:
+            for line in sink.getvalue().splitlines():
+                yield AirbyteMessageSerializer.load(orjson.loads(line))
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:
-        """As the kit does, with ``discover``."""
-        return run.parse_args(args)
+        """As the CDK does, with ``discover``."""
+        return parse(
+            args,
+            CONNECTOR.commands,
+            prog=CONNECTOR.name,
+            version=CONNECTOR.version,
+            about=CONNECTOR.about,
+            examples=CONNECTOR.examples,
+        )
 
     def run(self, args: list[str]) -> None:
         """Carry out a command line; ends the process with its exit code."""
-        sys.exit(run.run(args))
+        sys.exit(commands.run(CONNECTOR, args))

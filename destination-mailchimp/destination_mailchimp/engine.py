@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -89,8 +88,8 @@ class Engine:
         self._stopped = False
         self.failure: BaseException | None = None
 
-    def stop(self, *_: object) -> None:
-        """Asked to end, maybe by a signal: only what may be done in a signal handler is done here."""
+    def stop(self) -> None:
+        """Asked to end, maybe by a signal: may be called from any thread."""
         self._stopped = True
         # The main thread makes calls as well (new merge fields), and sees no event meanwhile.
         self._interrupt_calls()
@@ -357,9 +356,3 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - as good as always Stopped
             self._fail(error)
         return True
-
-
-def stop_on_signals(engine: Engine) -> None:
-    """Let SIGTERM and SIGINT end the sync in good order, from now on. Only the main thread may ask for it."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, engine.stop)

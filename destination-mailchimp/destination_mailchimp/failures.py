@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from connector_cli.errors import CommandFailed, FailureType
 from mailchimp_api.errors import (
     ConfigError,
     MailchimpError,
@@ -43,16 +44,12 @@ Reason = Literal[
 ]
 """Why a record was rejected, or something about a contact was. The destination's page says what each means."""
 
-FailureType = Literal["config_error", "transient_error", "system_error"]
 
-
-class SyncFailure(Exception):
+class SyncFailure(CommandFailed):
     """Ends the sync. ``message`` is for a person: it names the remedy and holds no address and no secret."""
 
-    def __init__(self, message: str, failure_type: FailureType = "config_error") -> None:
-        super().__init__(message)
-        self.message = message
-        self.failure_type = failure_type
+    def __init__(self, message: str, failure_type: FailureType = "config_error", internal: str = "") -> None:
+        super().__init__(message, failure_type, internal)
 
 
 class NewContactLimitReached(SyncFailure):
@@ -77,10 +74,16 @@ class RecordRejected(Exception):
         self.by_call = by_call
 
 
-def failure_of(error: BaseException) -> SyncFailure:
+def failure_of(error: BaseException) -> CommandFailed:
     """Translate whatever ended the sync into the failure that a person reads."""
-    if isinstance(error, SyncFailure):
+    if isinstance(error, CommandFailed):
         return error
+    failure = _translated(error)
+    failure.internal = f"{type(error).__name__}: {error}"
+    return failure
+
+
+def _translated(error: BaseException) -> SyncFailure:
     if isinstance(error, ConfigError):
         return SyncFailure(error.message)
     if isinstance(error, ResourceRefused):

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from connector_cli.output import Output
+from connector_cli.progress import Live, Progress
 from destination_mailchimp.accounting.ledger import Outcome, StreamLedger, report
 from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.accounting.rejects import Rejects
@@ -19,14 +21,14 @@ from destination_mailchimp.audience.new_fields import NewFields, make_tag
 from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.buffer import Buffer
-from destination_mailchimp.engine import Engine, stop_on_signals
-from destination_mailchimp.failures import Stopped, SyncFailure, failure_of
+from destination_mailchimp.engine import Engine
+from destination_mailchimp.failures import Stopped, SyncFailure
 from destination_mailchimp.input.lines import Lines, Reader
 from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.catalog import read_catalog
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper, WantedField
-from destination_mailchimp.output import Output
+from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.preview import Preview
@@ -38,8 +40,6 @@ from mailchimp_api.client import MailchimpClient, RetryPolicy
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 USER_AGENT = "destination-mailchimp"
-STOPPED = 143
-"""The exit code of a process that ended because of SIGTERM, by convention."""
 
 
 def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
@@ -62,11 +62,13 @@ def run_sync(
     output: Output,
     *,
     retry: RetryPolicy | None = None,
-    own_process: bool = False,
-) -> int:
-    """Carry out the write command; returns the exit code. Failures before the first write are raised.
+    on_end: Callable[[Callable[[], None]], None] | None = None,
+    live: Live | None = None,
+) -> None:
+    """Carry out the write command; raises whatever made it fail, after the accounting once there is something to count.
 
-    With ``own_process`` SIGTERM and SIGINT end the sync in good order. Another program's signals are its own.
+    ``on_end`` gets what ends the sync in good order, safe to be called from any thread; it raises SyncFailure then.
+    ``live``: for a person who watches.
     """
     with warnings_counted(logger):
         return _run_sync(config, catalog, source, output, retry=retry, own_process=own_process)
@@ -116,12 +118,14 @@ def _run_sync(
         stop_calls=calls.stopping.set,
         interrupt_calls=calls.interrupt,
     )
-    if own_process:
-        stop_on_signals(engine)
+    if on_end:
+        on_end(engine.stop)
+    progress = WriteProgress(lambda: messages.ledgers, calls.client.usage)
     logger.info("New contacts in audience %s will be created as %s", audience.name or audience.id, policy.for_new)
     try:
         try:
-            engine.run(lambda put: Reader(source, put))
+            with Progress(progress.lines, progress.line, live=live):
+                engine.run(lambda put: Reader(source, put))
         finally:
             # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
             unfinished = _close(rejects) or (_close(preview) if preview else None)
@@ -130,7 +134,7 @@ def _run_sync(
             logger.error("%s", unfinished)
         if preview is not None:
             preview.report()
-        return _finish(engine.failure or unfinished, config, messages, rejects, output)
+        _finish(engine.failure or unfinished, config, messages, rejects)
     finally:
         buffer.versions.close()
         calls.client.close()
@@ -170,27 +174,21 @@ def _close(file: Rejects | Preview) -> SyncFailure | None:
     return None
 
 
-def _finish(
-    failure: BaseException | None, config: Config, messages: MessageReader, rejects: Rejects, output: Output
-) -> int:
-    """Print the accounting, decide how the sync ended, and say so."""
+def _finish(failure: BaseException | None, config: Config, messages: MessageReader, rejects: Rejects) -> None:
+    """Log the accounting, decide how the sync ended, and raise that unless it ended well."""
     ledgers = messages.ledgers
     try:
         report(ledgers, unreadable=messages.unreadable)
     except SyncFailure as wrong:
         failure = failure or wrong
     failure = failure or _too_many_rejects(ledgers, rejects, config.max_rejected_percent)
-    if failure is None:
-        return 0
     if isinstance(failure, Stopped):
-        output.trace(
-            SyncFailure("The sync was stopped. What is acknowledged is written; the next sync goes on from there.",
-                        "transient_error")
-        )  # fmt: skip
-        return STOPPED
-    logger.error("The sync failed", exc_info=failure)
-    output.trace(failure_of(failure), failure)
-    return 1
+        raise SyncFailure(
+            "The sync was stopped. What is acknowledged is written; the next sync goes on from there.",
+            "transient_error",
+        )
+    if failure is not None:
+        raise failure
 
 
 def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:

@@ -12,10 +12,11 @@ import orjson
 import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
+from connector_cli.errors import OutputLost
+from connector_cli.output import Output
 from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp.accounting import lines as lines_module
 from destination_mailchimp.config import read_config
-from destination_mailchimp.output import Output
 from destination_mailchimp.sync import run_sync
 from integration_tests.harness.destination import DestinationHarness
 from mailchimp_api.client import MailchimpClient
@@ -200,8 +201,8 @@ class TestRefusals:
         config = read_config(bench.config(rejects_file="s3://b/r"))
         lines = [bench.record({"email": None}), bench.state(1)]
 
-        with pytest.raises(BrokenPipeError):
-            run_sync(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(Broken()))
+        with pytest.raises(OutputLost):
+            run_sync(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(sink=Broken()))
         assert bucket.closed
 
     def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: DestinationHarness) -> None:

@@ -151,22 +151,58 @@ class TestDiscover:
         jsonschema.Draft7Validator.check_schema(operation["json_schema"])
 
 
-class TestRefusedCatalogs:
-    """A catalog that can't be synced ends the command before the first call that writes."""
+class TestClearData:
+    """Airbyte's “Clear data”: every job of it must end well, or Airbyte tries it again before each sync."""
 
-    @pytest.mark.parametrize(
-        "change,words",
-        [
-            ({"destination_sync_mode": "append"}, "append_dedup"),
-            ({"primary_key": []}, "primary key"),
-        ],
-    )
-    def test_the_trace_says_why(self, bench: DestinationHarness, change: dict[str, Any], words: str) -> None:
-        run = bench.run(streams=[bench.stream_of(columns=["email"], **change)])
+    @pytest.mark.parametrize("others", [[], ["orders"]])
+    def test_it_is_accepted_and_touches_nothing(self, bench: DestinationHarness, others: list[str]) -> None:
+        """As the platform sends it, though Mailchimp doesn't answer: the key may have been revoked long ago."""
+        cleared = bench.stream_of(sync_mode="full_refresh", destination_sync_mode="overwrite", primary_key=[])
+        stream = {"stream_descriptor": {"name": "people"}, "stream_state": None}
+        null = {"type": "STATE", "state": {"type": "STREAM", "stream": stream, "id": 7}}
+        started = {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": {"status": "STARTED"}}}
+        bench.control.reset_stats()
+
+        run = bench.run(
+            [orjson.dumps(started), orjson.dumps(null)],
+            bench.config(credentials={"auth_type": "apikey", "apikey": "0" * 32 + "-us1"}),
+            [cleared, *(bench.stream_of(name) for name in others)],
+        )
+
+        assert run.exit_code == 0, run.output
+        [state] = run.of("STATE")
+        assert {key: value for key, value in state.items() if key != "destinationStats"} == null["state"]
+        assert run.error_traces == []
+        assert run.logs() == [
+            "Asked to clear people: Airbyte forgets how far it was; contacts in Mailchimp stay as they are"
+        ]
+        assert bench.control.stats()["requests"] == 0
+
+    @pytest.mark.parametrize("mode", ["overwrite", "append", "overwrite_dedup"])
+    @pytest.mark.parametrize("line", [b"", b'{"type":"RECORD","record":{"stream":"people","da'])
+    def test_a_sync_in_such_a_mode_is_refused_at_its_first_record(self, bench: DestinationHarness, mode: str, line: bytes) -> None:
+        """The advice can be followed in the interface; a STATE after the record must not come out."""
+        bench.control.reset_stats()
+        record = line or bench.record({"id": 1, "email": "new@example.com"})
+
+        run = bench.run([record, bench.state(1)], streams=[bench.stream_of(destination_sync_mode=mode)])
 
         assert run.exit_code == 1
         assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
-        assert words in run.error_traces[0]["message"]
+        assert "“Incremental | Append + Deduped”" in run.error_traces[0]["message"]
+        assert run.of("STATE") == []
+        assert bench.control.stats()["writes"] == {}
+
+
+class TestRefusedCatalogs:
+    """A catalog that can't be synced ends the command before the first call that writes."""
+
+    def test_the_trace_says_why(self, bench: DestinationHarness) -> None:
+        run = bench.run(streams=[bench.stream_of(columns=["email"], primary_key=[])])
+
+        assert run.exit_code == 1
+        assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
+        assert "primary key" in run.error_traces[0]["message"]
         assert bench.control.stats()["writes"] == {}
 
     def test_a_stream_without_an_address_is_refused(self, bench: DestinationHarness) -> None:

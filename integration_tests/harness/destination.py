@@ -6,17 +6,19 @@ import logging
 import re
 import signal
 from collections.abc import Iterable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from connector_cli import commands
+from connector_cli.output import Output
 from destination_mailchimp import DestinationMailchimp
+from destination_mailchimp.commands import CONNECTOR
 from destination_mailchimp.config import read_config
-from destination_mailchimp.failures import failure_of
 from destination_mailchimp.input.lines import lines_of
-from destination_mailchimp.output import Output, log_to
 from destination_mailchimp.sync import run_sync
 from integration_tests.harness.connectors import Installed, Piped
 from integration_tests.harness.runs import Run
@@ -148,27 +150,27 @@ class DestinationHarness:
     def _write(
         self, source: Iterable[tuple[list[bytes], bool]], config: Json | None, streams: list[Json] | None
     ) -> DestinationRun:
-        produced = BytesIO()
-        output = Output(produced)
-        handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-        signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        log_to(output)
-        try:
-            code = run_sync(
+        sink = BytesIO()
+        connector = replace(
+            CONNECTOR,
+            run=lambda _, context: run_sync(
                 read_config(config or self.config()),
                 {"streams": streams or [stream_of()]},
                 source,
-                output,
+                context.output,
                 retry=RetryPolicy(first_wait=0.002, attempts=self.attempts),
-            )
-        except Exception as error:  # noqa: BLE001 - as the command line does
-            output.trace(failure_of(error), error)
-            code = 1
+            ),
+        )
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            code = commands.run(connector, ["spec"], Output(sink=sink))
         finally:
-            logging.getLogger().handlers[:] = handlers
-            logging.getLogger().setLevel(level)
+            root.handlers[:] = handlers
+            root.setLevel(level)
         assert {number: signal.getsignal(number) for number in signals} == signals, "they are this process's own"
-        return DestinationRun(code, produced.getvalue().splitlines())
+        return DestinationRun(code, sink.getvalue().splitlines())
 
     def check(self, config: Json) -> Json:
         """Run the check command within this process: the connection status."""

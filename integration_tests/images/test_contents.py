@@ -17,7 +17,7 @@ from integration_tests.harness.repository import CONNECTORS, ROOT, installed, ve
 Json = dict[str, Any]
 MODULES = {
     "source-mailchimp": "source_mailchimp.commands",
-    "destination-mailchimp": "destination_mailchimp.destination",
+    "destination-mailchimp": "destination_mailchimp.commands",
 }
 
 pytestmark = pytest.mark.parametrize("connector", CONNECTORS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,11 +9,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SourceMailchimp", "__version__"]
 
-__version__ = version("source-mailchimp")
-
 
 def __getattr__(name: str) -> Any:
-    """Import Airbyte's kit only for who asks for the class: who wants the stream table does without it."""
+    """Import only what is asked for: a command takes signals before anything else, and does without the CDK."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        return version("source-mailchimp")
     if name == "SourceMailchimp":
         from source_mailchimp.source import SourceMailchimp  # noqa: PLC0415 - see above
 

@@ -214,11 +214,11 @@ def _stream_state(state: Json) -> tuple[str, Json | None]:
     return stream["stream_descriptor"]["name"], found if isinstance(found, dict) else None
 
 
-def _run(parsed: argparse.Namespace, context: commands.Context) -> int:
+def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
     output = context.output
     if parsed.command == "spec":
         output.emit(messages.dumps({"type": "SPEC", "spec": specification()}))
-        return 0
+        return
     config = read_object(parsed.config, "--config")
     if parsed.command == "check":
         output.emit(messages.connection_status(check(config)))
@@ -233,7 +233,6 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> int:
             logger.warning("%s", warning)
         for _ in read(config, catalog, states, output, on_end=context.on_end, live=context.live):
             pass
-    return 0
 
 
 CONNECTOR = commands.Connector(
