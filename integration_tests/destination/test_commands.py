@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jsonschema
 import orjson
@@ -180,7 +182,9 @@ class TestClearData:
 
     @pytest.mark.parametrize("mode", ["overwrite", "append", "overwrite_dedup"])
     @pytest.mark.parametrize("line", [b"", b'{"type":"RECORD","record":{"stream":"people","da'])
-    def test_a_sync_in_such_a_mode_is_refused_at_its_first_record(self, bench: DestinationHarness, mode: str, line: bytes) -> None:
+    def test_a_sync_in_such_a_mode_is_refused_at_its_first_record(
+        self, bench: DestinationHarness, mode: str, line: bytes
+    ) -> None:
         """The advice can be followed in the interface; a STATE after the record must not come out."""
         bench.control.reset_stats()
         record = line or bench.record({"id": 1, "email": "new@example.com"})
@@ -249,3 +253,59 @@ class TestWayBack:
         assert run.accounting() == {"received": 2, "created": 2}
         assert bench.contact("a@example.com")["merge_fields"]["COMPANY"] == "ACME"
         assert bench.contact("b@example.com")["merge_fields"]["POINTS"] == 7
+
+
+def feed(pipe: IO[bytes], data: bytes) -> None:
+    """Write all and close."""
+    with pipe:
+        pipe.write(data)
+
+
+class TestOutput:
+    """What the sync says arrives whole whatever standard output is, or the sync has failed."""
+
+    @pytest.mark.parametrize("blocking", [True, False])
+    def test_no_line_is_cut_and_none_is_lost(
+        self, bench: DestinationHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, blocking: bool
+    ) -> None:
+        """States are big, nobody reads them for a while, and Python's own buffer is off."""
+        monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+        states = [bench.state("x" * 60_000 + str(number)) for number in range(40)]
+        config, catalog = tmp_path / "config.json", tmp_path / "catalog.json"
+        config.write_bytes(orjson.dumps(bench.config()))
+        catalog.write_bytes(orjson.dumps({"streams": [bench.stream_of()]}))
+        begin = (
+            f"import os, sys; os.set_blocking(1, {blocking}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+        )
+        files = ["--config", str(config), "--catalog", str(catalog)]
+        with subprocess.Popen(
+            [sys.executable, "-c", begin, *COMMAND, "write", *files],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            feeder = threading.Thread(target=feed, args=(process.stdin, b"\n".join(states) + b"\n"))
+            feeder.start()
+            time.sleep(1)
+            output = process.stdout.read()
+            feeder.join()
+
+        found = [orjson.loads(line) for line in output.splitlines()]
+        assert process.returncode == 0
+        assert [m["state"]["stream"] for m in found if m["type"] == "STATE"] == [
+            orjson.loads(state)["state"]["stream"] for state in states
+        ]
+
+    def test_output_that_cannot_be_written_fails_the_sync(self, bench: DestinationHarness) -> None:
+        with bench.open() as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            process.stdin.write(bench.record({"id": 1, "email": "new@example.com"}) + b"\n" + bench.state(1) + b"\n")
+            process.stdin.close()
+            errors = process.stderr.read()
+
+        assert process.returncode == 1
+        assert b"Standard output can't be written: Broken pipe" in errors
