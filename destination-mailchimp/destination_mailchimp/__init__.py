@@ -13,9 +13,9 @@ __all__ = ["DestinationMailchimp", "__version__"]
 def __getattr__(name: str) -> Any:
     """Import only what is asked for: a command takes signals before anything else, and does without the CDK."""
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - see above
+        from destination_mailchimp.version import VERSION  # noqa: PLC0415 - see above
 
-        return version("destination-mailchimp")
+        return VERSION
     if name == "DestinationMailchimp":
         from destination_mailchimp.destination import DestinationMailchimp  # noqa: PLC0415 - see above
 

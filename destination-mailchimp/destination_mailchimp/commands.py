@@ -10,13 +10,13 @@ from connector_cli import commands, messages
 from connector_cli.arguments import Command
 from connector_cli.catalogs import read_catalog
 from connector_cli.files import read_object
-from destination_mailchimp import __version__
 from destination_mailchimp.checks import check, destination_catalog
 from destination_mailchimp.clear import asks_to_clear, clear_data
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.sync import run_sync
+from destination_mailchimp.version import VERSION
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.masking import mask
 from mailchimp_api.options import option_schema
@@ -75,7 +75,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
 
 CONNECTOR = commands.Connector(
     name="destination-mailchimp",
-    version=__version__,
+    version=VERSION,
     about="Writes records that come as Airbyte messages into a Mailchimp audience, as contacts.",
     examples=_EXAMPLES,
     commands=[

@@ -71,7 +71,7 @@ def run_sync(
     ``live``: for a person who watches.
     """
     with warnings_counted(logger):
-        return _run_sync(config, catalog, source, output, retry=retry, own_process=own_process)
+        _run_sync(config, catalog, source, output, retry=retry, on_end=on_end, live=live)
 
 
 def _run_sync(
@@ -81,8 +81,9 @@ def _run_sync(
     output: Output,
     *,
     retry: RetryPolicy | None,
-    own_process: bool,
-) -> int:
+    on_end: Callable[[Callable[[], None]], None] | None,
+    live: Live | None,
+) -> None:
     streams = read_catalog(catalog, config)
     calls = open_calls(config, retry)
     audience = read_audience(calls, config.list_id)

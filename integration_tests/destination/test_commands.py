@@ -274,9 +274,7 @@ class TestOutput:
         config, catalog = tmp_path / "config.json", tmp_path / "catalog.json"
         config.write_bytes(orjson.dumps(bench.config()))
         catalog.write_bytes(orjson.dumps({"streams": [bench.stream_of()]}))
-        begin = (
-            f"import os, sys; os.set_blocking(1, {blocking}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-        )
+        begin = f"import os, sys; os.set_blocking(1, {blocking}); os.execv(sys.argv[1], sys.argv[1:])"
         files = ["--config", str(config), "--catalog", str(catalog)]
         with subprocess.Popen(
             [sys.executable, "-c", begin, *COMMAND, "write", *files],

@@ -21,7 +21,6 @@ from mailchimp_api.client import MailchimpClient, RetryPolicy, Timeouts
 from mailchimp_api.errors import ConfigError, MailchimpError
 from mailchimp_api.masking import mask
 from mailchimp_api.options import option_schema
-from source_mailchimp import __version__
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.contact_fields import contact_fields_of
 from source_mailchimp.contact_shape import ContactShape
@@ -35,13 +34,14 @@ from source_mailchimp.schemas import schema_of
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
 from source_mailchimp.streams.contacts import LIST_MEMBERS
+from source_mailchimp.version import VERSION
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
 Json = dict[str, Any]
 
 _DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
-_USER_AGENT = f"airbyte-source-mailchimp/{__version__}"
+_USER_AGENT = f"airbyte-source-mailchimp/{VERSION}"
 # Somebody waits in front of a screen: fail rather sooner than later.
 _CHECK_RETRIES = RetryPolicy(attempts=3, seconds=30.0, longest_wait=5.0)
 _CHECK_TIMEOUTS = Timeouts(read=30.0)
@@ -237,7 +237,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
 
 CONNECTOR = commands.Connector(
     name="source-mailchimp",
-    version=__version__,
+    version=VERSION,
     about="Reads everything that a Mailchimp account holds, as Airbyte messages.",
     examples=_EXAMPLES,
     commands=[
