@@ -21,7 +21,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 
 Json = dict[str, Any]
 
-_FEW_ATTEMPTS = RetryPolicy(attempts=4, seconds=60)
+_FEW_ATTEMPTS = RetryPolicy(attempts=3, seconds=15, longest_wait=3)
 # Of Mailchimp's five (Owner, Admin, Manager, Author, Viewer) those that may not bring contacts in.
 _READERS = frozenset({"author", "viewer"})
 _TYPES = {"number": "number"}

@@ -9,6 +9,7 @@ from typing import Any
 from connector_cli import commands, messages
 from connector_cli.arguments import Command
 from connector_cli.catalogs import read_catalog
+from connector_cli.deadline import TookTooLong, within
 from connector_cli.files import read_object
 from destination_mailchimp.checks import check, destination_catalog
 from destination_mailchimp.clear import asks_to_clear, clear_data
@@ -17,13 +18,15 @@ from destination_mailchimp.failures import SyncFailure, failure_of
 from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.sync import run_sync
 from destination_mailchimp.version import VERSION
-from mailchimp_api.errors import MailchimpError
+from mailchimp_api.errors import MailchimpError, RequestRefused, TransientError
+from mailchimp_api.explanations import NO_ANSWER, explain
 from mailchimp_api.masking import mask
 from mailchimp_api.options import option_schema
 
 Json = dict[str, Any]
 
 _DOCS = "https://docs.airbyte.com/integrations/destinations/mailchimp"
+_CHECK_SECONDS = 25.0  # somebody waits in front of a screen
 _EXAMPLES = """examples:
   destination-mailchimp check --config config.json
   source-mailchimp read … | destination-mailchimp write --config config.json --catalog catalog.json
@@ -47,7 +50,11 @@ def specification() -> Json:
 def check_status(config: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Whether the configuration works: what is wrong, or else (None and) the warnings, if there are any."""
     try:
-        warnings = check(read_config(config))
+        warnings = within(_CHECK_SECONDS, lambda: check(read_config(config)))
+    except TookTooLong:
+        return NO_ANSWER.format(seconds=_CHECK_SECONDS), None
+    except (TransientError, RequestRefused) as error:
+        return explain(error), None
     except (MailchimpError, SyncFailure) as error:
         return failure_of(error).message, None
     return None, " ".join(warnings) or None

@@ -294,6 +294,25 @@ class Config(BaseModel):
         """Airbyte's form sends an empty text for an option that was cleared."""
         return value.strip() or None if value else None
 
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _tags_in_a_list(cls, value: Any) -> Any:
+        """By hand people type a list as well."""
+        return ", ".join(value) if isinstance(value, list) and all(isinstance(tag, str) for tag in value) else value
+
+    @field_validator("field_mapping", mode="before")
+    @classmethod
+    def _mapping_in_short(cls, value: Any) -> Any:
+        """By hand people type an object, {"firstname": "FNAME"}, or a text, firstname=FNAME, lastname=LNAME."""
+        if isinstance(value, str):
+            pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+            if not all(equals and column.strip() for column, equals, _ in pairs):
+                raise ValueError("must be pairs such as firstname=FNAME, lastname=LNAME")
+            value = {column.strip(): field.strip() for column, _, field in pairs}
+        if isinstance(value, dict):
+            return [{"column": column, "field": "" if field is None else field} for column, field in value.items()]
+        return value
+
     @field_validator("list_id")
     @classmethod
     def _no_blanks(cls, value: str) -> str:

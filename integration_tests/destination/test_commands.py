@@ -86,6 +86,45 @@ class TestCheck:
         assert status["status"] == "FAILED"
         assert "may not read" in status["message"]
 
+    @pytest.mark.parametrize(
+        "fault, words",
+        [
+            ({"kind": "hang", "seconds": 100}, ("Mailchimp did not answer within 25 seconds", "proxy")),
+            ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp refuses", "VPN")),
+            ({"kind": "status", "status": 500}, ("Mailchimp has a problem of its own", "Try again")),
+        ],
+        ids=["hangs", "refused by the network", "fails"],
+    )
+    def test_a_person_gets_an_answer_within_half_a_minute(
+        self, bench: DestinationHarness, fault: dict[str, Any], words: tuple[str, ...]
+    ) -> None:
+        """In sentences of its own: a check has written nothing that could stay written."""
+        bench.control.fault(**fault)
+        began = time.monotonic()
+
+        run = bench.run(config=bench.config(), command="check")
+        status = status_of(run)
+
+        assert time.monotonic() - began < 30
+        assert (run.exit_code, status["status"]) == (0, "FAILED")
+        assert [word for word in words if word not in status["message"]] == []
+        assert "written" not in status["message"]
+
+    @pytest.mark.parametrize(
+        "mapping", [{"firm": "FNAME", "note": ""}, "firm=FNAME, note=", [{"column": "firm", "field": "FNAME"}]]
+    )
+    @pytest.mark.parametrize("tags", ["a, b", ["a", "b"]])
+    def test_options_are_taken_as_people_type_them(self, bench: DestinationHarness, mapping: Any, tags: Any) -> None:
+        run = bench.run(
+            [bench.record({"id": 1, "email": "typed@example.com", "firm": "Ada", "note": "x"})],
+            bench.config(field_mapping=mapping, tags=tags),
+        )
+
+        assert run.exit_code == 0, run.log
+        contact = bench.contact("typed@example.com")
+        assert contact["merge_fields"]["FNAME"] == "Ada"
+        assert {tag["name"] for tag in contact["tags"]} == {"a", "b"}
+
     def test_an_oauth_token_works_as_well(self, bench: DestinationHarness) -> None:
         credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -123,3 +124,39 @@ def test_the_process_tells_by_its_exit_code_that_it_could_answer(source: SourceH
     assert read.failures[None]["failure_type"] == "config_error"
     assert read.by_stream == {}
     assert (good.stderr, refused.stderr, read.stderr) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ({"kind": "hang", "seconds": 100}, ("Mailchimp did not answer within 25 seconds", "proxy")),
+        ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp refuses", "VPN")),
+    ],
+    ids=["hangs", "refused by the network"],
+)
+def test_a_person_gets_an_answer_within_half_a_minute(
+    source: SourceHarness, fault: Json, words: tuple[str, ...]
+) -> None:
+    """Whatever Mailchimp does, or doesn't do; and it says what to do about it."""
+    source.simulator.control.fault(**fault)
+    began = time.monotonic()
+
+    run = source.run("check")
+
+    assert time.monotonic() - began < 30
+    assert (run.exit_code, run.answer["status"]) == (0, "FAILED")
+    for word in words:
+        assert word in run.answer["message"]
+
+
+@pytest.mark.parametrize("typed", ["one", "one, two", ["one", "two"]])
+def test_ids_are_taken_as_people_type_them(source: SourceHarness, typed: str | list[str]) -> None:
+    ids = [row["row"]["id"] for row in source.simulator.control.truth("/lists", "rows")["rows"]][:2]
+    words = {"one": ids[0], "two": ids[-1]}
+    given = (
+        [words[word] for word in typed]
+        if isinstance(typed, list)
+        else ", ".join(words[word.strip()] for word in typed.split(","))
+    )
+
+    assert source.in_process("check", source.config(list_ids=given)).answer == {"status": "SUCCEEDED"}

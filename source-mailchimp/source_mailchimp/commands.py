@@ -12,6 +12,7 @@ from typing import Any
 from connector_cli import commands, messages
 from connector_cli.arguments import Command
 from connector_cli.catalogs import choose, did_you_mean, read_catalog
+from connector_cli.deadline import TookTooLong, within
 from connector_cli.files import read_object, read_states
 from connector_cli.output import Output
 from connector_cli.progress import Live, Progress
@@ -19,6 +20,7 @@ from mailchimp_api.access import open_access
 from mailchimp_api.account import account_of, check_audiences
 from mailchimp_api.client import MailchimpClient, RetryPolicy, Timeouts
 from mailchimp_api.errors import ConfigError, MailchimpError
+from mailchimp_api.explanations import NO_ANSWER, explain
 from mailchimp_api.masking import mask
 from mailchimp_api.options import option_schema
 from source_mailchimp.config import Config, parse_config
@@ -43,8 +45,9 @@ Json = dict[str, Any]
 _DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
 _USER_AGENT = f"airbyte-source-mailchimp/{VERSION}"
 # Somebody waits in front of a screen: fail rather sooner than later.
-_CHECK_RETRIES = RetryPolicy(attempts=3, seconds=30.0, longest_wait=5.0)
-_CHECK_TIMEOUTS = Timeouts(read=30.0)
+_CHECK_SECONDS = 25.0
+_CHECK_RETRIES = RetryPolicy(attempts=3, seconds=15.0, longest_wait=3.0)
+_CHECK_TIMEOUTS = Timeouts(connect=5.0, read=30.0)
 _REFRESH = "It may have been renamed: refresh the schema in the connection's settings, or take it out of the catalog."
 _EXAMPLES = """examples:
   source-mailchimp check --config config.json
@@ -69,13 +72,19 @@ def specification() -> Json:
 
 def check(config: Mapping[str, Any]) -> str | None:
     """Prove the credentials, the host, and that the chosen audiences exist; returns what is wrong, if anything."""
-    try:
+
+    def prove() -> None:
         options = parse_config(dict(config))
         client = _client(options, retry=_CHECK_RETRIES, timeouts=_CHECK_TIMEOUTS)
         account_of(client)
         check_audiences(client, options.list_ids, field="list_ids")
+
+    try:
+        within(_CHECK_SECONDS, prove)
+    except TookTooLong:
+        return NO_ANSWER.format(seconds=_CHECK_SECONDS)
     except MailchimpError as error:
-        return str(error)
+        return explain(error)
     return None
 
 

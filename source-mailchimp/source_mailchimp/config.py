@@ -152,6 +152,12 @@ class Config(BaseModel):
         ),
     ] = None
 
+    @field_validator("list_ids", mode="before")
+    @classmethod
+    def _names_in_a_text(cls, value: Any) -> Any:
+        """By hand people type one id, or several with commas."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
     @field_validator("start_date")
     @classmethod
     def _is_a_date(cls, value: str | None) -> str | None:

@@ -1,0 +1,51 @@
+"""What a person is told when a connection is tried out: a sentence on what is wrong and one on what to do."""
+
+from __future__ import annotations
+
+from mailchimp_api.errors import (
+    AnswerTimeout,
+    ConnectionFault,
+    MailchimpError,
+    RateLimited,
+    RefusedByCdn,
+    RequestRefused,
+    TransientError,
+    UnreadableAnswer,
+)
+
+NO_ANSWER = (
+    "Mailchimp did not answer within {seconds:g} seconds. Try again; if it stays so, look at Mailchimp's status page, "
+    "and whether a proxy or a firewall holds the requests of this machine back."
+)
+"""With the ``seconds`` that were waited in all."""
+
+
+def explain(error: MailchimpError) -> str:
+    """The sentences for ``error``, as raised after the few retries that a trial has."""
+    if isinstance(error, RefusedByCdn):
+        return (
+            "The network in front of Mailchimp refuses the requests of this machine with a web page (403): it does not "
+            "trust the address that they come from, or there were too many of them. The key has not been looked at. "
+            "Try from another network, without a VPN or proxy; if it stays so, ask Mailchimp's support to unblock "
+            f"your address, and name the time of this check. ({error})"
+        )
+    if isinstance(error, RateLimited):
+        return (
+            "Mailchimp answers that too many requests are made at once: other programs use the account's ten "
+            f"connections. Try again when they are done. ({error})"
+        )
+    if isinstance(error, (AnswerTimeout, ConnectionFault)):
+        return (
+            f"Mailchimp could not be reached in time: {error} Try again; if it stays so, see whether a proxy or a "
+            "firewall holds the requests of this machine back."
+        )
+    if isinstance(error, UnreadableAnswer):
+        return (
+            f"What answered does not speak like Mailchimp: {error} A proxy or a sign-in page in between may have "
+            "answered instead: see whether this machine reaches *.api.mailchimp.com directly."
+        )
+    if isinstance(error, TransientError):
+        return f"Mailchimp has a problem of its own: {error} Try again in a while."
+    if isinstance(error, RequestRefused):
+        return f"Mailchimp refuses what the check asks for: {error}"
+    return str(error)
