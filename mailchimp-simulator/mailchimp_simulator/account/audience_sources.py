@@ -9,57 +9,68 @@ from mailchimp_simulator.account.sources import Generic, Json, Parents, Source
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.audiences import Audience
+    from mailchimp_simulator.account.audiences import Audience, Audiences
+    from mailchimp_simulator.account.ground import Ground
+    from mailchimp_simulator.contract.operations import Operation
 
 
-class Lists(Source):
+class AudienceSource(Source):
+    """Rows that come from the audiences."""
+
+    def __init__(self, ground: Ground, template: str, audiences: Audiences) -> None:
+        """Of all audiences."""
+        super().__init__(ground, template)
+        self.audiences = audiences
+
+
+class Lists(AudienceSource):
     """`/lists`."""
 
     def size(self, parents: Parents) -> int:
         """Every audience ever made; deleted ones are taken out above."""
         del parents
-        return self.world.audience_count
+        return self.ground.audience_count
 
     def row(self, parents: Parents, index: int) -> Json:
         """The audience's record."""
         del parents
-        return self.world.audiences(index).row()
+        return self.audiences.at(index).row()
 
     def find(self, parents: Parents, value: str) -> int | None:
         """Computed from the id."""
         del parents
-        return self.world.audience_position(value)
+        return self.ground.audience_position(value)
 
-    def beside(self, parents: Parents) -> Json:
+    def extra_fields(self, parents: Parents) -> Json:
         """The plan's limit of audiences."""
         del parents
-        count = self.world.audience_count
+        count = self.ground.audience_count
         return {"constraints": {"may_create": True, "max_instances": count + 100, "current_total_instances": count}}
 
 
-class Audiences(Lists):
+class NewerAudiences(Lists):
     """`/audiences`: the same lists, seen by the newer API."""
 
     def row(self, parents: Parents, index: int) -> Json:
         """Id, name and size."""
         del parents
-        audience = self.world.audiences(index)
+        audience = self.audiences.at(index)
         total = len(audience.contacts) - audience.contacts.status.count(6)
         return {"id": audience.id, "name": audience.row()["name"], "enabled_channels": ["email"],
                 "stats": {"total_contacts": total}}  # fmt: skip
 
-    def beside(self, parents: Parents) -> Json:
+    def extra_fields(self, parents: Parents) -> Json:
         """Nothing."""
         del parents
         return {}
 
 
-class OfAudience(Source):
+class OfAudience(AudienceSource):
     """Rows that an audience keeps itself."""
 
     def audience(self, parents: Parents) -> Audience:
         """The audience, which exists: parents are checked before."""
-        audience = self.world.audience(parents[0])
+        audience = self.audiences.find(parents[0])
         assert audience is not None
         return audience
 
@@ -92,12 +103,12 @@ class TagSearch(OfAudience):
 
     def size(self, parents: Parents) -> int:
         """As many as there are static segments."""
-        forced = self.world.rows_of(self.template)
-        return len(self._tags(parents)) if forced is None else forced
+        row_count_override = self.ground.row_count_override(self.template)
+        return len(self._tags(parents)) if row_count_override is None else row_count_override
 
     def row(self, parents: Parents, index: int) -> Json:
         """Id and name."""
-        if self.world.rows_of(self.template) is not None:
+        if self.ground.row_count_override(self.template) is not None:
             return {"id": index + 1, "name": f"Tag {index}"}
         return self._tags(parents)[index]
 
@@ -114,12 +125,12 @@ class MemberTags(OfAudience):
 
     def size(self, parents: Parents) -> int:
         """The contact's tags."""
-        forced = self.world.rows_of(self.template)
-        return len(self._tags(parents)) if forced is None else forced
+        row_count_override = self.ground.row_count_override(self.template)
+        return len(self._tags(parents)) if row_count_override is None else row_count_override
 
     def row(self, parents: Parents, index: int) -> Json:
         """Id, name and date."""
-        if self.world.rows_of(self.template) is not None:
+        if self.ground.row_count_override(self.template) is not None:
             return {"id": index + 1, "name": f"Tag {index}", "date_added": iso(self.audience(parents).created)}
         return self._tags(parents)[index]
 
@@ -127,31 +138,36 @@ class MemberTags(OfAudience):
 class MemberNotes(Generic):
     """`/lists/{list_id}/members/{subscriber_hash}/notes`: a few contacts have some."""
 
+    def __init__(self, ground: Ground, operation: Operation, audiences: Audiences) -> None:
+        """Of the contacts of all audiences."""
+        super().__init__(ground, operation)
+        self.audiences = audiences
+
     def natural(self, list_id: str, index: int) -> int:
         """How many notes the contact at a position has, if nobody has written or deleted one."""
-        audience = self.world.audience(list_id)
+        audience = self.audiences.find(list_id)
         if audience is None or index >= audience.contacts.seeded:
             return 0
-        forced = self.world.rows_of(self.template)
-        return forced if forced is not None else NOTES_OF.get(index % 32, 0)
+        row_count_override = self.ground.row_count_override(self.template)
+        return row_count_override if row_count_override is not None else NOTES_OF.get(index % 32, 0)
 
     def size(self, parents: Parents) -> int:
         """As many as `natural` says."""
-        audience = self.world.audience(parents[0])
+        audience = self.audiences.find(parents[0])
         index = audience.contacts.find(parents[1]) if audience else None
         return self.natural(parents[0], index) if index is not None else 0
 
     def row(self, parents: Parents, index: int) -> Json:
         """Schema-made; later ones are younger."""
         made = super().row(parents, index)
-        context = Row(self.world, self.names, parents, 0, self.salt(parents))
+        context = Row(self.ground, self.names, parents, 0, self.salt(parents))
         made["created_at"] = made["updated_at"] = iso(context.created() + 60 * index)
         return made
 
     def last(self, list_id: str, digest: str, index: int) -> Json | None:
         """`last_note` of the contact at a position with this hash: its youngest note."""
         parents = (list_id, digest)
-        changed = self.world.tables.get((self.template, parents))
+        changed = self.ground.changed_rows(self.template, parents)
         size = changed.size() if changed else self.natural(list_id, index)
         if not size:
             return None

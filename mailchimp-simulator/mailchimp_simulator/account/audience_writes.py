@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mailchimp_simulator.account.audiences import MERGE_FIELD_LIMIT, audience_of
+from mailchimp_simulator.account.audiences import MERGE_FIELD_LIMIT
 from mailchimp_simulator.account.contact_rows import segment_member
 from mailchimp_simulator.account.contacts import ARCHIVED, SUBSCRIBED
 from mailchimp_simulator.account.people import subscriber_hash
@@ -60,7 +60,7 @@ def _limit(name: str, emails: list[str]) -> None:
 def post_segment(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/segments`: a tag, unless there are conditions."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     emails = body.get("static_segment") or []
     _limit("static_segment", emails)
     if not body["name"].strip():
@@ -70,7 +70,7 @@ def post_segment(world: World, values: Values, query: Query, body: Json) -> Json
         raise invalid(("name", "Sorry, that tag already exists."))
     found = _members(world, audience, emails)[0]
     segment = audience.segments.create(body["name"], world.clock.now(), body.get("options"))
-    world.touch()
+    world.invalidate()
     for index in found:
         audience.segments.put(segment, index, member=True)
     return audience.segments.row(segment, audience.id)
@@ -88,7 +88,7 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
     Addresses that are not subscribed to the list are ignored; a list of nothing else is refused (asserted).
     """
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     segment = _segment(audience, values)
     facts = world.settings.facts
     if segment.type != "static":
@@ -124,7 +124,7 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
 def patch_segment(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}/segments/{}`: another name; `static_segment` replaces the members."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     segment = _segment(audience, values)
     if body["name"] != segment.name:
         audience.segments.rename(segment, body["name"], world.clock.now())
@@ -141,15 +141,15 @@ def patch_segment(world: World, values: Values, query: Query, body: Json) -> Jso
 def delete_segment(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}`."""
     del query, body
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     audience.segments.remove(_segment(audience, values))
-    world.touch()
+    world.invalidate()
 
 
 def post_segment_member(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/segments/{}/members`: one address."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     found, _ = _members(world, audience, [body["email_address"]])
     if not found:
         raise invalid(("email_address", "The email address is not a member of the list."))
@@ -160,7 +160,7 @@ def post_segment_member(world: World, values: Values, query: Query, body: Json) 
 def delete_segment_member(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}/members/{}`."""
     del query, body
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     index = audience.contacts.find(values[2])
     if index is None or not audience.segments.has(_segment(audience, values), index):
         raise not_found()
@@ -179,7 +179,7 @@ def _check_field(audience: Audience, body: Json, own: Json | None) -> None:
 def post_merge_field(world: World, values: Values, query: Query, body: Json) -> Json:
     """`POST /lists/{}/merge-fields`: at most thirty of them."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     _check_field(audience, body, None)
     if len(audience.merge_fields) >= MERGE_FIELD_LIMIT:
         raise invalid(("", f"A list may have {MERGE_FIELD_LIMIT} merge fields."))
@@ -191,7 +191,7 @@ def post_merge_field(world: World, values: Values, query: Query, body: Json) -> 
 def patch_merge_field(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}/merge-fields/{}`."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     field = _field(audience, values)
     _check_field(audience, body, field)
     for key in ("name", "required", "default_value", "public", "display_order", "help_text", "tag"):
@@ -199,17 +199,17 @@ def patch_merge_field(world: World, values: Values, query: Query, body: Json) ->
             field[key] = body[key].upper() if key == "tag" else body[key]
     field["options"] = {**field["options"], **(body.get("options") or {})}
     audience.refresh_merge_text()
-    world.touch()
+    world.invalidate()
     return _public(field)
 
 
 def delete_merge_field(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/merge-fields/{}`."""
     del query, body
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     audience.merge_fields.remove(_field(audience, values))
     audience.refresh_merge_text()
-    world.touch()
+    world.invalidate()
 
 
 def _field(audience: Audience, values: Values) -> Json:
@@ -228,19 +228,19 @@ def post_list(world: World, values: Values, query: Query, body: Json) -> Json:
     del values, query
     index = world.audience_count
     world.made_audiences += 1
-    audience = world.audiences(index)
+    audience = world.audiences.at(index)
     audience.created = world.clock.now()
     audience.double_optin = bool(body.get("double_optin"))
     audience.changes = dict(body)
     world.created_ids.add(audience.id)
-    world.touch()
+    world.invalidate()
     return audience.row()
 
 
 def patch_list(world: World, values: Values, query: Query, body: Json) -> Json:
     """`PATCH /lists/{}`."""
     del query
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     audience.changes |= body
     return audience.row()
 
@@ -248,8 +248,8 @@ def patch_list(world: World, values: Values, query: Query, body: Json) -> Json:
 def delete_list(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}`."""
     del query, body
-    world.deleted_audiences.add(audience_of(world, values).index)
-    world.touch()
+    world.deleted_audiences.add(world.audiences.of(values).index)
+    world.invalidate()
 
 
 def post_event(world: World, values: Values, query: Query, body: Json) -> None:

@@ -12,8 +12,7 @@ from mailchimp_simulator.contract.answers import not_found
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.table import Table
-    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.ground import Ground, Rows
 
 Json = dict[str, Any]
 
@@ -42,41 +41,41 @@ _LOOKED_THROUGH = 100_000
 class Audience:
     """One audience, made when it is first asked for."""
 
-    def __init__(self, world: World, index: int) -> None:
+    def __init__(self, ground: Ground, index: int) -> None:
         """Seed the audience at this position of the account."""
-        settings = world.settings
-        self.world = world
+        settings = ground.settings
+        self.ground = ground
         self.index = index
         self.salt = salt_of(settings.seed, "audience", index)
-        self.id = world.audience_id(index)
+        self.id = ground.audience_id(index)
         self.web_id = 900_000 + index
-        self.created = world.clock.start - 4 * 365 * 86_400 + index * 86_400
+        self.created = ground.clock.start - 4 * 365 * 86_400 + index * 86_400
         self.wide = index % 2 == 1
         self.double_optin = index % 3 == 2
         self.changes: Json = {}
         self.contacts = Contacts(
-            world.contacts_of(index), self.salt, world.people_salt, (index + 1) * 10_000_000, world.clock.start,
+            ground.contacts_of(index), self.salt, ground.people_salt, (index + 1) * 10_000_000, ground.clock.start,
             settings.import_size,
         )  # fmt: skip
-        if world.exact_contacts:
+        if ground.exact_contacts:
             # Exactly so many rows in the plain listing, and as many archived ones as were asked for.
-            size = world.contacts_of(index)
-            archived = min(size, world.rows_of("/lists/{list_id}/members?status=archived") or 0)
+            size = ground.contacts_of(index)
+            archived = min(size, ground.row_count_override("/lists/{list_id}/members?status=archived") or 0)
             status = self.contacts.status
             for i in range(size):
                 if i >= size - archived:
                     status[i] = 5
                 elif status[i] == 5:
                     status[i] = 0
-        count = world.rows_of("/lists/{list_id}/segments")
-        self.segments = Segments(self.contacts, settings.segments if count is None else count, world.clock.start)
-        self.segments.forced = world.rows_of("/lists/{list_id}/segments/{segment_id}/members")
-        self.rows = ContactRows(self)
+        count = ground.row_count_override("/lists/{list_id}/segments")
+        self.segments = Segments(self.contacts, settings.segments if count is None else count, ground.clock.start)
+        self.segments.row_count_override = ground.row_count_override("/lists/{list_id}/segments/{segment_id}/members")
+        self.rows = ContactRows(self, ground)
         self.required: set[str] = set()
         self.merge_fields: list[Json] = []
         self.extra_merge_text = ""
         names = (*DEFAULT_FIELDS, *(WIDE_FIELDS if self.wide else ()))
-        count = world.rows_of("/lists/{list_id}/merge-fields")
+        count = ground.row_count_override("/lists/{list_id}/merge-fields")
         for number in range(len(names) if count is None else count):
             tag, name, kind = names[number] if number < len(names) else (f"MMERGE{number}", f"Field {number}", "text")
             self.add_merge_field(
@@ -114,7 +113,7 @@ class Audience:
         self.merge_fields.append(field)
         if not seeded:
             self.refresh_merge_text()
-            self.world.touch()
+            self.ground.invalidate()
         return field
 
     def refresh_merge_text(self) -> None:
@@ -141,12 +140,12 @@ class Audience:
         """The ids of the audience's interests, the keys of a contact's `interests`: those that a write has made,
         and the first ten of each of the first three categories.
         """  # noqa: D205
-        version = self.world.version
+        version = self.ground.version
         if self._interest_ids[0] != version:
             categories = "/lists/{list_id}/interest-categories"
             ids: list[str] = []
-            for category in _first(self.world.table(categories, (self.id,)), 3):
-                table = self.world.table(categories + "/{interest_category_id}/interests", (self.id, category["id"]))
+            for category in _first(self.ground.table(categories, (self.id,)), 3):
+                table = self.ground.table(categories + "/{interest_category_id}/interests", (self.id, category["id"]))
                 ids += [row["id"] for row in _first(table, 10)]
             self._interest_ids = (version, ids)
         return self._interest_ids[1]
@@ -162,12 +161,12 @@ class Audience:
         """The list as `/lists` shows it."""
         contacts = self.contacts
         subscribed, unsubscribed, cleaned = (contacts.count(s) for s in ("subscribed", "unsubscribed", "cleaned"))
-        sent = self.world.campaigns.last_sent(self.id)
+        campaigns, sent = self.ground.campaigns_of(self.id)
         number = mix(self.salt)
         alive = len(contacts) > 0
         row: Json = {
             "id": self.id, "web_id": self.web_id,
-            "name": self.world.list_name(self.index),
+            "name": self.ground.list_name(self.index),
             "contact": {"company": "Example Ltd", "address1": "1 Main St", "address2": "", "city": "Gary",
                         "state": "IN", "zip": "46401", "country": "US", "phone": ""},
             "permission_reminder": "You are receiving this email because you opted in via our website.",
@@ -183,7 +182,7 @@ class Audience:
             "stats": {
                 "member_count": subscribed, "unsubscribe_count": unsubscribed, "cleaned_count": cleaned,
                 "member_count_since_send": 0, "unsubscribe_count_since_send": 0, "cleaned_count_since_send": 0,
-                "campaign_count": self.world.campaigns.count_of(self.id), "campaign_last_sent": iso(sent),
+                "campaign_count": campaigns, "campaign_last_sent": iso(sent),
                 "merge_field_count": len(self.merge_fields), "avg_sub_rate": 0, "avg_unsub_rate": 1,
                 "target_sub_rate": 1, "open_rate": 100 if alive else 0, "click_rate": 64.70588235294117 if alive else 0,
                 "last_sub_date": iso(self._last_opt_in()),
@@ -193,16 +192,35 @@ class Audience:
         return {**row, **self.changes}
 
 
-def _first(table: Table, count: int) -> list[Json]:
+def _first(table: Rows, count: int) -> list[Json]:
     """The first rows of a table and all that were created."""
     size = table.size()
     made = range(max(count, size - len(table.created)), size)
     return [table.at(n) for n in (*range(min(count, size)), *made)]
 
 
-def audience_of(world: World, values: tuple[str, ...]) -> Audience:
-    """The audience that the first value of a path names. Raises ProblemError (404)."""
-    audience = world.audience(values[0])
-    if audience is None:
-        raise not_found()
-    return audience
+class Audiences:
+    """All audiences of the account, each made when it is first asked for."""
+
+    def __init__(self, ground: Ground) -> None:
+        """None yet."""
+        self.ground = ground
+        self._made: dict[int, Audience] = {}
+
+    def at(self, index: int) -> Audience:
+        """The audience at a position."""
+        if index not in self._made:
+            self._made[index] = Audience(self.ground, index)
+        return self._made[index]
+
+    def find(self, list_id: str) -> Audience | None:
+        """The audience with an id, if there is one."""
+        index = self.ground.audience_position(list_id)
+        return None if index is None else self.at(index)
+
+    def of(self, values: tuple[str, ...]) -> Audience:
+        """The audience that the first value of a path names. Raises ProblemError (404)."""
+        audience = self.find(values[0])
+        if audience is None:
+            raise not_found()
+        return audience

@@ -13,72 +13,93 @@ from mailchimp_simulator.contract.times import iso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mailchimp_simulator.account.campaigns import Campaign
-    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.campaigns import Campaign, Campaigns
+    from mailchimp_simulator.account.ground import Ground
+    from mailchimp_simulator.account.reports import Reports
+    from mailchimp_simulator.contract.operations import Operation
 
 
-class CampaignRows(Source):
+class CampaignSource(Source):
+    """Rows that come from campaigns and their reports."""
+
+    def __init__(self, ground: Ground, template: str, reports: Reports, campaigns: Campaigns) -> None:
+        """Of all campaigns."""
+        super().__init__(ground, template)
+        self.reports = reports
+        self.campaigns = campaigns
+
+
+class CampaignRows(CampaignSource):
     """`/campaigns`."""
 
     def size(self, parents: Parents) -> int:
         """Listed campaigns; deleted ones are taken out above."""
         del parents
-        return self.world.campaigns.count
+        return self.campaigns.count
 
     def row(self, parents: Parents, index: int) -> Json:
         """The campaign's record."""
         del parents
-        return self.world.campaigns.row(self.world.campaigns.at(index))
+        return self.campaigns.row(self.campaigns.at(index))
 
     def find(self, parents: Parents, value: str) -> int | None:
         """Computed from the id; children of variate campaigns are found too."""
         del parents
-        found = self.world.campaigns.find(value)
+        found = self.campaigns.find(value)
         return None if found is None else found.index
 
 
-class ReportRows(Source):
+class ReportRows(CampaignSource):
     """`/reports`: sent campaigns only."""
 
     def size(self, parents: Parents) -> int:
         """How many have been sent."""
         del parents
-        return len(self.world.campaigns.sent())
+        return len(self.campaigns.sent())
 
     def row(self, parents: Parents, index: int) -> Json:
         """The report."""
         del parents
-        campaigns = self.world.campaigns
-        return self.world.reports.row(campaigns.at(campaigns.sent()[index]))
+        campaigns = self.campaigns
+        return self.reports.row(campaigns.at(campaigns.sent()[index]))
 
     def find(self, parents: Parents, value: str) -> int | None:
         """Any campaign that exists: an unsent one answers with no rows (facts.md)."""
         del parents
-        found = self.world.campaigns.find(value)
+        found = self.campaigns.find(value)
         return None if found is None else found.index
 
     def by_id(self, value: str) -> Json | None:
         """The report of a campaign, if it was sent."""
-        found = self.world.campaigns.find(value)
-        return self.world.reports.row(found) if found and found.is_sent else None
+        found = self.campaigns.find(value)
+        return self.reports.row(found) if found and found.is_sent else None
 
 
-class OfCampaign(Source):
+class OfCampaign(CampaignSource):
     """Rows about one campaign."""
 
     def campaign(self, parents: Parents) -> Campaign:
         """The campaign, which exists: parents are checked before."""
-        campaign = self.world.campaigns.find(parents[0])
+        campaign = self.campaigns.find(parents[0])
         assert campaign is not None
         return campaign
 
 
-class GenericOfCampaign(Generic):
+class GenericWithCampaigns(Generic):
+    """Schema-made rows that have to do with campaigns."""
+
+    def __init__(self, ground: Ground, operation: Operation, campaigns: Campaigns) -> None:
+        """Of all campaigns."""
+        super().__init__(ground, operation)
+        self.campaigns = campaigns
+
+
+class GenericOfCampaign(GenericWithCampaigns):
     """Schema-made rows of a campaign's report: none for a campaign that was not sent."""
 
     def size(self, parents: Parents) -> int:
         """Zero without a sending."""
-        campaign = self.world.campaigns.find(parents[0])
+        campaign = self.campaigns.find(parents[0])
         return super().size(parents) if campaign and campaign.is_sent else 0
 
 
@@ -87,17 +108,17 @@ class SubReports(OfCampaign):
 
     def size(self, parents: Parents) -> int:
         """Two or none, if no test sets another number."""
-        forced = self.world.rows_of(self.template)
-        if forced is not None and self.campaign(parents).is_sent:
-            return forced
-        return len(self.world.campaigns.children(self.campaign(parents)))
+        row_count_override = self.ground.row_count_override(self.template)
+        if row_count_override is not None and self.campaign(parents).is_sent:
+            return row_count_override
+        return len(self.campaigns.children(self.campaign(parents)))
 
     def row(self, parents: Parents, index: int) -> Json:
         """The child's report; of a number that a test has set, reports like the parent's."""
-        if self.world.rows_of(self.template) is not None:
+        if self.ground.row_count_override(self.template) is not None:
             campaign = self.campaign(parents)
-            return {**self.world.reports.row(campaign), "id": hex_id(index, campaign.salt)}
-        return self.world.reports.row(self.world.campaigns.children(self.campaign(parents))[index])
+            return {**self.reports.row(campaign), "id": hex_id(index, campaign.salt)}
+        return self.reports.row(self.campaigns.children(self.campaign(parents))[index])
 
 
 class Recipients(OfCampaign):
@@ -106,9 +127,9 @@ class Recipients(OfCampaign):
     key = "email_id"
     kind = ""
 
-    def __init__(self, world: World, template: str) -> None:
-        """`template`: the collection's path in the contract."""
-        super().__init__(world, template)
+    def __init__(self, ground: Ground, template: str, reports: Reports, campaigns: Campaigns) -> None:
+        """Of all campaigns."""
+        super().__init__(ground, template, reports, campaigns)
         self._left: dict[Parents, tuple[tuple[int, int], list[int]]] = {}
 
     def size(self, parents: Parents) -> int:
@@ -117,13 +138,13 @@ class Recipients(OfCampaign):
 
     def shown(self, campaign: Campaign, parents: Parents) -> Sequence[int]:
         """The recipients of the kind, or all; without those who were deleted, if their activity was as well."""
-        forced = self.world.rows_of(self.template)
+        row_count_override = self.ground.row_count_override(self.template)
         chosen: Sequence[int]
-        if forced is not None and campaign.is_sent:
-            chosen = range(forced)
+        if row_count_override is not None and campaign.is_sent:
+            chosen = range(row_count_override)
         else:
             chosen = self.chosen(campaign, parents) if self.kind else range(campaign.recipients)
-        reports = self.world.reports
+        reports = self.reports
         gone = reports.gone(campaign)
         if not gone:
             return chosen
@@ -136,13 +157,13 @@ class Recipients(OfCampaign):
     def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
         """The recipients of the kind."""
         del parents
-        return self.world.reports.chosen(campaign, self.kind)
+        return self.reports.chosen(campaign, self.kind)
 
     def row(self, parents: Parents, index: int) -> Json:
         """The recipient and what the listing says about them."""
         campaign = self.campaign(parents)
         recipient = self.shown(campaign, parents)[index]
-        return {**self.world.reports.base(campaign, recipient), **self.about(campaign, recipient, parents)}
+        return {**self.reports.base(campaign, recipient), **self.about(campaign, recipient, parents)}
 
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """What this listing says about a recipient."""
@@ -151,12 +172,12 @@ class Recipients(OfCampaign):
     def find(self, parents: Parents, value: str) -> int | None:
         """By the hash: the contact's position says which recipient it is."""
         campaign = self.campaign(parents)
-        audience = self.world.audiences(campaign.list_index)
+        audience = self.reports.audiences.at(campaign.list_index)
         contact = audience.contacts.find(value)
         if contact is None:
             return None
         shown = self.shown(campaign, parents)
-        recipient = contact - self.world.reports.index(campaign, 0)
+        recipient = contact - self.reports.index(campaign, 0)
         return shown.index(recipient) if recipient in shown else None
 
 
@@ -166,7 +187,7 @@ class EmailActivity(Recipients):
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """The events."""
         del parents
-        return {"activity": self.world.reports.events(campaign, recipient)}
+        return {"activity": self.reports.events(campaign, recipient)}
 
 
 class SentTo(Recipients):
@@ -175,10 +196,10 @@ class SentTo(Recipients):
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """Whether it arrived and was opened."""
         del parents
-        events = self.world.reports.events(campaign, recipient)
+        events = self.reports.events(campaign, recipient)
         opens = [e["timestamp"] for e in events if e["action"] == "open"]
         status = next((e["type"] for e in events if e["action"] == "bounce"), "sent")
-        return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": recipient % 50 == 5,
+        return {"merge_fields": self.reports.merge_fields(campaign, recipient), "vip": recipient % 50 == 5,
                 "status": status, "open_count": len(opens), "last_open": max(opens, default=""),
                 "absplit_group": "a", "gmt_offset": 0}  # fmt: skip
 
@@ -191,18 +212,18 @@ class OpenDetails(Recipients):
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """Their opens; at least one."""
         del parents
-        events = self.world.reports.events(campaign, recipient)
+        events = self.reports.events(campaign, recipient)
         opens = [{"timestamp": e["timestamp"], "is_proxy_open": recipient % 3 == 0} for e in events
                  if e["action"] == "open"]  # fmt: skip
         opens = opens or [{"timestamp": iso(campaign.sent + 60), "is_proxy_open": False}]
         proxies = sum(o["is_proxy_open"] for o in opens)
-        return {"contact_status": "A", "merge_fields": self.world.reports.merge_fields(campaign, recipient),
+        return {"contact_status": "A", "merge_fields": self.reports.merge_fields(campaign, recipient),
                 "vip": False, "opens_count": len(opens), "proxy_excluded_opens_count": len(opens) - proxies,
                 "opens": opens}  # fmt: skip
 
-    def beside(self, parents: Parents) -> Json:
+    def extra_fields(self, parents: Parents) -> Json:
         """Sums of opens."""
-        opens = self.world.reports.sums(self.campaign(parents))["opens"]
+        opens = self.reports.sums(self.campaign(parents))["opens"]
         return {"total_opens": opens, "total_proxy_excluded_opens": opens}
 
 
@@ -216,7 +237,7 @@ class Unsubscribed(Recipients):
         del parents
         seeded = campaign.sent + recipient % max(1, campaign.span)
         _, moment = campaign.extra_unsubscribes.get(recipient, (0, seeded))
-        return {"merge_fields": self.world.reports.merge_fields(campaign, recipient), "vip": False,
+        return {"merge_fields": self.reports.merge_fields(campaign, recipient), "vip": False,
                 "timestamp": iso(moment), "reason": "Did not signup for list" if recipient & 1 else ""}  # fmt: skip
 
 
@@ -227,13 +248,13 @@ class ClickDetails(OfCampaign):
         """Four links in every sent campaign."""
         if not self.campaign(parents).is_sent:
             return 0
-        forced = self.world.rows_of(self.template)
-        return LINKS if forced is None else forced
+        row_count_override = self.ground.row_count_override(self.template)
+        return LINKS if row_count_override is None else row_count_override
 
     def row(self, parents: Parents, index: int) -> Json:
         """The link and how often it was clicked."""
         campaign = self.campaign(parents)
-        reports = self.world.reports
+        reports = self.reports
         clicks = 0
         last = ""
         if index < LINKS and campaign.recipients <= 5_000:
@@ -264,18 +285,18 @@ class ClickMembers(Recipients):
 
     def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
         """Those who clicked this link."""
-        return self.world.reports.chosen(campaign, "clicked", self.link(parents))
+        return self.reports.chosen(campaign, "clicked", self.link(parents))
 
     def about(self, campaign: Campaign, recipient: int, parents: Parents) -> Json:
         """How often."""
         link = self.link(parents)
-        events = self.world.reports.events(campaign, recipient)
-        return {"contact_status": "A", "merge_fields": self.world.reports.merge_fields(campaign, recipient),
+        events = self.reports.events(campaign, recipient)
+        return {"contact_status": "A", "merge_fields": self.reports.merge_fields(campaign, recipient),
                 "vip": False, "url_id": parents[1],
                 "clicks": max(1, sum(e.get("url") == url(link) for e in events))}  # fmt: skip
 
 
-class Automations(Generic):
+class Automations(GenericWithCampaigns):
     """`/automations`: classic automations."""
 
     key = "id"
@@ -283,13 +304,13 @@ class Automations(Generic):
     def size(self, parents: Parents) -> int:
         """As many as the account was seeded with."""
         del parents
-        return self.world.campaigns.automations
+        return self.campaigns.automations
 
     def row(self, parents: Parents, index: int) -> Json:
         """Schema-made, with the id that its emails name as parent."""
         row = super().row(parents, index)
-        row["id"] = self.world.campaigns.workflow_id(index)
-        row["recipients"]["list_id"] = self.world.audience_id(0)
+        row["id"] = self.campaigns.workflow_id(index)
+        row["recipients"]["list_id"] = self.ground.audience_id(0)
         row["status"] = ("sending", "paused", "save")[index % 3]
         row["start_time"] = "" if index % 3 == 2 else row["start_time"]
         return row
@@ -297,24 +318,24 @@ class Automations(Generic):
     def find(self, parents: Parents, value: str) -> int | None:
         """Computed from the id."""
         del parents
-        return self.world.campaigns.automation_of(value)
+        return self.campaigns.automation_of(value)
 
 
-class AutomationEmails(Generic):
+class AutomationEmails(GenericWithCampaigns):
     """`/automations/{workflow_id}/emails`: also campaigns of type automation-email."""
 
     def size(self, parents: Parents) -> int:
         """Two each."""
-        forced = self.world.rows_of(self.template)
-        if forced is not None:
-            return forced
-        workflow = self.world.campaigns.automation_of(parents[0])
-        return sum(1 for n in range(2) if self.world.campaigns.email_index(workflow or 0, n) is not None)
+        row_count_override = self.ground.row_count_override(self.template)
+        if row_count_override is not None:
+            return row_count_override
+        workflow = self.campaigns.automation_of(parents[0])
+        return sum(1 for n in range(2) if self.campaigns.email_index(workflow or 0, n) is not None)
 
     def row(self, parents: Parents, index: int) -> Json:
         """Schema-made; id, times and recipients are those of the campaign."""
         row = super().row(parents, index)
-        campaigns = self.world.campaigns
+        campaigns = self.campaigns
         place = campaigns.email_index(campaigns.automation_of(parents[0]) or 0, index)
         row["workflow_id"] = parents[0]
         row["position"] = index + 1

@@ -14,7 +14,9 @@ from mailchimp_simulator.account.randomness import hex_id, index_of_hex_id, mix,
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.world import World
+    from collections.abc import Callable
+
+    from mailchimp_simulator.account.ground import Ground
 
 Json = dict[str, Any]
 _DAY = 86_400
@@ -53,11 +55,12 @@ class Campaign:
 class Campaigns:
     """All campaigns of the account."""
 
-    def __init__(self, world: World) -> None:
-        """Nothing is computed before it is asked for."""
-        self.world = world
-        self.salt = salt_of(world.settings.seed, "campaigns")
-        self.workflow_salt = salt_of(world.settings.seed, "automations")
+    def __init__(self, ground: Ground, summary: Callable[[Campaign], Json]) -> None:
+        """Nothing is computed before it is asked for. `summary`: tells a campaign's `report_summary`."""
+        self.ground = ground
+        self._summary_of = summary
+        self.salt = salt_of(ground.settings.seed, "campaigns")
+        self.workflow_salt = salt_of(ground.settings.seed, "automations")
         self._known: dict[int, Campaign] = {}
         self._sent: tuple[int, list[int]] = (-1, [])
         self._by_list: tuple[int, dict[str, tuple[int, int]]] = (-1, {})
@@ -74,11 +77,11 @@ class Campaigns:
     @property
     def count(self) -> int:
         """How many `/campaigns` lists."""
-        forced = self.world.rows_of("/reports")
-        if forced is not None:
-            return forced
-        forced = self.world.rows_of("/campaigns")
-        return self.world.settings.campaigns if forced is None else forced
+        row_count_override = self.ground.row_count_override("/reports")
+        if row_count_override is not None:
+            return row_count_override
+        row_count_override = self.ground.row_count_override("/campaigns")
+        return self.ground.settings.campaigns if row_count_override is None else row_count_override
 
     @property
     def automation_emails(self) -> int:
@@ -90,12 +93,12 @@ class Campaigns:
     @property
     def automations(self) -> int:
         """How many automations there are."""
-        forced = self.world.rows_of("/automations")
-        return self.world.settings.automations if forced is None else forced
+        row_count_override = self.ground.row_count_override("/automations")
+        return self.ground.settings.automations if row_count_override is None else row_count_override
 
     @property
     def _plain(self) -> bool:
-        return self.world.settings.plain or self.world.rows_of("/reports") is not None
+        return self.ground.settings.plain or self.ground.row_count_override("/reports") is not None
 
     def workflow_id(self, automation: int) -> str:
         """The id of an automation."""
@@ -135,7 +138,7 @@ class Campaigns:
 
     def sent(self) -> list[int]:
         """Positions of the campaigns that have been sent, as `/reports` lists them."""
-        stamp = self.world.version
+        stamp = self.ground.version
         if self._sent[0] != stamp:
             self._sent = (stamp, [i for i in range(self.count) if i not in self.deleted and self.at(i).is_sent])
         return self._sent[1]
@@ -148,13 +151,13 @@ class Campaigns:
         return [self.at(first), self.at(first + 1)]
 
     def _summary(self) -> dict[str, tuple[int, int]]:
-        if self._by_list[0] != self.world.version:
+        if self._by_list[0] != self.ground.version:
             found: dict[str, tuple[int, int]] = {}
             for index in range(self.count):
                 campaign = self.at(index)
                 number, last = found.get(campaign.list_id, (0, 0))
                 found[campaign.list_id] = (number + 1, max(last, campaign.sent))
-            self._by_list = (self.world.version, found)
+            self._by_list = (self.ground.version, found)
         return self._by_list[1]
 
     def last_sent(self, list_id: str) -> int:
@@ -176,35 +179,35 @@ class Campaigns:
         # "automation": an email of a customer journey, whose automation no listing shows (facts.md).
         kind = {2: "variate", 5: "plaintext", 7: "rss", 8: "absplit", 11: "automation"}.get(index % 12, "regular")
         status = "sent"
-        if not self.world.settings.all_sent and index % 7 in (3, 6):
+        if not self.ground.settings.all_sent and index % 7 in (3, 6):
             status = "save" if index % 7 == 3 else ("schedule", "paused", "save")[index // 7 % 3]
         return kind, status
 
     def _make(self, index: int) -> Campaign:
-        world = self.world
+        ground = self.ground
         parent: Campaign | None = None
         if index >= CHILDREN:
             parent = self.at((index - CHILDREN) >> 1)
         salt = mix(self.salt ^ index)
         kind, status = ("variate-child", "sent") if parent else self._kind(index)
-        now = world.clock.start
+        now = ground.clock.start
         base = parent.index if parent else index
         # Two neighbours are sent in the same second; the newest went out a day before the account was seeded.
         total = max(1, self.count)
         created = now - 4 * _DAY - (total - base // 2 * 2) * 640 * _DAY // total
         sent = created + 2 * _DAY + salt % 3 * 3_600 * (base & 1) if status == "sent" else 0
-        audiences = max(1, world.audience_count)
+        audiences = max(1, ground.audience_count)
         list_index = parent.list_index if parent else base % audiences
         if audiences > 2 and list_index == audiences - 1 and status == "sent":
             list_index = 0
-        amount = world.rows_of("/reports/{campaign_id}/email-activity")
-        amount = world.settings.recipients if amount is None else amount
+        amount = ground.row_count_override("/reports/{campaign_id}/email-activity")
+        amount = ground.settings.recipients if amount is None else amount
         if parent:
             amount = max(1, amount // 4)
         return Campaign(
-            index, self.id_of(index), kind, status, list_index, world.audience_id(list_index), created, sent,
+            index, self.id_of(index), kind, status, list_index, ground.audience_id(list_index), created, sent,
             min(3 * _DAY, max(60, (now - sent) // 2)), amount if status == "sent" else 0,
-            quiet=not world.settings.plain and index % 9 == 4, salt=salt, parent=parent.id if parent else "",
+            quiet=not ground.settings.plain and index % 9 == 4, salt=salt, parent=parent.id if parent else "",
         )  # fmt: skip
 
     # -- the record --------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ class Campaigns:
         """The campaign as `/campaigns` shows it."""
         sent = campaign.is_sent
         number = campaign.index % 1_000
-        audience = self.world.list_name(campaign.list_index)
+        audience = self.ground.list_name(campaign.list_index)
         row: Json = {
             "id": campaign.id, "web_id": 13_000_000 + campaign.index, "type": campaign.type,
             "create_time": iso(campaign.created), "archive_url": f"http://eepurl.com/{campaign.id[:6]}",
@@ -254,7 +257,7 @@ class Campaigns:
             row["rss_opts"] = {"feed_url": "https://example.com/feed", "frequency": "weekly",
                                "last_sent": iso(campaign.sent), "constrain_rss_img": False}  # fmt: skip
         if sent:
-            row["report_summary"] = self.world.reports.summary(campaign)
+            row["report_summary"] = self._summary_of(campaign)
         return row
 
     def workflow_of(self, index: int) -> int:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mailchimp_simulator.account.audiences import audience_of
 from mailchimp_simulator.account.contact_writes import Writer, tag_names
 from mailchimp_simulator.account.contacts import ARCHIVED
 from mailchimp_simulator.account.people import subscriber_hash
@@ -23,7 +22,7 @@ MAX_BATCH = 500
 
 def post_batch(world: World, values: tuple[str, ...], query: Query, body: Json) -> bytes:
     """`POST /lists/{list_id}`."""
-    writer = Writer(world, audience_of(world, values), query, "batch")
+    writer = Writer(world, world.audiences.of(values), query, "batch")
     return Batch(writer, body, skip_duplicates=query.flag("skip_duplicate_check")).write()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mailchimp_simulator.account.audiences import audience_of
 from mailchimp_simulator.account.contact_writes import Writer, tag_names
 from mailchimp_simulator.account.contacts import ARCHIVED, CLEANED, PENDING, SUBSCRIBED
 from mailchimp_simulator.account.member_listings import contact
@@ -41,7 +40,7 @@ def post_member(world: World, values: Ids, query: Query, body: Json) -> Any:
 
     Their old status isn't told; one that had left before comes back as `resubscribe_succeeds` says.
     """
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     writer = Writer(world, audience, query)
     email = writer.check_address(body["email_address"])
     index = audience.contacts.find(subscriber_hash(email))
@@ -60,7 +59,7 @@ def put_member(world: World, values: Ids, query: Query, body: Json) -> Any:
 
     A contact that exists needs neither of the fields that the contract requires (recorded).
     """
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     writer = Writer(world, audience, query)
     index = _find(world, audience, values[1])
     if "email_address" in body:
@@ -82,7 +81,7 @@ def put_member(world: World, values: Ids, query: Query, body: Json) -> Any:
 
 def patch_member(world: World, values: Ids, query: Query, body: Json) -> Any:
     """`PATCH /lists/{list_id}/members/{hash}`; refused for an archived contact (report)."""
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     index = _found(world, audience, values[1])
     if audience.contacts.status[index] == ARCHIVED:
         detail = "The requested method and resource are not compatible: archived."
@@ -97,7 +96,7 @@ def patch_member(world: World, values: Ids, query: Query, body: Json) -> Any:
 def delete_member(world: World, values: Ids, query: Query, body: Json) -> None:
     """`DELETE`: archives; not who is pending, cleaned or archived (recorded)."""
     del query, body
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     index = _found(world, audience, values[1])
     if audience.contacts.status[index] in (PENDING, CLEANED, ARCHIVED):
         detail = "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived"
@@ -108,13 +107,13 @@ def delete_member(world: World, values: Ids, query: Query, body: Json) -> None:
 def delete_permanent(world: World, values: Ids, query: Query, body: Json) -> None:
     """`POST …/actions/delete-permanent`: forgets for good."""
     del query, body
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     audience.contacts.delete(_found(world, audience, values[1]))
 
 
 def post_member_tags(world: World, values: Ids, query: Query, body: Json) -> None:
     """`POST …/tags`, of any contact (recorded); a body of the wrong shape is answered 204 and ignored (report)."""
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     index = _found(world, audience, values[1], "tags")
     tags = body.get("tags")
     if not isinstance(tags, list) or not all(isinstance(t, dict) and {"name", "status"} <= t.keys() for t in tags):
@@ -135,7 +134,7 @@ def post_audience_contact(world: World, values: Ids, query: Query, body: Json) -
     makes pending, "denied" unsubscribes; an SMS number alone makes no contact; one that exists needs
     `update_existing`.
     """
-    audience = audience_of(world, values)
+    audience = world.audiences.of(values)
     facts = world.settings.facts
     writer = Writer(world, audience, query, "audience_contact")
     email_channel, sms = body.get("email_channel") or {}, body.get("sms_channel") or {}

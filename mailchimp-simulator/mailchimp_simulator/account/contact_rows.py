@@ -6,11 +6,10 @@ same text, read back, is the contact's dictionary for everything that isn't a pl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from mailchimp_simulator.account.audience_sources import MemberNotes
 from mailchimp_simulator.account.contacts import STATUSES, UNSUBSCRIBED
 from mailchimp_simulator.account.people import FIRST, LAST, address, subscriber_hash
 from mailchimp_simulator.account.randomness import mix
@@ -19,7 +18,9 @@ from mailchimp_simulator.contract.times import iso
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mailchimp_simulator.account.audiences import Audience
+    from mailchimp_simulator.account.contacts import Contacts
+    from mailchimp_simulator.account.ground import Ground
+    from mailchimp_simulator.account.segments import Segments
 
 _CLIENTS = ("", "Gmail", "Apple Mail", "Outlook", "", "Yahoo", "", "Thunderbird")
 _LANGUAGES = ("", "en", "de", "fr", "", "es", "pt_PT", "uk")
@@ -39,12 +40,44 @@ MEMBER_TAGS = "/lists/{list_id}/members/{subscriber_hash}/tags"
 _PLANS = ("free", "paid")
 
 
+class RowsOf(Protocol):
+    """What the rows of an audience's contacts are made from."""
+
+    @property
+    def id(self) -> str:
+        """The audience's id."""
+
+    @property
+    def contacts(self) -> Contacts:
+        """The contacts."""
+
+    @property
+    def segments(self) -> Segments:
+        """The tags."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is a merge field of every type."""
+
+    @property
+    def extra_merge_text(self) -> str:
+        """The keys that merge fields made by a write add, as JSON text."""
+
+    @property
+    def permissions(self) -> list[dict[str, Any]]:
+        """What contacts may be asked for."""
+
+    def interest_ids(self) -> list[str]:
+        """The keys of `interests`."""
+
+
 class ContactRows:
     """Writes the contacts of one audience."""
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: RowsOf, ground: Ground) -> None:
         """Remember the audience; nothing is computed yet."""
         self.audience = audience
+        self.ground = ground
         self.list_id = audience.id
         self._tag_texts: tuple[tuple[int, int], dict[int, str]] = ((-1, -1), {})
         self._interest_texts: tuple[list[str] | None, list[str]] = (None, [])
@@ -172,15 +205,12 @@ class ContactRows:
 
     def _contacts_with_notes(self) -> set[str] | None:
         """The contacts whose notes were written or deleted; None where a test has given notes to everybody."""
-        world = self.audience.world
-        if world.rows_of(MEMBER_NOTES) is not None:
+        if self.ground.row_count_override(MEMBER_NOTES) is not None:
             return None
-        return {parents[1] for path, parents in world.tables if path == MEMBER_NOTES and parents[0] == self.list_id}
+        return {parents[1] for parents in self.ground.changed_parents(MEMBER_NOTES) if parents[0] == self.list_id}
 
     def _last_note(self, digest: str, index: int) -> str:
-        source = self.audience.world.sources[MEMBER_NOTES]
-        assert isinstance(source, MemberNotes)
-        note = source.last(self.list_id, digest, index)
+        note = self.ground.last_note(self.list_id, digest, index)
         return f',"last_note":{orjson.dumps(note).decode()}' if note else ""
 
     def _tag_table(self) -> dict[int, str]:
@@ -192,9 +222,9 @@ class ContactRows:
 
     def _tags(self, mask: int) -> str:
         """`tags_count` and `tags` of a contact in these segments."""
-        forced = self.audience.world.rows_of(MEMBER_TAGS)
-        if forced is not None:
-            tags = [{"id": number + 1, "name": f"Tag {number}"} for number in range(forced)]
+        row_count_override = self.ground.row_count_override(MEMBER_TAGS)
+        if row_count_override is not None:
+            tags = [{"id": number + 1, "name": f"Tag {number}"} for number in range(row_count_override)]
         else:
             tags = [{"id": tag.id, "name": tag.name} for tag in self.audience.segments.tags_in(mask)]
         text = self._tag_texts[1][mask] = f'"tags_count":{len(tags)},"tags":{orjson.dumps(tags).decode()}'
@@ -204,7 +234,7 @@ class ContactRows:
         """The `interests` of contacts by the six bits that choose them; interests beyond six are chosen by nobody."""
         ids = self.audience.interest_ids()
         if self._interest_texts[0] is not ids:
-            made = self.audience.world.created_ids
+            made = self.ground.created_ids
             seeded = [one for one in ids if one not in made][:6]
             bits_of = {one: seeded.index(one) if one in seeded else 6 for one in ids}
             self._interest_texts = (ids, [

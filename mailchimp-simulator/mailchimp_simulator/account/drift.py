@@ -90,10 +90,10 @@ class Drift:
 
     def _audience(self, list_id: str | None) -> Audience | None:
         if list_id:
-            return self.world.audience(list_id)
+            return self.world.audiences.find(list_id)
         filled = [n for n in range(self.world.audience_count) if n not in self.world.deleted_audiences
-                  and len(self.world.audiences(n).contacts)]  # fmt: skip
-        return self.world.audiences(self.random.choice(filled)) if filled else None
+                  and len(self.world.audiences.at(n).contacts)]  # fmt: skip
+        return self.world.audiences.at(self.random.choice(filled)) if filled else None
 
     def _pick(self, audience: Audience, kind: str, email: str | None) -> int | None:
         contacts = audience.contacts

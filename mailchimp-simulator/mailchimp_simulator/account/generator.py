@@ -1,7 +1,7 @@
 """Rows made from a schema: every property of the contract gets a plausible value, the same for the same row.
 
 What the name of a property says (a parent's id, an address, a date of creation) is respected; what only a person
-can know about a collection stands in `hints`.
+can know about a collection stands in `overrides`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mailchimp_simulator.account.randomness import hex_id, mix, number_id, salt_
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.ground import Ground
     from mailchimp_simulator.contract.operations import Contract
 
 Json = dict[str, Any]
@@ -29,11 +29,11 @@ _DAY = 86_400
 class Row:
     """The row being made: its position, its parents, and its randomness."""
 
-    __slots__ = ("bits", "index", "names", "parents", "salt", "world")
+    __slots__ = ("bits", "ground", "index", "names", "parents", "salt")
 
-    def __init__(self, world: World, names: tuple[str, ...], parents: tuple[str, ...], index: int, salt: int) -> None:
+    def __init__(self, ground: Ground, names: tuple[str, ...], parents: tuple[str, ...], index: int, salt: int) -> None:
         """`names` and `parents`: the path's parameters and their values."""
-        self.world = world
+        self.ground = ground
         self.names = names
         self.parents = parents
         self.index = index
@@ -54,26 +54,26 @@ class Row:
         given = self.parent("list_id") or self.parent("audience_id")
         campaign = self.parent("campaign_id")
         if not given and campaign:
-            given = self.world.campaigns.list_of(campaign)
-        return given or self.world.some_list_id(self.bits)
+            given = self.ground.campaign_list(campaign)
+        return given or self.ground.some_list_id(self.bits)
 
     @property
     def contact(self) -> tuple[str, str]:
         """Address and hash of the contact that this row is about."""
-        audience = self.world.audience(self.list_id)
+        contacts = self.ground.contacts_in(self.list_id)
         digest = self.parent("subscriber_hash")
         if digest:
-            found = audience.contacts.find(digest) if audience else None
-            return (audience.contacts.email(found) if audience and found is not None else "", digest)
-        if audience is None:
+            found = contacts.find(digest) if contacts else None
+            return (contacts.email(found) if contacts and found is not None else "", digest)
+        if contacts is None:
             return "", ""
         # Beyond the last contact there are those who have been deleted since: different people all the same.
         index = self.salt % 7 + self.index
-        return audience.contacts.email(index), audience.contacts.hash(index)
+        return contacts.email(index), contacts.hash(index)
 
     def created(self) -> int:
         """When this row came to be: within the last two years, a few rows in the same second."""
-        start: int = self.world.clock.start
+        start: int = self.ground.clock.start
         return start - 2 * 365 * _DAY + (self.bits >> 8) % (700 * _DAY) // 3 * 3
 
     def updated(self) -> int:
@@ -81,9 +81,9 @@ class Row:
         return self.created() + (self.bits >> 30) % (20 * _DAY)
 
 
-def compile_row(contract: Contract, schema: Any, hints: dict[str, Maker]) -> Callable[[Row], Json]:
-    """A function that makes rows of a schema. `hints`: makers by dotted property path."""
-    make = _compile(contract, "", "", schema, hints)
+def compile_row(contract: Contract, schema: Any, overrides: dict[str, Maker]) -> Callable[[Row], Json]:
+    """A function that makes rows of a schema. `overrides`: makers by dotted property path."""
+    make = _compile(contract, "", "", schema, overrides)
 
     def row(context: Row) -> Json:
         made: Json = make(context)
@@ -92,31 +92,31 @@ def compile_row(contract: Contract, schema: Any, hints: dict[str, Maker]) -> Cal
     return row
 
 
-def _compile(contract: Contract, path: str, name: str, schema: Any, hints: dict[str, Maker]) -> Maker:
-    if path in hints:
-        return hints[path]
+def _compile(contract: Contract, path: str, name: str, schema: Any, overrides: dict[str, Maker]) -> Maker:
+    if path in overrides:
+        return overrides[path]
     if name == "_links":
         return _links
     schema = contract.resolve(schema)
     if "allOf" in schema:
-        parts = [_compile(contract, path, name, part, hints) for part in schema["allOf"]]
+        parts = [_compile(contract, path, name, part, overrides) for part in schema["allOf"]]
         return lambda row: {k: v for part in parts for k, v in part(row).items()}
     if "oneOf" in schema:
-        return _compile(contract, path, name, schema["oneOf"][0], hints)
+        return _compile(contract, path, name, schema["oneOf"][0], overrides)
     if "enum" in schema:
         values, salt = schema["enum"], salt_of(path)
         return lambda row: values[row.some(salt) % len(values)]
     kind = schema.get("type")
     if kind == "object" or "properties" in schema:
         inner = {
-            key: _compile(contract, f"{path}.{key}" if path else key, key, value, hints)
+            key: _compile(contract, f"{path}.{key}" if path else key, key, value, overrides)
             for key, value in (schema.get("properties") or {}).items()
         }
         if not inner and name == "merge_fields":
             return _merge_fields
         return lambda row: {key: make(row) for key, make in inner.items()}
     if kind == "array":
-        item = _compile(contract, f"{path}[]", name, schema.get("items") or {}, hints)
+        item = _compile(contract, f"{path}[]", name, schema.get("items") or {}, overrides)
         if name == "conditions":
             return lambda _row: []
         return lambda row: [item(row)] if row.some(3) & 1 else []
@@ -158,7 +158,7 @@ def _string(path: str, name: str, salt: int) -> Maker:
     if name == "email_id":
         return lambda row: row.contact[1]
     if name.endswith("_id"):
-        return lambda row: row.parent(name) or row.world.reference(name, row.some(salt))
+        return lambda row: row.parent(name) or row.ground.reference(name, row.some(salt))
     if "url" in name:
         return lambda row: f"https://example.com/{name}/{row.some(salt) & 0xFFFFFF:06x}"
     if name == "currency_code":

@@ -9,8 +9,8 @@ import orjson
 
 from mailchimp_simulator.account.contact_rows import segment_member
 from mailchimp_simulator.account.contacts import GONE, STATUSES
+from mailchimp_simulator.account.ground import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.account.member_listings import contact
-from mailchimp_simulator.account.world import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def parents_of(world: World, template: str) -> Iterator[tuple[str, ...]]:
         return
     for above in parents_of(world, prefix):
         if prefix == MEMBERS:
-            audience = world.audience(above[0])
+            audience = world.audiences.find(above[0])
             if audience is not None:
                 contacts = audience.contacts
                 yield from ((*above, contacts.hash(n)) for n in range(len(contacts)) if contacts.status[n] != GONE)
@@ -54,7 +54,7 @@ def rows_of(world: World, template: str, parents: tuple[str, ...]) -> Iterator[J
         for n in range(table.size()):
             yield table.at(n)
         return
-    audience = world.audience(parents[0])
+    audience = world.audiences.find(parents[0])
     if audience is None:
         return
     if template == SEGMENT_MEMBERS:
@@ -114,7 +114,7 @@ def _members(world: World, detail: str, parents: tuple[str, ...] | None) -> Json
     by_status: Json = dict.fromkeys(STATUSES, 0)
     found: list[Any] = []
     for above in [parents] if parents is not None else parents_of(world, MEMBERS):
-        audience = world.audience(above[0])
+        audience = world.audiences.find(above[0])
         if audience is None:
             continue
         contacts = audience.contacts

@@ -66,8 +66,8 @@ def listing(world: World, operation: Operation, parents: Parents, query: Query) 
         items, total = _since(operation, items, total, since, table, query)
     if query.flag("include_total_contacts"):
         items = [with_total_contacts(world, row) for row in items]
-    beside = table.source.beside(parents)
-    return answer(operation, parents, query, _linked(world, operation, query, items), total, beside)
+    extra_fields = table.source.extra_fields(parents)
+    return answer(operation, parents, query, _linked(world, operation, query, items), total, extra_fields)
 
 
 def _linked(world: World, operation: Operation, query: Query, items: list[Json]) -> list[Json]:
@@ -82,7 +82,7 @@ def _linked(world: World, operation: Operation, query: Query, items: list[Json])
 
 def with_total_contacts(world: World, row: Json) -> Json:
     """A list with the number that it shows when asked: all contacts, archived ones too."""
-    audience = world.audience(row["id"])
+    audience = world.audiences.find(row["id"])
     total = len(audience.contacts) - audience.contacts.status.count(GONE) if audience else 0
     return {**row, "stats": {**row["stats"], "total_contacts": total}}
 
@@ -182,7 +182,7 @@ def _list_test(world: World, name: str, value: str) -> Any:
     if name == "email":
 
         def test(row: Json) -> bool:
-            audience = world.audience(row["id"])
+            audience = world.audiences.find(row["id"])
             return audience is not None and audience.contacts.find(subscriber_hash(value)) is not None
 
         return test
@@ -208,7 +208,7 @@ def _trim(row: Json, key: str, since: int) -> Json:
 
 
 def answer(operation: Operation, parents: Parents, query: Query, items: list[Json], total: int | None,
-           beside: Json) -> Answer:  # fmt: skip
+           extra_fields: Json) -> Answer:  # fmt: skip
     """Rows, total, parents' ids and links as one answer."""
     body: Json = {}
     # The contract has no schema for a list's surveys: rows under their own name, as everywhere else.
@@ -220,7 +220,7 @@ def answer(operation: Operation, parents: Parents, query: Query, items: list[Jso
                      "workflow_email_id": "email_id"}.get(name, name)  # fmt: skip
         if name_here in properties:
             body[name_here] = value
-    body |= beside
+    body |= extra_fields
     if (operation.raw["has_total_items"] or not operation.items_key) and total is not None:
         body["total_items"] = total
     body["_links"] = links(operation.path)

@@ -68,7 +68,7 @@ def _selection(audience: Audience, query: Query) -> Sequence[int]:
         if before is not None:
             chosen = [n for n in chosen if 0 < array[n] <= before]
     if query.flag("since_last_campaign"):
-        sent = audience.world.campaigns.last_sent(audience.id)
+        sent = audience.ground.campaigns_of(audience.id)[1]
         chosen = [n for n in chosen if contacts.timestamp_opt[n] > sent]
     for test in _tests(query):
         chosen = [n for n in chosen if test(audience.rows.row(n))]

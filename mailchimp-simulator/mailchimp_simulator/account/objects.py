@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.account.campaign_sources import ReportRows
 from mailchimp_simulator.account.generator import Row, compile_row
+from mailchimp_simulator.account.ground import CONTACTS, MEMBERS
 from mailchimp_simulator.account.listings import with_total_contacts
 from mailchimp_simulator.account.member_listings import contact
 from mailchimp_simulator.account.randomness import salt_of
-from mailchimp_simulator.account.world import CONTACTS, MEMBERS
 from mailchimp_simulator.contract.answers import links, not_found, not_simulated
 from mailchimp_simulator.contract.times import iso
 
@@ -59,7 +59,7 @@ def single(world: World, operation: Operation, values: Parents, query: Query) ->
 
 def _root(world: World, values: Parents) -> Json:
     del values
-    total = sum(world.audiences(n).contacts.count() for n in range(world.audience_count))
+    total = sum(world.audiences.at(n).contacts.count() for n in range(world.audience_count))
     return {
         "account_id": f"{world.people_salt:025x}"[:25], "login_id": "1", "account_name": "Example Ltd",
         "email": "owner@example.com", "first_name": "Zoë", "last_name": "Barry", "username": "example",
@@ -78,7 +78,7 @@ def _ping(world: World, values: Parents) -> Json:
 
 
 def _member(world: World, values: Parents) -> Json:
-    audience = world.audience(values[0])
+    audience = world.audiences.find(values[0])
     index = audience.contacts.find(values[1]) if audience else None
     if audience is None or index is None:
         raise not_found()
@@ -86,7 +86,7 @@ def _member(world: World, values: Parents) -> Json:
 
 
 def _audience_contact(world: World, values: Parents) -> Json:
-    audience = world.audience(values[0])
+    audience = world.audiences.find(values[0])
     if audience is not None:
         for index in range(len(audience.contacts)):
             if audience.contacts.status[index] < 6 and audience.rows.row(index)["contact_id"] == values[1]:
@@ -127,7 +127,7 @@ def search_members(world: World, query: Query) -> Json:
     exact: list[Json] = []
     full: list[Json] = []
     for position in range(world.audience_count):
-        audience = world.audiences(position)
+        audience = world.audiences.at(position)
         if query.values.get("list_id") not in (None, audience.id):
             continue
         for index in audience.contacts.view("", ""):

@@ -1,56 +1,67 @@
-"""Which collections have a source of their own."""
+"""Which source each collection has: rows made from its schema, unless it knows more."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailchimp_simulator.account.audience_sources import (
-    Audiences,
-    Lists,
-    MemberNotes,
-    MemberTags,
-    MergeFields,
-    SegmentRows,
-    TagSearch,
-)
-from mailchimp_simulator.account.campaign_sources import (
-    AutomationEmails,
-    Automations,
-    CampaignRows,
-    ClickDetails,
-    ClickMembers,
-    EmailActivity,
-    OpenDetails,
-    ReportRows,
-    SearchCampaigns,
-    SentTo,
-    SubReports,
-    Unsubscribed,
-)
+from mailchimp_simulator.account import audience_sources as audience
+from mailchimp_simulator.account import campaign_sources as campaign
+from mailchimp_simulator.account.ground import CONTACTS, MEMBERS, SEGMENT_MEMBERS
+from mailchimp_simulator.account.sources import Generic, Source, StoreOrders
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.sources import Generic, Source
+    from mailchimp_simulator.account.audiences import Audiences
+    from mailchimp_simulator.account.campaigns import Campaigns
+    from mailchimp_simulator.account.ground import Ground
+    from mailchimp_simulator.account.reports import Reports
 
-SPECIAL: dict[str, type[Source]] = {
-    "/lists": Lists,
-    "/audiences": Audiences,
-    "/lists/{list_id}/segments": SegmentRows,
-    "/lists/{list_id}/tag-search": TagSearch,
-    "/lists/{list_id}/members/{subscriber_hash}/tags": MemberTags,
-    "/lists/{list_id}/merge-fields": MergeFields,
-    "/campaigns": CampaignRows,
-    "/reports": ReportRows,
-    "/reports/{campaign_id}/sub-reports": SubReports,
-    "/reports/{campaign_id}/email-activity": EmailActivity,
-    "/reports/{campaign_id}/sent-to": SentTo,
-    "/reports/{campaign_id}/open-details": OpenDetails,
-    "/reports/{campaign_id}/unsubscribed": Unsubscribed,
-    "/reports/{campaign_id}/click-details": ClickDetails,
-    "/reports/{campaign_id}/click-details/{link_id}/members": ClickMembers,
-    "/search-campaigns": SearchCampaigns,
+LISTING_OF_ITS_OWN = (MEMBERS, SEGMENT_MEMBERS, CONTACTS)
+"""Contacts: there may be a million of them, and they have listings of their own."""
+_AUDIENCE: dict[str, type[audience.AudienceSource]] = {
+    "/lists": audience.Lists,
+    "/audiences": audience.NewerAudiences,
+    "/lists/{list_id}/segments": audience.SegmentRows,
+    "/lists/{list_id}/tag-search": audience.TagSearch,
+    "/lists/{list_id}/members/{subscriber_hash}/tags": audience.MemberTags,
+    "/lists/{list_id}/merge-fields": audience.MergeFields,
 }
-SPECIAL_GENERIC: dict[str, type[Generic]] = {
-    "/lists/{list_id}/members/{subscriber_hash}/notes": MemberNotes,
-    "/automations": Automations,
-    "/automations/{workflow_id}/emails": AutomationEmails,
+_CAMPAIGN: dict[str, type[campaign.CampaignSource]] = {
+    "/campaigns": campaign.CampaignRows,
+    "/reports": campaign.ReportRows,
+    "/reports/{campaign_id}/sub-reports": campaign.SubReports,
+    "/reports/{campaign_id}/email-activity": campaign.EmailActivity,
+    "/reports/{campaign_id}/sent-to": campaign.SentTo,
+    "/reports/{campaign_id}/open-details": campaign.OpenDetails,
+    "/reports/{campaign_id}/unsubscribed": campaign.Unsubscribed,
+    "/reports/{campaign_id}/click-details": campaign.ClickDetails,
+    "/reports/{campaign_id}/click-details/{link_id}/members": campaign.ClickMembers,
+    "/search-campaigns": campaign.SearchCampaigns,
 }
+_WITH_CAMPAIGNS: dict[str, type[campaign.GenericWithCampaigns]] = {
+    "/automations": campaign.Automations,
+    "/automations/{workflow_id}/emails": campaign.AutomationEmails,
+}
+NOTES = "/lists/{list_id}/members/{subscriber_hash}/notes"
+_ORDERS = "/ecommerce/stores/{store_id}/orders"
+
+
+def make_sources(ground: Ground, audiences: Audiences, campaigns: Campaigns, reports: Reports) -> dict[str, Source]:
+    """The source of each collection of the contract, by path."""
+    found: dict[str, Source] = {}
+    for (method, path), operation in ground.contract.operations.items():
+        if method != "GET" or not operation.collection or path in LISTING_OF_ITS_OWN:
+            continue
+        if path in _AUDIENCE:
+            found[path] = _AUDIENCE[path](ground, path, audiences)
+        elif path in _CAMPAIGN:
+            found[path] = _CAMPAIGN[path](ground, path, reports, campaigns)
+        elif path in _WITH_CAMPAIGNS:
+            found[path] = _WITH_CAMPAIGNS[path](ground, operation, campaigns)
+        elif path == NOTES:
+            found[path] = audience.MemberNotes(ground, operation, audiences)
+        elif path.startswith("/reports/"):
+            found[path] = campaign.GenericOfCampaign(ground, operation, campaigns)
+        else:
+            found[path] = Generic(ground, operation)
+    found["/ecommerce/orders"] = StoreOrders(ground, "/ecommerce/orders", found[_ORDERS])
+    return found

@@ -10,8 +10,9 @@ from mailchimp_simulator.contract.times import iso
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mailchimp_simulator.account.audiences import Audiences
     from mailchimp_simulator.account.campaigns import Campaign
-    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.ground import Ground
 
 Json = dict[str, Any]
 LINKS = 4
@@ -22,9 +23,10 @@ _EXACT = 5_000
 class Reports:
     """Everything below `/reports`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, ground: Ground, audiences: Audiences) -> None:
         """Nothing is computed before it is asked for."""
-        self.world = world
+        self.ground = ground
+        self.audiences = audiences
         self._sums: dict[str, tuple[tuple[int, int], Json]] = {}
         self._chosen: dict[tuple[str, str], tuple[tuple[int, int], list[int]]] = {}
 
@@ -36,9 +38,9 @@ class Reports:
 
     def gone(self, campaign: Campaign) -> set[int]:
         """Indexes of the contacts whose deletion has deleted what they did as recipients, too (open)."""
-        if not self.world.settings.facts.deletion_deletes_activity:
+        if not self.ground.settings.facts.deletion_deletes_activity:
             return set()
-        return self.world.audiences(campaign.list_index).contacts.gone
+        return self.audiences.at(campaign.list_index).contacts.gone
 
     def bits(self, campaign: Campaign, recipient: int) -> int:
         """The randomness of a recipient."""
@@ -53,7 +55,7 @@ class Reports:
         if not campaign.quiet:
             found = self._seeded_events(campaign, recipient)
         if campaign.extra:
-            now = self.world.clock.now()
+            now = self.ground.clock.now()
             found += [event for shown, event in campaign.extra.get(recipient, []) if counted or shown <= now]
         return found
 
@@ -61,7 +63,7 @@ class Reports:
         """Changes when what is known of a campaign does: how many events there are, and how many are listed."""
         shown = [shown for events in campaign.extra.values() for shown, _ in events]
         shown += [shown for shown, _ in campaign.extra_unsubscribes.values()]
-        now = self.world.clock.now() if shown else 0
+        now = self.ground.clock.now() if shown else 0
         return campaign.recipients + len(shown), sum(one <= now for one in shown)
 
     def _seeded_events(self, campaign: Campaign, recipient: int) -> list[Json]:
@@ -92,18 +94,18 @@ class Reports:
         if not campaign.quiet and self.bits(campaign, recipient) >> 50 & 15 == 1:
             return True
         shown, _ = campaign.extra_unsubscribes.get(recipient, (None, 0))
-        return shown is not None and (counted or shown <= self.world.clock.now())
+        return shown is not None and (counted or shown <= self.ground.clock.now())
 
     def base(self, campaign: Campaign, recipient: int) -> Json:
         """What every row about a recipient has."""
-        contacts = self.world.audiences(campaign.list_index).contacts
+        contacts = self.audiences.at(campaign.list_index).contacts
         index = self.index(campaign, recipient)
         return {"campaign_id": campaign.id, "list_id": campaign.list_id, "list_is_active": True,
                 "email_id": contacts.hash(index), "email_address": contacts.email(index)}  # fmt: skip
 
     def merge_fields(self, campaign: Campaign, recipient: int) -> Json | None:
         """The merge fields of a recipient: those of the contact."""
-        audience = self.world.audiences(campaign.list_index)
+        audience = self.audiences.at(campaign.list_index)
         index = self.index(campaign, recipient)
         return audience.rows.merge_fields(index) if index < len(audience.contacts) else None
 
@@ -179,7 +181,7 @@ class Reports:
         return {
             "id": campaign.id, "campaign_title": f"Campaign {campaign.index % 1_000}", "type": campaign.type,
             "list_id": campaign.list_id, "list_is_active": True,
-            "list_name": self.world.list_name(campaign.list_index),
+            "list_name": self.ground.list_name(campaign.list_index),
             "subject_line": f"Été {campaign.index % 1_000}", "preview_text": "", "emails_sent": campaign.recipients,
             "abuse_reports": 0, "unsubscribed": sums["unsubs"], "send_time": iso(campaign.sent),
             "bounces": {"hard_bounces": sums["hard"], "soft_bounces": sums["soft"], "syntax_errors": 0},

@@ -39,7 +39,7 @@ class Segments:
         """Seed `count` segments, every fourth a saved one."""
         self.contacts = contacts
         self.salt = mix(contacts.salt + 77)
-        self.forced: int | None = None
+        self.row_count_override: int | None = None
         self.version = 0
         self.items: list[Segment] = []
         self.by_name: dict[str, Segment] = {}
@@ -101,8 +101,8 @@ class Segments:
 
     def has(self, segment: Segment, index: int) -> bool:
         """Whether a contact is in a segment."""
-        if self.forced is not None and segment.bit < len(self.items):
-            return index < self.forced
+        if self.row_count_override is not None and segment.bit < len(self.items):
+            return index < self.row_count_override
         return bool(self.mask(index) >> segment.bit & 1)
 
     def put(self, segment: Segment, index: int, *, member: bool) -> bool:
@@ -127,8 +127,8 @@ class Segments:
         known = self._lists.get(segment.id)
         if known is None or known[0] != stamp:
             view = self.contacts.view("", "")
-            if self.forced is not None:
-                chosen = list(view[: self.forced])
+            if self.row_count_override is not None:
+                chosen = list(view[: self.row_count_override])
             else:
                 chosen = [i for i in view if self.mask(i) >> segment.bit & 1]
             known = self._lists[segment.id] = (stamp, chosen)

@@ -1,6 +1,6 @@
 """Where the rows of a collection come from: how many there are, the row at a position, the position of an id.
 
-`Generic` makes rows from the contract's schema and `hints`; the others know more than the schema does.
+`Generic` makes rows from the contract's schema and `overrides`; the others know more than the schema does.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.account.generator import Row, compile_row
-from mailchimp_simulator.account.overrides import HINTS, Hint
+from mailchimp_simulator.account.overrides import OVERRIDES, Override
 from mailchimp_simulator.account.randomness import index_of_hex_id, index_of_number_id, salt_of
 
 if TYPE_CHECKING:
-    from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.ground import Ground
     from mailchimp_simulator.contract.operations import Operation
 
 Json = dict[str, Any]
@@ -24,9 +24,9 @@ class Source:
 
     key = "id"
 
-    def __init__(self, world: World, template: str) -> None:
+    def __init__(self, ground: Ground, template: str) -> None:
         """`template`: the collection's path in the contract."""
-        self.world = world
+        self.ground = ground
         self.template = template
 
     def size(self, parents: Parents) -> int:
@@ -44,7 +44,7 @@ class Source:
                 return index
         return None
 
-    def beside(self, parents: Parents) -> Json:
+    def extra_fields(self, parents: Parents) -> Json:
         """What the answer has beside rows, total and links."""
         del parents
         return {}
@@ -53,17 +53,17 @@ class Source:
 class Generic(Source):
     """Rows made from the schema."""
 
-    def __init__(self, world: World, operation: Operation) -> None:
+    def __init__(self, ground: Ground, operation: Operation) -> None:
         """Compile the schema of `operation`, a GET of a collection."""
-        super().__init__(world, operation.path)
+        super().__init__(ground, operation.path)
         self.names = operation.path_params
-        hint = HINTS.get(operation.path, Hint())
-        self.hint = hint
-        self.key = hint.key or "id"
-        if "" in hint.fields:
-            self.make = hint.fields[""]
+        override = OVERRIDES.get(operation.path, Override())
+        self.override = override
+        self.key = override.key or "id"
+        if "" in override.fields:
+            self.make = override.fields[""]
         else:
-            self.make = compile_row(world.contract, world.contract.item_schema(operation), hint.fields)
+            self.make = compile_row(ground.contract, ground.contract.item_schema(operation), override.fields)
         self._salts: dict[Parents, int] = {}
 
     def salt(self, parents: Parents) -> int:
@@ -72,27 +72,27 @@ class Generic(Source):
         if found is None:
             if len(self._salts) > 100_000:
                 self._salts.clear()
-            found = self._salts[parents] = salt_of(self.world.settings.seed, self.template, *parents)
+            found = self._salts[parents] = salt_of(self.ground.settings.seed, self.template, *parents)
         return found
 
     def size(self, parents: Parents) -> int:
-        """As the hint says, or as a test has set it; nothing hangs on an object that a write has just made."""
-        if parents and not self.world.created_ids.isdisjoint(parents):
+        """As the override says, or as a test has set it; nothing hangs on an object that a write has just made."""
+        if parents and not self.ground.created_ids.isdisjoint(parents):
             return 0
-        forced = self.world.rows_of(self.template)
-        if forced is not None:
-            return forced
-        rows = self.hint.rows
-        return rows if isinstance(rows, int) else rows(self.world.settings)
+        row_count_override = self.ground.row_count_override(self.template)
+        if row_count_override is not None:
+            return row_count_override
+        rows = self.override.rows
+        return rows if isinstance(rows, int) else rows(self.ground.settings)
 
     def row(self, parents: Parents, index: int) -> Json:
         """Made anew each time, always the same."""
-        made: Json = self.make(Row(self.world, self.names, parents, index, self.salt(parents)))
+        made: Json = self.make(Row(self.ground, self.names, parents, index, self.salt(parents)))
         return made
 
     def find(self, parents: Parents, value: str) -> int | None:
         """Computed where the id is one of ours, else by looking."""
-        if self.key in self.hint.fields or self.key != "id":
+        if self.key in self.override.fields or self.key != "id":
             return super().find(parents, value)
         salt = self.salt(parents)
         for index in (index_of_hex_id(value, salt), index_of_number_id(value, salt)):
@@ -107,24 +107,30 @@ class StoreOrders(Source):
     _STORES = "/ecommerce/stores"
     _ORDERS = "/ecommerce/stores/{store_id}/orders"
 
+    def __init__(self, ground: Ground, template: str, orders: Source) -> None:
+        """`orders`: the seeded ones of one store."""
+        super().__init__(ground, template)
+        self.orders = orders
+
     def _stores(self) -> list[str]:
-        return [row["id"] for row in self.world.rows(self._STORES, ())]
+        table = self.ground.table(self._STORES, ())
+        return [table.at(n)["id"] for n in range(table.size())]
 
     def size(self, parents: Parents) -> int:
         """All of them, changes included; if a test sets a number, so many seeded ones of the first store."""
         del parents
-        forced = self.world.rows_of(self.template)
-        if forced is not None:
-            return forced
-        return sum(self.world.table(self._ORDERS, (store,)).size() for store in self._stores())
+        row_count_override = self.ground.row_count_override(self.template)
+        if row_count_override is not None:
+            return row_count_override
+        return sum(self.ground.table(self._ORDERS, (store,)).size() for store in self._stores())
 
     def row(self, parents: Parents, index: int) -> Json:
         """Store by store."""
         del parents
-        if self.world.rows_of(self.template) is not None:
-            return self.world.sources[self._ORDERS].row((self._stores()[0],), index)
+        if self.ground.row_count_override(self.template) is not None:
+            return self.orders.row((self._stores()[0],), index)
         for store in self._stores():
-            table = self.world.table(self._ORDERS, (store,))
+            table = self.ground.table(self._ORDERS, (store,))
             if index < table.size():
                 return table.at(index)
             index -= table.size()

@@ -5,38 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailchimp_simulator.account.sources import Source
-    from mailchimp_simulator.account.world import World
 
 Json = dict[str, Any]
 
 
 class Table:
-    """A source with an overlay. Kept by the world from its first change on."""
+    """A source with an overlay."""
 
-    def __init__(self, world: World, source: Source, parents: tuple[str, ...]) -> None:
-        """No changes yet."""
-        self.world = world
+    def __init__(self, source: Source, parents: tuple[str, ...], gone: set[int],
+                 keep: Callable[[Table], None]) -> None:  # fmt: skip
+        """No changes yet. `gone`: the places of the deleted rows; `keep` is called with each change."""
         self.source = source
         self.parents = parents
         self.created: list[Json] = []
         self.patched: dict[int, Json] = {}
-        self.gone: set[int] = set()
-
-    def _deleted(self) -> set[int]:
-        if self.source.template in ("/lists", "/audiences"):
-            return self.world.deleted_audiences
-        if self.source.template == "/campaigns":
-            return self.world.campaigns.deleted
-        return self.gone
+        self.gone = gone
+        self._keep = keep
 
     def size(self) -> int:
         """How many rows there are now."""
-        return self.source.size(self.parents) + len(self.created) - len(self._deleted())
+        return self.source.size(self.parents) + len(self.created) - len(self.gone)
 
     def place(self, index: int) -> int:
         """The position among all rows ever, of the row that stands at `index` now."""
-        for gone in sorted(self._deleted()):
+        for gone in sorted(self.gone):
             if gone <= index:
                 index += 1
         return index
@@ -61,30 +56,21 @@ class Table:
             place = next(
                 (seeded + n for n, row in enumerate(self.created) if str(row.get(self.source.key)) == value), None
             )
-        return None if place is None or place in self._deleted() else place
-
-    def _keep(self) -> None:
-        self.world.tables[self.source.template, self.parents] = self
-        self.world.touch()
+        return None if place is None or place in self.gone else place
 
     def create(self, row: Json) -> Json:
         """Add a row."""
         self.created.append(row)
-        self._keep()
+        self._keep(self)
         return row
 
     def patch(self, place: int, fields: Json) -> Json:
         """Change a row."""
         self.patched[place] = {**self.patched.get(place, {}), **fields}
-        self._keep()
+        self._keep(self)
         return self.raw(place)
 
     def delete(self, place: int) -> None:
         """Take a row out."""
-        if self.source.template == "/campaigns":
-            self.world.campaigns.deleted.add(place)
-        elif self.source.template in ("/lists", "/audiences"):
-            self.world.deleted_audiences.add(place)
-        else:
-            self.gone.add(place)
-        self._keep()
+        self.gone.add(place)
+        self._keep(self)

@@ -14,9 +14,9 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from mailchimp_simulator.account.ground import MEMBERS, SAME_ROWS
 from mailchimp_simulator.account.ground_truth import truth
 from mailchimp_simulator.account.people import subscriber_hash
-from mailchimp_simulator.account.world import MEMBERS, SAME_ROWS
 from mailchimp_simulator.contract.times import iso
 from mailchimp_simulator.settings import OpenFacts
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mailchimp_simulator.account.audiences import Audience
-    from mailchimp_simulator.server.app import Simulator
+    from mailchimp_simulator.server.simulation import Simulation
 
 Json = dict[str, Any]
 
@@ -32,10 +32,10 @@ Json = dict[str, Any]
 class Control:
     """All commands."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         """Command this simulator."""
-        self.simulator = simulator
-        self.first_facts = replace(simulator.settings.facts)
+        self.simulation = simulation
+        self.first_facts = replace(simulation.settings.facts)
         self.commands: dict[str, Callable[[Json], Any]] = {
             "stats": self.stats, "reset_stats": self.reset_stats, "log": self.log, "truth": self.truth,
             "fault": self.fault, "faults": self.faults, "clear_faults": self.clear_faults, "latency": self.latency,
@@ -67,18 +67,18 @@ class Control:
     def stats(self, body: Json) -> Json:
         """Counts since the last reset."""
         del body
-        return self.simulator.stats.summary()
+        return self.simulation.stats.summary()
 
     def reset_stats(self, body: Json) -> Json:
         """Count from zero."""
         del body
-        self.simulator.stats.reset()
+        self.simulation.stats.reset()
         return {}
 
     def log(self, body: Json) -> Json:
         """Requests: start, end (seconds), method, path, query, status (0: no answer), rows."""
         wanted = body.get("path")
-        entries = [entry for entry in self.simulator.stats.log if not wanted or str(wanted) in entry[3]]
+        entries = [entry for entry in self.simulation.stats.log if not wanted or str(wanted) in entry[3]]
         return {"columns": ["start", "end", "method", "path", "query", "status", "rows"], "log": entries}
 
     def truth(self, body: Json) -> Json:
@@ -87,7 +87,7 @@ class Control:
         if isinstance(parents, str):
             parents = parents.split(",")
         return truth(
-            self.simulator.world, body["path"], body.get("detail", "count"), tuple(parents) if parents else None
+            self.simulation.world, body["path"], body.get("detail", "count"), tuple(parents) if parents else None
         )
 
     def contact(self, body: Json) -> Json:
@@ -95,7 +95,7 @@ class Control:
 
         Who was asked to confirm has `confirmation_language`: what the call's `Accept-Language` named.
         """
-        audience = self.simulator.world.audience(body["list_id"])
+        audience = self.simulation.world.audiences.find(body["list_id"])
         index = audience.contacts.find(body["hash"]) if audience else None
         if audience is None or index is None:
             return {"status": "gone"} if audience and body["hash"] in audience.contacts.forgotten else {}
@@ -108,44 +108,44 @@ class Control:
 
     def fault(self, body: Json) -> Json:
         """Add a rule."""
-        return self.simulator.faults.add(body).show()
+        return self.simulation.faults.add(body).show()
 
     def latency(self, body: Json) -> Json:
         """Add a latency rule: seconds, seconds_per_row, and what `fault` takes to match."""
-        return self.simulator.faults.add({**body, "kind": "latency"}).show()
+        return self.simulation.faults.add({**body, "kind": "latency"}).show()
 
     def faults(self, body: Json) -> Json:
         """All rules, with how often they matched and struck."""
         del body
-        return {"faults": [rule.show() for rule in self.simulator.faults.rules]}
+        return {"faults": [rule.show() for rule in self.simulation.faults.rules]}
 
     def clear_faults(self, body: Json) -> Json:
         """Forget all rules (or the one with `id`)."""
-        faults = self.simulator.faults
+        faults = self.simulation.faults
         if "id" in body:
             faults.rules = [rule for rule in faults.rules if rule.id != int(body["id"])]
         else:
             faults.clear()
-            self.simulator.world.contact_faults.clear()
+            self.simulation.world.contact_faults.clear()
         return {}
 
     def drift(self, body: Json) -> Json:
         """Set the rate of change per request; `per_request: 0` stops it."""
-        self.simulator.drift.set(body)
-        return {"made": len(self.simulator.drift.made)}
+        self.simulation.drift.set(body)
+        return {"made": len(self.simulation.drift.made)}
 
     def change(self, body: Json) -> Json:
         """Change contacts now: `count` of a `kind`, or those of `emails`; dated `ago` seconds back."""
         emails = body.get("emails") or [None] * int(body.get("count", 1))
         ago = int(body.get("ago", 0))
-        done = [self.simulator.drift.one(body["kind"], email, body.get("list_id"), ago) for email in emails]
+        done = [self.simulation.drift.one(body["kind"], email, body.get("list_id"), ago) for email in emails]
         return {"changed": [one for one in done if one is not None]}
 
     # -- the account -------------------------------------------------------------------------------------
 
     def clock(self, body: Json) -> Json:
         """`advance` by seconds, `set` to seconds since 1970, `freeze` true or false; tells the time."""
-        clock = self.simulator.world.clock
+        clock = self.simulation.world.clock
         if "set" in body:
             clock.advance(float(body["set"]) - clock.now())
         if "advance" in body:
@@ -156,7 +156,7 @@ class Control:
 
     def rows(self, body: Json) -> Json:
         """Exactly so many rows per parent, by path template; null: the natural count. Starts the account anew."""
-        world = self.simulator.world
+        world = self.simulation.world
         known = set(world.sources) | {
             "/lists/{list_id}/members", "/lists/{list_id}/members?status=archived",
             "/lists/{list_id}/segments/{segment_id}/members", "/audiences/{audience_id}/contacts",
@@ -167,25 +167,25 @@ class Control:
         for name, count in body.items():
             template = SAME_ROWS.get(name, name)
             if count is None:
-                world.overrides.pop(template, None)
+                world.row_counts.pop(template, None)
             else:
-                world.overrides[template] = int(count)
-        world.reset()
-        return {"rows": world.overrides}
+                world.row_counts[template] = int(count)
+        world.start_anew()
+        return {"rows": world.row_counts}
 
     def reset(self, body: Json) -> Json:
         """All as it was at the start: row counts, clock, users and facts too."""
         del body
-        world = self.simulator.world
-        world.overrides.clear()
-        world.reset()
-        self.simulator.faults.clear()
-        self.simulator.drift.set({"per_request": 0})
-        self.simulator.drift.made.clear()
-        self.simulator.access.reset()
+        world = self.simulation.world
+        world.row_counts.clear()
+        world.start_anew()
+        self.simulation.faults.clear()
+        self.simulation.drift.set({"per_request": 0})
+        self.simulation.drift.made.clear()
+        self.simulation.access.reset()
         world.clock.reset()
-        self.simulator.settings.facts = replace(self.first_facts)
-        self.simulator.stats.reset()
+        self.simulation.settings.facts = replace(self.first_facts)
+        self.simulation.stats.reset()
         return {}
 
     def facts(self, body: Json) -> Json:
@@ -195,15 +195,15 @@ class Control:
         if unknown:
             raise ValueError(f"no such facts: {sorted(unknown)}; there are {sorted(known)}")
         for name, value in body.items():
-            setattr(self.simulator.settings.facts, name, value)
-        return asdict(self.simulator.settings.facts)
+            setattr(self.simulation.settings.facts, name, value)
+        return asdict(self.simulation.settings.facts)
 
     def news(self, body: Json) -> Json:
         """New events in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`, `bounces`, `unsubscribes`
         (each: how many recipients, from number `first` on). `ago`: dated so many seconds back; `rows_after`: the
         report counts them now, and their rows are listed so many seconds later.
         """  # noqa: D205
-        world = self.simulator.world
+        world = self.simulation.world
         wanted = body.get("campaigns", 1)
         if isinstance(wanted, int):
             chosen = [world.campaigns.at(n) for n in world.campaigns.sent()[:wanted]]
@@ -228,7 +228,7 @@ class Control:
 
     def contact_fault(self, body: Json) -> Json:
         """Addresses that the service can't take: see `contact_faults`."""
-        rule = asdict(self.simulator.world.contact_faults.add(body))
+        rule = asdict(self.simulation.world.contact_faults.add(body))
         return {**rule, "hashes": sorted(rule["hashes"])}
 
     def unlist(self, body: Json) -> Json:
@@ -242,8 +242,8 @@ class Control:
 
     def set(self, body: Json) -> Json:
         """Lay `fields` over an object: `path`, such as /campaigns/abc, or a contact's with its hash."""
-        world = self.simulator.world
-        operation, values = self.simulator.service.operation("GET", str(body["path"]))
+        world = self.simulation.world
+        operation, values = self.simulation.service.operation("GET", str(body["path"]))
         if operation.path == f"{MEMBERS}/{{subscriber_hash}}":
             audience = self._audience({"list_id": values[0]})
             index = audience.contacts.find(values[1])
@@ -259,14 +259,14 @@ class Control:
         return {}
 
     def _audience(self, body: Json) -> Audience:
-        audience = self.simulator.world.audience(body["list_id"])
+        audience = self.simulation.world.audiences.find(body["list_id"])
         if audience is None:
             raise ValueError(f"no such audience: {body['list_id']}")
         return audience
 
     def delete(self, body: Json) -> Json:
         """Make an object vanish, and all that hangs on it: `path`, such as /campaigns/abc or /lists/abc."""
-        world = self.simulator.world
+        world = self.simulation.world
         collection, _, value = str(body["path"]).rstrip("/").rpartition("/")
         found = world.contract.match(collection)
         if found is None or "GET" not in found[0]:
@@ -280,33 +280,33 @@ class Control:
 
     def user(self, body: Json) -> Json:
         """A user: `name`, `keys`, `disabled`, `forbidden` (path templates or beginnings of them)."""
-        return asdict(self.simulator.access.add_user(body))
+        return asdict(self.simulation.access.add_user(body))
 
     def key(self, body: Json) -> Json:
         """A `key` that was `disabled` (401), or is good again."""
-        keys = self.simulator.access.disabled_keys
+        keys = self.simulation.access.disabled_keys
         (keys.add if body.get("disabled", True) else keys.discard)(body["key"])
         return {"disabled": len(keys)}
 
     def data_center(self, body: Json) -> Json:
         """All keys are linked to another data center: `linked_to` (403 for everything), or null."""
-        self.simulator.access.linked_to = body.get("linked_to")
-        return {"linked_to": self.simulator.access.linked_to}
+        self.simulation.access.linked_to = body.get("linked_to")
+        return {"linked_to": self.simulation.access.linked_to}
 
     def forbid(self, body: Json) -> Json:
         """`paths` (templates or beginnings of them) that the account's plan lacks: 403 problem+json."""
-        self.simulator.access.forbidden = list(body.get("paths", []))
-        return {"paths": self.simulator.access.forbidden}
+        self.simulation.access.forbidden = list(body.get("paths", []))
+        return {"paths": self.simulation.access.forbidden}
 
     def limit(self, body: Json) -> Json:
         """How many connections at once (`connections`)."""
-        self.simulator.access.limit = int(body["connections"])
-        return {"connections": self.simulator.access.limit}
+        self.simulation.access.limit = int(body["connections"])
+        return {"connections": self.simulation.access.limit}
 
     def settings(self, body: Json) -> Json:
         """What the simulator was started with, and the key."""
         del body
-        return asdict(self.simulator.settings)
+        return asdict(self.simulation.settings)
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mailchimp_simulator.server.app import Simulator
+from mailchimp_simulator.server.app import application
 
 if TYPE_CHECKING:
     import socket
@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
 def run(settings: Settings, host: str, port: int) -> None:
     """Serve in this process until told to stop."""
     config = uvicorn.Config(
-        Simulator(settings).app(), host=host, port=port, loop="uvloop", http=Protocol, ws="none", lifespan="off",
+        application(settings), host=host, port=port, loop="uvloop", http=Protocol, ws="none", lifespan="off",
         log_level="critical", access_log=False, server_header=False, date_header=False, backlog=512,
         timeout_keep_alive=75, timeout_graceful_shutdown=1,
     )  # fmt: skip

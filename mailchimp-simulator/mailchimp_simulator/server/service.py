@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mailchimp_simulator.account.ground import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.account.listings import listing
 from mailchimp_simulator.account.member_listings import audience_contacts, members, segment_members
 from mailchimp_simulator.account.objects import single
 from mailchimp_simulator.account.refusals import Refusal
-from mailchimp_simulator.account.world import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.account.writes import WRITES, write_object
 from mailchimp_simulator.contract.answers import Answer, FieldChoice, ProblemError, invalid, not_found, not_simulated
 from mailchimp_simulator.contract.query import Query
@@ -70,7 +70,7 @@ class Service:
         if not world.exists(operation.path, values):
             raise not_found()
         if operation.path in (MEMBERS, SEGMENT_MEMBERS, CONTACTS):
-            audience = world.audience(values[0])
+            audience = world.audiences.find(values[0])
             assert audience is not None
             if operation.path == MEMBERS:
                 return members(world, audience, operation, query)
