@@ -153,7 +153,7 @@ def test_one_campaign_that_always_fails_costs_no_news_of_the_others(source: Sour
     control = source.simulator.control
     failing, other = ids(source, "/reports")[:2]
     control.fault("status", regex=f"^/reports/{failing}/unsubscribed", status=500)
-    options = {"activity_lookback_days": 0, "retry_seconds": 1}
+    options: Json = {"activity_lookback_days": 0, "retry_seconds": 1}
     first = source.read(["unsubscribes"], **options)
     control.clock(advance=3600)
     control.news([other], unsubscribes=2)
