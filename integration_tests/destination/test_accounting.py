@@ -461,7 +461,7 @@ class TestSecrets:
         assert bench.simulator.api_key.split("-")[0] not in printed
         assert "@example" not in printed
         assert "an@address" not in printed
-        assert len(run.error_traces) <= 1
+        assert len(run.error_traces) == (run.exit_code != 0)
 
 
 class TestAccountTroubles:
