@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -247,3 +247,70 @@ def test_no_file_names_a_package_registry_or_somebodys_machine() -> None:
     ]
 
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *(f"{name}/{name.replace('-', '_')}" for name in PACKAGES if name != "mailchimp-simulator"),
+        pytest.param(
+            "mailchimp-simulator/mailchimp_simulator",
+            marks=pytest.mark.xfail(strict=True, reason="the played account is being taken apart"),
+        ),
+        *TEST_FOLDERS,
+    ],
+)
+def test_no_modules_import_each_other_in_a_circle(folder: str) -> None:
+    """File by file, wherever in a file the import stands, for types only or not."""
+    base = (ROOT / folder).parent
+    names = {name_of(path, base): path for path in (ROOT / folder).rglob("*.py")}
+    graph = {
+        name: {found for target in imported_names(path) if (found := owner(target, names)) and found != name}
+        for name, path in names.items()
+    }
+
+    assert len(graph) > 1
+    assert circles(graph) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    """Or the test above would prove nothing."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def name_of(path: Path, base: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_names(module: Path) -> set[str]:
+    """Everything that a file imports: modules, and names that may be modules."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def owner(target: str, names: Mapping[str, Path]) -> str | None:
+    """The module of ``names`` that ``target``, a module or a name in one, comes from."""
+    while target and target not in names:
+        target = target.rpartition(".")[0]
+    return target or None
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that reach each other, sorted."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        reach[start] = seen
+    groups = {tuple(sorted(b for b in reach[a] if a in reach.get(b, set()))) for a in graph if a in reach[a]}
+    return [list(group) for group in sorted(groups)]
