@@ -30,6 +30,7 @@ from source_mailchimp.legacy_state import read_state
 from source_mailchimp.messages import EventWriter, failure_of
 from source_mailchimp.progress import ReadProgress
 from source_mailchimp.reader.context import Selected
+from source_mailchimp.reader.deletions import DELETED_AT
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Sync
 from source_mailchimp.schemas import schema_of
@@ -57,6 +58,14 @@ _EXAMPLES = """examples:
   source-mailchimp read --config config.json --streams lists,list_members --state messages.jsonl
 
 config.json holds at least {"credentials": {"auth_type": "apikey", "apikey": "0123…-us10"}}; spec prints all options."""
+
+
+_DELETED_AT_SCHEMA: Json = {
+    "type": ["null", "string"],
+    "format": "date-time",
+    "airbyte_type": "timestamp_with_timezone",
+    "description": "When the row was found to be gone; null while it is there. Only key and cursor are filled then.",
+}
 
 
 def specification() -> Json:
@@ -93,7 +102,8 @@ def discovered(config: Mapping[str, Any] | None = None, *, with_schemas: bool = 
 
     Asks nobody, unless ``config`` wants the merge fields of its audiences declared. Raises what ``read`` raises then.
     """
-    streams = [_discovered(stream, with_schema=with_schemas) for stream in STREAMS.values()]
+    deletions = bool((config or {}).get("report_deletions"))
+    streams = [_discovered(stream, with_schema=with_schemas, deletions=deletions) for stream in STREAMS.values()]
     # A configuration that doesn't work is no reason to show no streams, unless it takes a working one to know them.
     if with_schemas and (config or {}).get("merge_fields") not in (None, "as_object"):
         options = parse_config(dict(config or {}))
@@ -104,7 +114,8 @@ def discovered(config: Mapping[str, Any] | None = None, *, with_schemas: bool = 
     return streams
 
 
-def _discovered(stream: Stream, *, with_schema: bool) -> Json:
+def _discovered(stream: Stream, *, with_schema: bool, deletions: bool) -> Json:
+    """``deletions``: whether those are wanted, for which a stream that is read whole has to keep a state."""
     told: Json = {
         "name": stream.name,
         "json_schema": schema_of(stream) if with_schema else {},
@@ -112,6 +123,11 @@ def _discovered(stream: Stream, *, with_schema: bool) -> Json:
         "source_defined_primary_key": [[name] for name in stream.key],
         "is_resumable": True,
     }
+    if deletions and stream.tells_deletions:
+        told["supported_sync_modes"] = ["full_refresh", "incremental"]
+        told["source_defined_cursor"] = True
+        if with_schema:
+            told["json_schema"]["properties"][DELETED_AT] = _DELETED_AT_SCHEMA
     if stream.incremental:
         told["source_defined_cursor"] = True
         if stream.cursor:
@@ -138,7 +154,7 @@ def read(
     writer = EventWriter(output, {name: item["stream"].get("namespace") for name, item in configured.items()})
     options = parse_config(dict(config))
     client = _client(options)
-    selected = _selected(configured, states)
+    selected = _selected(configured, states, deletions=options.report_deletions)
     shape = None
     if contacts := configured.get(LIST_MEMBERS.name):
         shape = _contact_shape(options, client, contacts["stream"].get("json_schema"))
@@ -197,7 +213,7 @@ def _streams_of(catalog: Mapping[str, Any]) -> dict[str, Json]:
         raise ConfigError("The catalog holds a stream without a name.", field="catalog") from None
 
 
-def _selected(configured: Mapping[str, Json], states: Sequence[Json]) -> list[Selected]:
+def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletions: bool) -> list[Selected]:
     known = dict(map(_stream_state, states))  # the last one of a stream counts
     selected = []
     for name, item in configured.items():
@@ -205,12 +221,15 @@ def _selected(configured: Mapping[str, Json], states: Sequence[Json]) -> list[Se
         if stream is None:
             continue  # the caller says so
         incremental = item.get("sync_mode") == "incremental"
-        if incremental and not stream.incremental:
-            logger.warning("%s: what changed can't be seen, so it is read whole with every sync", name)
-            incremental = False
         raw = known.get(name)
+        rows = None
+        if incremental and deletions and stream.tells_deletions:
+            rows = (raw or {}).get("known") or {}
+        if incremental and not stream.incremental and rows is None:
+            logger.warning("%s: what changed can't be seen, so it is read whole with every sync", name)
+        incremental = incremental and stream.incremental
         state = read_state(raw, stream.cursor.field if stream.cursor else None) if raw else StreamState()
-        selected.append(Selected(stream, state, full_refresh=not incremental))
+        selected.append(Selected(stream, state, full_refresh=not incremental, known=rows))
     return selected
 
 
@@ -235,7 +254,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
         output.emit(messages.dumps({"type": "CATALOG", "catalog": {"streams": discovered(config)}}))
     else:
         commands.prepare_for_many_records()
-        streams = discovered(with_schemas=False)
+        streams = discovered(config, with_schemas=False)
         catalog = choose(parsed.streams, streams) if parsed.streams else read_catalog(parsed.catalog, streams)
         states, warning = read_states(parsed.state)
         if warning:

@@ -100,6 +100,15 @@ class Config(BaseModel):
             "the connector makes them smaller by itself when they time out.",
         ),
     ] = 1000
+    report_deletions: Annotated[
+        bool,
+        Field(
+            title="Report deletions",
+            description="Small streams that are read incrementally tell what was deleted: a record with the key and "
+            "the date in _ab_cdc_deleted_at, by which destinations delete the row or mark it. Their keys are kept in "
+            "the state. After a change, refresh the schema.",
+        ),
+    ] = False
     merge_fields: Annotated[
         Literal["as_object", "typed", "columns"],
         Field(

@@ -140,6 +140,7 @@ class Stream:
     ``as_text``: fields that the contract calls numbers, while they are text everywhere else; numbers become text.
     ``for_children``: fields of a row that its children need, beside the ids in their paths.
     ``is_audience``: whether its rows are audiences, so that ``list_ids`` names them by their ids.
+    ``tells_deletions``: whether it is cheap to list whole, so that what was deleted shows (``reader.deletions``).
     ``trust_total``: whether ``total_items`` counts the rows (it lies for some endpoints).
     ``family``: for the documentation. ``cost``: likewise, a remark about requests.
     """
@@ -157,6 +158,7 @@ class Stream:
     as_text: tuple[str, ...] = ()
     for_children: tuple[str, ...] = ()
     is_audience: bool = False
+    tells_deletions: bool = False
     trust_total: bool = True
     family: str = ""
     cost: str = ""

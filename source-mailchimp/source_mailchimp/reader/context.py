@@ -38,13 +38,15 @@ def look_back(cursor: datetime | None, start: datetime | None) -> datetime | Non
 class Selected:
     """A stream that somebody wants. ``full_refresh``: all of it, or what is new since ``state``.
 
-    ``shape``: what becomes of its records at last.
+    ``shape``: what becomes of its records at last. ``known``: what the state has of rows that may be gone by now;
+    None where nobody asks.
     """
 
     stream: Stream
     state: StreamState
     full_refresh: bool
     shape: Shape | None = None
+    known: Mapping[str, Any] | None = None
 
 
 @dataclass

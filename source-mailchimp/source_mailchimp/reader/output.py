@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.records import RecordMaker, Shape
 from source_mailchimp.stream import PathValues, Record, Stream
 
@@ -65,17 +67,19 @@ class StreamOutput:
 
     ``rows_per_state``: the next checkpoint after so many rows is handed on; others only when some time has passed,
     and the last one. So a killed sync repeats little, and ten thousand small slices don't make ten thousand states.
-    ``shape``: what becomes of the records at last.
+    ``shape``: what becomes of the records at last. ``deletions``: keeps account of the rows there are.
     """
 
     stream: Stream
     queue: asyncio.Queue[Event]
     rows_per_state: int
     shape: Shape | None = None
+    deletions: Deletions | None = None
     _rows_since_state: int = 0
     _last_state: float = field(default_factory=time.monotonic)
     _expected: int = 0
     _announced: int = 0
+    _state: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream, self.shape)
@@ -84,6 +88,8 @@ class StreamOutput:
         """Make records of ``rows`` and hand them on; returns when there is room for more."""
         records = self._maker.records(rows, params)
         if records:
+            if self.deletions:
+                self.deletions.note(records)
             self._rows_since_state += len(records)
             estimate = self._estimate()
             if estimate is not None:
@@ -96,7 +102,20 @@ class StreamOutput:
         if now or self._rows_since_state >= self.rows_per_state or waited >= _SECONDS_PER_STATE:
             self._rows_since_state = 0
             self._last_state = time.monotonic()
-            await self.queue.put(Checkpoint(self.stream, dump()))
+            self._state = dump()
+            await self._put_state()
+
+    async def emit_deletions(self, context: SyncContext) -> None:
+        """Hand on tombstones of what is gone, and the last checkpoint once more, with what is known now."""
+        if self.deletions:
+            gone = await self.deletions.gone(context)
+            if gone:
+                await self.queue.put(Records(self.stream, gone))
+            await self._put_state()
+
+    async def _put_state(self) -> None:
+        known = self.deletions.dump() if self.deletions else None
+        await self.queue.put(Checkpoint(self.stream, {**self._state, "known": known} if known else self._state))
 
     def close(self) -> None:
         """Say which properties had values that are not what the schema declares, once for the whole stream."""

@@ -19,6 +19,8 @@ Version 1, as it stands in ``stream_state``::
         beginning.
     {"version": 1, …, "run": {…, "full_refresh": true}}
         The same for a full refresh.
+    {"version": 1, …, "known": {…}}
+        The keys of the rows there were, see ``deletions``, which reads and writes them.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
         A full refresh that came to its end: the next one begins anew.
 

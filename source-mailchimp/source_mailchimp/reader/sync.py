@@ -14,6 +14,7 @@ from source_mailchimp.errors import ParentFailed
 from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
 from source_mailchimp.reader.contacts import ContactReader, ContactRecords
 from source_mailchimp.reader.context import Selected, SyncContext
+from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
 from source_mailchimp.reader.parents import ParentRows
@@ -155,10 +156,13 @@ class Sync:
     async def _read_stream(self, context: SyncContext, item: Selected, queue: asyncio.Queue[Event]) -> None:
         # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
         rows_per_state = max(1, self._config.page_size * 9 // 10)
-        out = StreamOutput(item.stream, queue, rows_per_state, item.shape)
+        deletions = None
+        if item.known is not None:
+            deletions = Deletions(item.stream, item.known, self._config.list_ids)
+        out = StreamOutput(item.stream, queue, rows_per_state, item.shape, deletions)
         await queue.put(Started(item.stream))
         reader = _reader_of(context, item, out)
-        error = await self._run_reader(context, item.stream.name, reader)
+        error = await self._run_reader(context, item.stream.name, reader, out)
         out.close()
         if error is None and reader.refusal:
             self._refused.append((item.stream, reader.refusal))  # what that means shows at the end
@@ -172,12 +176,18 @@ class Sync:
         await self._run_reader(context, parents.stream.name, reader)
 
     async def _run_reader(
-        self, context: SyncContext, name: str, reader: PartitionReader | ContactReader
+        self,
+        context: SyncContext,
+        name: str,
+        reader: PartitionReader | ContactReader,
+        out: StreamOutput | None = None,
     ) -> Exception | None:
         """Run ``reader``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
         error: Exception | None = None
         try:
             await reader.read()
+            if out and not reader.refusal:
+                await out.emit_deletions(context)
         except ConfigError:
             raise
         except Exception as caught:  # noqa: BLE001 - whatever went wrong in one stream, the others are read

@@ -17,9 +17,12 @@ LISTS = Stream(
     for_children=("stats",),
     is_audience=True,
     family=FAMILY,
+    tells_deletions=True,
 )
 
-AUDIENCES = Stream("audiences", "audiences", items="audiences", key=("id",), is_audience=True, family=FAMILY)
+AUDIENCES = Stream(
+    "audiences", "audiences", items="audiences", key=("id",), is_audience=True, family=FAMILY, tells_deletions=True
+)
 
 MERGE_FIELDS = Stream(
     "merge_fields",
@@ -28,6 +31,7 @@ MERGE_FIELDS = Stream(
     key=("list_id", "merge_id"),
     parent=LISTS,
     family=FAMILY,
+    tells_deletions=True,
 )
 
 INTEREST_CATEGORIES = Stream(
@@ -37,6 +41,7 @@ INTEREST_CATEGORIES = Stream(
     key=("id",),
     parent=LISTS,
     family=FAMILY,
+    tells_deletions=True,
 )
 
 INTERESTS = Stream(
@@ -46,6 +51,7 @@ INTERESTS = Stream(
     key=("id",),
     parent=INTEREST_CATEGORIES,
     family=FAMILY,
+    tells_deletions=True,
 )
 
 # Membership moves no date of a segment (seen on the real API), so member_count is as of the last change of
@@ -58,11 +64,20 @@ SEGMENTS = Stream(
     parent=LISTS,
     reading=Filter(Cursor("updated_at", "since_updated_at", "before_updated_at")),
     family=FAMILY,
+    tells_deletions=True,
 )
 
 # Without a name the search lists every tag, and it takes count and offset though nobody documents them
 # (seen on the real API).
-TAGS = Stream("tags", "lists/{list_id}/tag-search", items="tags", key=("id", "list_id"), parent=LISTS, family=FAMILY)
+TAGS = Stream(
+    "tags",
+    "lists/{list_id}/tag-search",
+    items="tags",
+    key=("id", "list_id"),
+    parent=LISTS,
+    family=FAMILY,
+    tells_deletions=True,
+)
 
 # Without count the API shows ten days only (reported publicly); with it, as many as Mailchimp keeps.
 LIST_ACTIVITY = Stream(
@@ -130,6 +145,7 @@ LIST_WEBHOOKS = Stream(
     parent=LISTS,
     paging=Paging.NONE,
     family=FAMILY,
+    tells_deletions=True,
 )
 
 TABLE = (

@@ -14,6 +14,7 @@ AUTOMATIONS = Stream(
     key=("id",),
     reading=Relist(Cursor("create_time")),
     family=FAMILY,
+    tells_deletions=True,
 )
 
 AUTOMATION_EMAILS = Stream(

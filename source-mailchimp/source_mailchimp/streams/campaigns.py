@@ -29,6 +29,7 @@ CAMPAIGNS = Stream(
     key=("id",),
     reading=Relist(Cursor("create_time"), may_have_changed=may_have_changed, reports=REPORTS),
     family=FAMILY,
+    tells_deletions=True,
 )
 
 CAMPAIGN_CONTENT = Stream(
@@ -62,10 +63,18 @@ CAMPAIGN_SEND_CHECKLIST = Stream(
     family=FAMILY,
 )
 
-CAMPAIGN_FOLDERS = Stream("campaign_folders", "campaign-folders", items="folders", key=("id",), family=FAMILY)
+CAMPAIGN_FOLDERS = Stream(
+    "campaign_folders", "campaign-folders", items="folders", key=("id",), family=FAMILY, tells_deletions=True
+)
 
 SMS_CAMPAIGNS = Stream(
-    "sms_campaigns", "sms-campaigns", items="sms_campaigns", key=("id",), as_text=("list_id",), family=FAMILY
+    "sms_campaigns",
+    "sms-campaigns",
+    items="sms_campaigns",
+    key=("id",),
+    as_text=("list_id",),
+    family=FAMILY,
+    tells_deletions=True,
 )
 
 SMS_CAMPAIGN_CONTENT = Stream(

@@ -6,7 +6,7 @@ from source_mailchimp.stream import Paging, Stream
 
 FAMILY = "Content"
 
-TEMPLATES = Stream("templates", "templates", items="templates", key=("id",), family=FAMILY)
+TEMPLATES = Stream("templates", "templates", items="templates", key=("id",), family=FAMILY, tells_deletions=True)
 
 TEMPLATE_DEFAULT_CONTENT = Stream(
     "template_default_content",
@@ -18,12 +18,16 @@ TEMPLATE_DEFAULT_CONTENT = Stream(
     family=FAMILY,
 )
 
-TEMPLATE_FOLDERS = Stream("template_folders", "template-folders", items="folders", key=("id",), family=FAMILY)
+TEMPLATE_FOLDERS = Stream(
+    "template_folders", "template-folders", items="folders", key=("id",), family=FAMILY, tells_deletions=True
+)
 
 # A file can be renamed and moved to another folder, which its created_at doesn't show: no cursor.
-FILES = Stream("files", "file-manager/files", items="files", key=("id",), family=FAMILY)
+FILES = Stream("files", "file-manager/files", items="files", key=("id",), family=FAMILY, tells_deletions=True)
 
-FILE_FOLDERS = Stream("file_folders", "file-manager/folders", items="folders", key=("id",), family=FAMILY)
+FILE_FOLDERS = Stream(
+    "file_folders", "file-manager/folders", items="folders", key=("id",), family=FAMILY, tells_deletions=True
+)
 
 LANDING_PAGES = Stream(
     "landing_pages",

@@ -8,13 +8,21 @@ from source_mailchimp.stream import Stream
 
 FAMILY = "E-commerce"
 
-STORES = Stream("stores", "ecommerce/stores", items="stores", key=("id",), family=FAMILY)
+STORES = Stream("stores", "ecommerce/stores", items="stores", key=("id",), family=FAMILY, tells_deletions=True)
 
 _of_store = partial(Stream, parent=STORES, family=FAMILY)
 
-CUSTOMERS = _of_store("customers", "ecommerce/stores/{store_id}/customers", items="customers", key=("store_id", "id"))
+CUSTOMERS = _of_store(
+    "customers",
+    "ecommerce/stores/{store_id}/customers",
+    items="customers",
+    key=("store_id", "id"),
+    tells_deletions=True,
+)
 
-PRODUCTS = _of_store("products", "ecommerce/stores/{store_id}/products", items="products", key=("store_id", "id"))
+PRODUCTS = _of_store(
+    "products", "ecommerce/stores/{store_id}/products", items="products", key=("store_id", "id"), tells_deletions=True
+)
 
 PRODUCT_VARIANTS = _of_store(
     "product_variants",
@@ -32,7 +40,9 @@ PRODUCT_IMAGES = _of_store(
     parent=PRODUCTS,
 )
 
-ORDERS = _of_store("orders", "ecommerce/stores/{store_id}/orders", items="orders", key=("store_id", "id"))
+ORDERS = _of_store(
+    "orders", "ecommerce/stores/{store_id}/orders", items="orders", key=("store_id", "id"), tells_deletions=True
+)
 
 ORDER_LINES = _of_store(
     "order_lines",
@@ -53,7 +63,11 @@ CART_LINES = _of_store(
 )
 
 PROMO_RULES = _of_store(
-    "promo_rules", "ecommerce/stores/{store_id}/promo-rules", items="promo_rules", key=("store_id", "id")
+    "promo_rules",
+    "ecommerce/stores/{store_id}/promo-rules",
+    items="promo_rules",
+    key=("store_id", "id"),
+    tells_deletions=True,
 )
 
 PROMO_CODES = _of_store(
@@ -62,6 +76,7 @@ PROMO_CODES = _of_store(
     items="promo_codes",
     key=("store_id", "promo_rule_id", "id"),
     parent=PROMO_RULES,
+    tells_deletions=True,
 )
 
 TABLE = (

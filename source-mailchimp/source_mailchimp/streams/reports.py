@@ -51,6 +51,7 @@ REPORTS = Stream(
         PARENT_CAMPAIGN,
     ),
     family=FAMILY,
+    tells_deletions=True,
 )
 
 _below_report = partial(Stream, parent=REPORTS, family=FAMILY)

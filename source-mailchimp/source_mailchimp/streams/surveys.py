@@ -6,7 +6,7 @@ from source_mailchimp.stream import Paging, Stream
 
 FAMILY = "Surveys"
 
-SURVEYS = Stream("surveys", "reporting/surveys", items="surveys", key=("id",), family=FAMILY)
+SURVEYS = Stream("surveys", "reporting/surveys", items="surveys", key=("id",), family=FAMILY, tells_deletions=True)
 
 SURVEY_QUESTIONS = Stream(
     "survey_questions",
