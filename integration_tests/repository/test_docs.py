@@ -288,3 +288,12 @@ class TestBenchmarks:
         for name in side_by_side.QUICK.faults:
             assert "whole" in lines[name]
         assert text_of("docs/benchmarks.md") == before
+
+
+def test_streams_that_tell_deletions_are_all_on_the_page() -> None:
+    """The list under Deletions on the source's page."""
+    section = text_of("docs/sources/mailchimp.md").partition("**Tombstones**")[2].partition("Select them")[0]
+
+    assert set(re.findall(r"`(\w+)`", section)) - {"report_deletions"} == {
+        name for name, stream in STREAMS.items() if stream.tells_deletions
+    }

@@ -173,3 +173,25 @@ class TestTheCatalog:
         run = source.read(["campaigns"], "full_refresh", report_deletions=True)
 
         assert not any("known" in state["stream"]["stream_state"] for state in run.states)
+
+
+class TestKeysOfContacts:
+    """The stream ``list_member_keys``: who is there at all."""
+
+    def test_it_has_every_contact_and_nothing_else_is_asked_for(self, source: SourceHarness) -> None:
+        run = source.read(["list_member_keys", "list_members"], "full_refresh")
+
+        contacts = {(r["list_id"], r["id"], r["status"]) for r in run.records("list_members")}
+        keys = {(r["list_id"], r["id"], r["status"]) for r in run.records("list_member_keys")}
+        assert keys == contacts
+        assert {status for _, _, status in keys} > {"subscribed", "archived"}
+        wanted = {"id", "list_id", "contact_id", "status", "last_changed"}
+        assert all(record.keys() == wanted for record in run.records("list_member_keys"))
+
+    def test_what_is_not_among_them_was_deleted_for_good(self, source: SourceHarness) -> None:
+        before = source.read(["list_members"], "full_refresh").records("list_members")
+        gone = source.simulator.control.change("delete_permanent", count=3)
+        keys = source.read(["list_member_keys"], "full_refresh").records("list_member_keys")
+
+        missing = {(r["list_id"], r["id"]) for r in before} - {(r["list_id"], r["id"]) for r in keys}
+        assert len(missing) == len(gone) == 3

@@ -60,9 +60,13 @@ class FullOnly:
 
 @dataclass(frozen=True)
 class Window:
-    """Rows are sorted by ``cursor`` and filtered by it: closed chunks, each proved complete."""
+    """Rows are sorted by ``cursor`` and filtered by it: closed chunks, each proved complete.
+
+    ``incremental``: whether what is new is of any use by itself.
+    """
 
     cursor: Cursor
+    incremental: bool = True
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ class Stream:
     @property
     def incremental(self) -> bool:
         """Whether the stream offers incremental syncs."""
-        return self.cursor is not None
+        return self.cursor is not None and not (isinstance(self.reading, Window) and not self.reading.incremental)
 
     @property
     def expand(self) -> Expand | None:

@@ -70,6 +70,13 @@ class Contract:
         node = self.plain(self._answers["/" + stream.path])
         if stream.items is not None:
             node = self.plain(self.plain(node["properties"][stream.items])["items"])
+        asked = str(stream.params.get("fields", "")).split(",")
+        if "fields" in stream.params:  # of an answer that is asked for some fields, nothing else comes
+            names = {name.removeprefix(f"{stream.items}.") for name in asked}
+            node = {
+                **node,
+                "properties": {name: node["properties"][name] for name in node["properties"] if name in names},
+            }
         return node
 
     def plain(self, node: Json) -> Json:

@@ -21,6 +21,7 @@ WRONG: dict[str, list[Any]] = {
     "activity_lookback_days": [-1, 366, SECRET],
     "refresh_window_days": [-1, 3651, SECRET],
     "page_size": [0, 1001, SECRET, 1.5],
+    "report_deletions": [SECRET, 7],
     "merge_fields": [SECRET, 7],
     "apikey": [7, [SECRET]],
     "data_center": [7],

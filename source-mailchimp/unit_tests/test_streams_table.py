@@ -129,7 +129,9 @@ class TestTable:
         assert sum(len(table) for table in tables) == len(STREAMS)
 
     def test_no_two_streams_read_the_same_rows(self) -> None:
-        sources = [(stream.path, stream.items) for stream in STREAMS.values()]
+        """But for those that leave out what they don't want of them."""
+        whole = [stream for stream in STREAMS.values() if "fields" not in stream.params]
+        sources = [(stream.path, stream.items) for stream in whole]
 
         assert len(set(sources)) == len(sources)
 
@@ -224,7 +226,8 @@ class TestParentsAndReading:
             assert "id" in row_fields(stream.parent)
 
     def test_it_has_a_cursor_if_and_only_if_it_is_incremental(self, stream: Stream) -> None:
-        assert (stream.cursor is not None) == stream.incremental
+        """But for contacts' keys, which need the cursor only to be read completely."""
+        assert (stream.cursor is not None) == (stream.incremental or stream.name == "list_member_keys")
 
     def test_its_cursor_is_a_field_of_its_records(self, stream: Stream) -> None:
         if stream.cursor is not None:

@@ -7,6 +7,8 @@ from source_mailchimp.streams.audiences import AUDIENCES, LISTS, SEGMENTS
 
 FAMILY = "Contacts"
 
+_LAST_CHANGED = Cursor("last_changed", "since_last_changed", "before_last_changed", sort="last_changed")
+
 # The plain list hides archived contacts; they are a second pass of the reader (status=archived).
 LIST_MEMBERS = Stream(
     "list_members",
@@ -14,8 +16,22 @@ LIST_MEMBERS = Stream(
     items="members",
     key=("id", "list_id"),
     parent=LISTS,
-    reading=Window(Cursor("last_changed", "since_last_changed", "before_last_changed", sort="last_changed")),
+    reading=Window(_LAST_CHANGED),
     family=FAMILY,
+)
+
+# Who is there at all: compared with list_members, it shows who was deleted for good. Half of an answer would do for
+# that, but the cursor is what proves that nobody is missing.
+LIST_MEMBER_KEYS = Stream(
+    "list_member_keys",
+    "lists/{list_id}/members",
+    items="members",
+    key=("id", "list_id"),
+    parent=LISTS,
+    reading=Window(_LAST_CHANGED, incremental=False),
+    params={"fields": "members.id,members.contact_id,members.status,members.last_changed,total_items"},
+    family=FAMILY,
+    cost="nothing else is in the answer",
 )
 
 # Joining or leaving moves neither last_changed of the contact nor updated_at of the segment, and with the
@@ -139,6 +155,7 @@ MEMBER_TAGS = Stream(
 
 TABLE = (
     LIST_MEMBERS,
+    LIST_MEMBER_KEYS,
     SEGMENT_MEMBERS,
     AUDIENCE_CONTACTS,
     MEMBER_ACTIVITY,
