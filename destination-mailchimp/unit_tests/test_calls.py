@@ -43,7 +43,14 @@ from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
-from mailchimp_api.errors import PermissionDenied, RequestRefused, ResourceGone, ResourceRefused, ServerFault
+from mailchimp_api.errors import (
+    PermissionDenied,
+    RequestRefused,
+    ResourceGone,
+    ResourceRefused,
+    ServerFault,
+    UnreadableAnswer,
+)
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "http://127.0.0.1:9/3.0"
@@ -126,18 +133,25 @@ class Archive:
         self.archived = archived
         self.hidden: list[str] = []
         """Those that the pages never show, though the total counts them."""
+        self.just_archived: list[str] = []
+        """They are in no listing that ends before now."""
+        self.after_first_page: Callable[[], None] = lambda: None
         self.listing = mock.get(f"{LIST}/members", json=self._page)
         for digest in HASHES[:10]:
             mock.get(f"{LIST}/members/{digest}", json=self._one)
 
     def _page(self, request: Any, _: Any) -> dict[str, Any]:
         query = {key: values[0] for key, values in request.qs.items()}
-        rows = self.archived
+        rows = self.archived + ([] if "before_last_changed" in query else self.just_archived)
         if "since_last_changed" in query:
-            rows = rows[-1:]
+            rows = (self.just_archived or rows)[-2:]
         start, count = int(query.get("offset", 0)), int(query["count"])
         members = [{"id": digest} for digest in rows[start : start + count] if digest not in self.hidden]
-        return {"members": members, "total_items": len(rows)}
+        answer = {"members": members, "total_items": len(rows)}
+        if members and "before_last_changed" in query:
+            then, self.after_first_page = self.after_first_page, lambda: None
+            then()
+        return answer
 
     def _one(self, request: Any, _: Any) -> dict[str, Any]:
         return {"status": "archived" if request.path.rpartition("/")[2] in self.archived else "subscribed"}
@@ -166,6 +180,49 @@ class TestStatusIndex:
         # Six pages would cost less than these and those before together.
         assert roster.among(HASHES[:10]) == set(HASHES[3:10])
         assert archive.listing.call_count > 6
+
+    def test_nobody_is_missed_though_some_come_back_while_as_many_are_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        """The total stands still, as many are found as it says, and the next two have moved up to the page before."""
+        archive = Archive(mock, HASHES[:1500])
+
+        def swap() -> None:
+            archive.archived = HASHES[2:1500]
+            archive.just_archived = HASHES[1500:1502]
+
+        archive.after_first_page = swap
+
+        assert StatusIndex(calls, "archived").among(HASHES[995:1510]) == set(HASHES[995:1502])
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"total_items": 0},
+            {"members": [], "total_items": None},
+            {"members": [], "total_items": -1},
+            {"members": [None], "total_items": 1},
+            {"members": [{}], "total_items": 1},
+            {"members": []},
+        ],
+    )
+    def test_an_answer_that_does_not_say_who_is_archived_is_no_permission(
+        self, calls: Calls, mock: requests_mock.Mocker, body: dict[str, Any]
+    ) -> None:
+        mock.get(
+            f"{LIST}/members",
+            json=lambda request, _: {"total_items": 3} if request.qs["count"] == ["0"] else body,
+        )
+
+        with pytest.raises(UnreadableAnswer):
+            StatusIndex(calls, "archived").among(HASHES[:5])
+
+    @pytest.mark.parametrize("total", [{}, {"total_items": None}, {"total_items": -1}, {"title": "x", "status": 500}])
+    def test_nor_is_a_count_that_is_none(self, calls: Calls, mock: requests_mock.Mocker, total: dict[str, Any]) -> None:
+        mock.get(f"{LIST}/members", json=total)
+
+        with pytest.raises(UnreadableAnswer):
+            StatusIndex(calls, "archived").among(HASHES[:5])
 
     def test_a_listing_that_stays_incomplete_is_not_used(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         archive = Archive(mock, HASHES[:1500])

@@ -31,7 +31,7 @@ OVERLAP = 1
 MOST_PASSES = 60
 # Rows that tie in random order: each pass sees about 63 % of the missing ones, so twenty passes find one
 # row in a thousand million; as many passes without a new row while some are missing won't end otherwise.
-_MAX_PASSES_WITHOUT_PROGRESS = 12
+PATIENCE = 12
 # A row that left before it was seen is missing from the count for ever: then count afresh.
 _PASSES_UNTIL_RECOUNT = 3
 _PASSES_AGAINST_A_WRONG_TOTAL = 2
@@ -197,12 +197,16 @@ class Completeness:
     ``exact``: rows can only leave, and ``total_items`` is right, so a shortfall is an error.
     ``trust_total=False``: ``total_items`` is known to be too small; the end shows as a short page.
     ``may_repeat``: two rows may be the same in all they hold; then as many count as one answer has.
+    ``patience``: after so many passes without a new row, though some are missing, it is incomplete.
     """
 
-    def __init__(self, *, exact: bool = False, trust_total: bool = True, may_repeat: bool = False) -> None:
+    def __init__(
+        self, *, exact: bool = False, trust_total: bool = True, may_repeat: bool = False, patience: int = PATIENCE
+    ) -> None:
         self._exact = exact
         self._trust_total = trust_total
         self._may_repeat = may_repeat
+        self._patience = patience
         self._seen = KeySet()
         self._totals = Totals()  # since the count of ``_seen`` began
         self._pass = _PassResult()
@@ -316,7 +320,7 @@ class Completeness:
         # Nothing at all where there should be something is never taken for what there is.
         if self.distinct + start > 0 and self._will_not_change(result):
             return Verdict.TOTAL_IS_WRONG
-        if self._without_progress >= _MAX_PASSES_WITHOUT_PROGRESS or self._passes >= MOST_PASSES:
+        if self._without_progress >= self._patience or self._passes >= MOST_PASSES:
             return Verdict.INCOMPLETE
         if not self._totals.stable:
             # The next pass may prove by its dates what a count can't.
@@ -340,7 +344,7 @@ class Completeness:
             return False
         if result.chained:
             return self._without_progress >= _PASSES_AGAINST_A_WRONG_TOTAL
-        return not self._trust_total and self._without_progress >= _MAX_PASSES_WITHOUT_PROGRESS
+        return not self._trust_total and self._without_progress >= self._patience
 
     def _ended(self, before: PageEnd, after: PageLike) -> bool:
         """Whether a short page is short because the listing ended there."""

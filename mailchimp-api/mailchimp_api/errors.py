@@ -139,7 +139,7 @@ class IncompleteListing(MailchimpError):
         rows = f"{seen} of {'an unknown number of' if total is None else total} rows"
         super().__init__(
             f"{kind} could not be read completely: {rows} were seen, while rows changed faster than "
-            "they could be read or some would not come. What was read is kept; the next sync goes on from there."
+            "they could be read or some would not come"
         )
 
 

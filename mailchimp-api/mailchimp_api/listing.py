@@ -16,7 +16,7 @@ from typing import Any
 
 from mailchimp_api import readers
 from mailchimp_api.clock import ServerClock
-from mailchimp_api.completeness import Completeness, PageEnd, Repair, Verdict
+from mailchimp_api.completeness import PATIENCE, Completeness, PageEnd, Repair, Verdict
 from mailchimp_api.errors import IncompleteListing, TooMuchForOneAnswer
 
 Row = dict[str, Any]
@@ -68,6 +68,8 @@ class Reading:
     workers: int
     wait: Callable[[float], object]
     page_size: int = PAGE_SIZE
+    patience: int = PATIENCE
+    """After so many passes without a new row, though some are missing, the listing is incomplete."""
 
 
 def read_listing(listing: Listing, reading: Reading) -> Iterator[list[Row]]:
@@ -84,7 +86,7 @@ class _Reader:
         self._listing = listing
         self._reading = reading
         self._pool = pool
-        self._completeness = Completeness(exact=listing.exact)
+        self._completeness = Completeness(exact=listing.exact, patience=reading.patience)
         self._size = reading.page_size
         self._most = reading.page_size
         self._sizing = threading.Lock()

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 
 from destination_mailchimp.audience.refusals import is_account_wide
 from destination_mailchimp.failures import Stopped, SyncFailure
-from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
+from mailchimp_api import readers
+from mailchimp_api.client import MailchimpClient, Params, Reader, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout, Problem, RateLimited, RequestRefused, ResourceGone, TransientError
 from mailchimp_api.masking import mask
+from mailchimp_api.readers import MemberFacts
 
 T = TypeVar("T")
 
@@ -93,12 +95,13 @@ class Calls:
         """GET below the audience: the decoded answer. ``items`` and errors as in ``send``."""
         return self.send("GET", path, params, items=items).body
 
-    def member(self, digest: str) -> dict[str, Any] | None:
-        """The ``status`` and ``last_changed`` of a contact at this moment, by its hash; None if there is none."""
+    def member(self, digest: str) -> MemberFacts | None:
+        """The status and the last change of a contact at this moment, by its hash; None if there is none."""
         try:
-            found: dict[str, Any] = self.get(f"members/{digest}", {"fields": "status,last_changed"})
+            answered = self.send("GET", f"members/{digest}", {"fields": "status,last_changed"}, read=readers.member)
         except ResourceGone:
             return None
+        found: MemberFacts = answered.body
         return found
 
     def send(
@@ -109,11 +112,15 @@ class Calls:
         *,
         json: Any = None,
         items: str | None = None,
+        read: Reader | None = None,
         may_shrink: bool = False,
+        before_repeat: Callable[[], None] | None = None,
     ) -> Answered:
         """One call, repeated while its errors are transient. ``path`` is relative to the audience.
 
-        ``items``: the key under which the answer must have its list of rows.
+        ``items``: the key under which the answer must have its list of rows; ``read``: one of
+        ``mailchimp_api.readers``, for what the body is made. ``before_repeat`` is called right before each further
+        attempt; what it raises ends the call.
         Raises Stopped, TransientError when the attempts are used up, BatchTooLarge with ``may_shrink``,
         and whatever Mailchimp's refusals are in ``mailchimp_api.errors``.
         """
@@ -132,7 +139,7 @@ class Calls:
             attempt += 1
             try:
                 whole = f"{self.root}/{path}" if path else self.root
-                body = self.client.request(method, whole, params, json=json, items=items)
+                body = self.client.request(method, whole, params, json=json, items=items, read=read)
             except TransientError as error:
                 # A throttled call has not been carried out; any other may have been.
                 replayed = replayed or not isinstance(error, RateLimited)
@@ -142,6 +149,8 @@ class Calls:
                 if attempt >= self._retry.attempts or time.monotonic() - began > self._retry.seconds:
                     raise
                 self._wait(error, attempt)
+                if before_repeat is not None:
+                    before_repeat()
             else:
                 return Answered(body, replayed, since)
 
@@ -166,7 +175,11 @@ class Calls:
         longest = min(self._retry.longest_wait, self._retry.first_wait * 2**doubled)
         wait = max(random.uniform(0, longest), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
         logger.info("%s; attempt %d, again in %.1f s", mask(error.message), attempt, wait)
-        until = time.monotonic() + wait
+        self.wait(wait)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for so many seconds. Raises Stopped as soon as the sync is ending."""
+        until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             # In slices, for ``interrupted`` wakes nobody.
             if self.stopping.wait(min(left, _SLICE_SECONDS)) or self.interrupted:

@@ -40,7 +40,7 @@ class CurrentStatuses:
             return {digest: status for digest in hashes if (status := listed.find(digest))}
         with self._calls.pool() as pool:
             found = list(pool.map(self._calls.member, hashes))
-        return {digest: str(row.get("status")) for digest, row in zip(hashes, found, strict=True) if row}
+        return {digest: facts.status for digest, facts in zip(hashes, found, strict=True) if facts}
 
     def _list(self) -> _Listed:
         rows: list[tuple[int, str]] = []

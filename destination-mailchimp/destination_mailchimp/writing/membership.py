@@ -7,18 +7,22 @@ import threading
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.calls import BatchTooLarge, Calls
 from destination_mailchimp.contacts.contact import STATUSES
+from mailchimp_api import readers
+from mailchimp_api.errors import IncompleteListing, TooMuchForOneAnswer
+from mailchimp_api.listing import ContactListing, Reading, Row
+from mailchimp_api.readers import ContactPage
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _PAGE = 1000
-_ROUNDS = 4
 _REFRESH_SECONDS = 60.0
+_SMALLEST_PAGE = 25
+_PATIENCE = 3
+"""Looking contacts up is always possible, so a listing is given up sooner than where it is all there is."""
 
 
 class HashSet:
@@ -55,8 +59,8 @@ class StatusIndex:
 
     The listing costs a call per thousand contacts, looking up costs a call per address. So addresses are looked
     up until that has cost as much as the listing would; then the listing is read, once, and kept up to date by
-    asking every minute what has changed since. A listing that can't be read whole, because it keeps changing,
-    is not used: addresses are looked up until it is worth another try.
+    asking every minute what has changed since. A listing that can't be proved complete, because it keeps changing or
+    counts contacts that it does not show, is not used: addresses are looked up until it is worth another try.
     """
 
     def __init__(self, calls: Calls, *statuses: str) -> None:
@@ -64,9 +68,9 @@ class StatusIndex:
         self._statuses = statuses
         self._lock = threading.Lock()
         self._members: HashSet | None = None
+        self._listings: list[ContactListing] = []
         self._total: int | None = None
         self._looked_up = 0
-        self._since: datetime | None = None
         self._read_at = 0.0
 
     def among(self, hashes: list[str]) -> set[str]:
@@ -77,16 +81,16 @@ class StatusIndex:
         with self._lock:
             if self._members is None:
                 if self._total is None:
-                    self._total = sum(self._count(status) for status in self._statuses or ("",))
+                    self._begin()
                 if not self._total:
-                    # Nobody: remembered like a listing, and brought up to date like one.
-                    self._start_over()
+                    # Nobody, as a single answer said: remembered like a listing, and brought up to date like one.
+                    self._members = HashSet()
                 elif self._looked_up + len(hashes) >= -(-self._total // _PAGE):
                     self._read_all()
                 else:
                     self._looked_up += len(hashes)
             elif time.monotonic() - self._read_at > _REFRESH_SECONDS:
-                self._read_news()
+                self._read_changes()
             members = self._members
         if members is None:
             return self._look_up(hashes)
@@ -102,65 +106,49 @@ class StatusIndex:
         with self._calls.pool() as pool:
             found = list(pool.map(self._calls.member, hashes))
         wanted = self._statuses or STATUSES
-        return {digest for digest, row in zip(hashes, found, strict=True) if row and row.get("status") in wanted}
+        return {digest for digest, facts in zip(hashes, found, strict=True) if facts and facts.status in wanted}
 
-    def _start_over(self) -> HashSet:
-        self._since = self._calls.client.server_time()
+    def _begin(self) -> None:
+        """Count them: a count costs one call for each status."""
+        clock, reading = self._calls.client.clock, Reading(self._calls.workers, self._calls.wait, patience=_PATIENCE)
+        self._listings = [ContactListing(self._page, clock, reading, status) for status in self._statuses or (None,)]
         self._read_at = time.monotonic()
-        self._members = HashSet()
-        return self._members
+        for listing in self._listings:
+            listing.since = clock.now()
+        self._total = sum(self._count(listing.status) for listing in self._listings)
 
     def _read_all(self) -> None:
-        members = self._start_over()
-        try:
-            for status in self._statuses or ("",):
-                logger.info("Listing the audience's %s", f"{status} contacts" if status else "contacts")
-                if not self._read(members, status):
-                    self._members = None
-                    self._looked_up = 0
-                    return
-        except BaseException:
-            self._members = None
-            raise
-
-    def _read(self, members: HashSet, status: str) -> bool:
-        """All pages, side by side; again if rows have moved between pages meanwhile. False if some stay missing."""
-        before = len(members)
-        for _ in range(_ROUNDS):
-            total = self._count(status)
-            with self._calls.pool() as pool:
-                for ids in pool.map(lambda offset: self._page(status, offset), range(0, total, _PAGE)):
-                    members.add(ids)
-            if len(members) - before >= total:
-                return True
-        logger.warning(
-            "The listing of contacts was read %d times and is incomplete, for they keep changing: "
-            "contacts are looked up one by one",
-            _ROUNDS,
-        )
-        return False
-
-    def _read_news(self) -> None:
-        assert self._since is not None
-        assert self._members is not None
-        # A second earlier: ``since`` is exclusive and to the whole second.
-        since = (self._since - timedelta(seconds=1)).isoformat()
-        now = self._calls.client.server_time()
-        for status in self._statuses or ("",):
-            self._members.add(
-                str(row["id"])
-                for row in self._calls.pages("members", "members", self._params(status, since_last_changed=since))
-            )
-        self._since = now
         self._read_at = time.monotonic()
+        for listing in self._listings:
+            logger.info("Listing the audience's %s", f"{listing.status} contacts" if listing.status else "contacts")
+        self._take(ContactListing.everybody, HashSet())
 
-    def _page(self, status: str, offset: int) -> list[str]:
-        params = self._params(status, count=_PAGE, offset=offset, sort_field="last_changed", sort_dir="ASC")
-        return [str(row["id"]) for row in self._calls.get("members", params, items="members")["members"]]
+    def _read_changes(self) -> None:
+        self._read_at = time.monotonic()
+        assert self._members is not None
+        self._take(ContactListing.changed, self._members)
 
-    def _count(self, status: str) -> int:
-        return int(self._calls.get("members", self._params(status, count=0)).get("total_items") or 0)
+    def _take(self, read: Callable[[ContactListing], Iterator[list[Row]]], members: HashSet) -> None:
+        try:
+            for listing in self._listings:
+                for rows in read(listing):
+                    members.add(row["id"] for row in rows)
+        except IncompleteListing as error:
+            logger.warning("%s; contacts are looked up one by one", error.message)
+            self._members, self._looked_up = None, 0
+        else:
+            self._members = members
 
-    @staticmethod
-    def _params(status: str, **more: Any) -> dict[str, Any]:
-        return {"status": status or None, "fields": "members.id,total_items", **more}
+    def _page(self, params: Mapping[str, str | int | None]) -> ContactPage:
+        shrinks = int(params["count"] or 0) > _SMALLEST_PAGE
+        try:
+            answered = self._calls.send("GET", "members", params, read=readers.contact_page, may_shrink=shrinks)
+        except BatchTooLarge as error:
+            raise TooMuchForOneAnswer(str(error)) from None
+        page: ContactPage = answered.body
+        return page
+
+    def _count(self, status: str | None) -> int:
+        params = {"status": status, "fields": "total_items", "count": 0}
+        total: int = self._calls.send("GET", "members", params, read=readers.total_items).body
+        return total

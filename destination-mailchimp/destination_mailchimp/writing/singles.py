@@ -88,7 +88,7 @@ class Singles:
         present = self._calls.member(contact.hash)
         made = present is None
         if present is not None and contact.possibly_written_since and not contact.written_before:
-            changed = read_cursor(present.get("last_changed") or "")[1]
+            changed = read_cursor(present.last_changed or "")[1]
             since = read_cursor((contact.possibly_written_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
         status = self._policy.existing(contact) if present is not None else None
@@ -116,7 +116,7 @@ class Singles:
     def _move(self, contact: Contact, result: Result) -> None:
         """Looks at the present status first: nobody who has left is ever brought back by this."""
         present = self._calls.member(contact.hash)
-        if contact.status and present is not None and present.get("status") in statuses_upgradable_to(contact.status):
+        if contact.status and present is not None and present.status in statuses_upgradable_to(contact.status):
             body = {"status": contact.status}
             method = "PATCH"
             if contact.status == "transactional":
@@ -138,7 +138,7 @@ class Singles:
         An earlier version of the record may have brought it back, and the person may have left since.
         """
         present = self._calls.member(contact.hash)
-        if present is not None and present.get("status") != "archived":
+        if present is not None and present.status != "archived":
             self._update(contact, result)
             return
         self._write(contact, {"status": self._policy.new(contact)}, result, create=True)
