@@ -122,6 +122,7 @@ schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 docs-tables: venv ## Make the documents' tables from the stream table and the options
 	@for page in stream_docs field_docs relations; do $(BIN)/python source-mailchimp/tools/generate_$$page.py || exit 1; done
 	@$(BIN)/python -m integration_tests.harness.compatibility.option_tables
+	@$(BIN)/python -m mailchimp_simulator.contract.evidence docs/contract-evidence.md
 
 .PHONY: golden
 golden: venv ## Agree on a changed spec, catalog or record; refuses what would break saved connections
