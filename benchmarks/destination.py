@@ -17,6 +17,8 @@ from mailchimp_simulator.client import SimulatorProcess
 
 CONNECTIONS = 10
 _BATCH = 500
+_FEW = 100
+_LATENCIES_FOR_A_FEW = 5
 _CREATE = "/lists/{list_id}"
 _TAG = "/lists/{list_id}/segments/{segment_id}"
 _MEMBERS = "/lists/{list_id}/members"
@@ -24,15 +26,20 @@ _MEMBERS = "/lists/{list_id}/members"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is written: ``records`` while each call takes ``latency`` seconds, and ``many`` while none does."""
+    """How much is written.
+
+    ``records`` while each writing call takes ``latency`` seconds, ``mid`` while every call does, ``many`` while none
+    does.
+    """
 
     records: int = 100_000
+    mid: int = 60_000
     many: int = 1_000_000
     latency: float = 2.0
 
 
 FULL = Sizes()
-QUICK = Sizes(records=2000, many=4000, latency=0.05)
+QUICK = Sizes(records=2000, mid=2000, many=4000, latency=0.05)
 
 
 class DestinationBenchmark:
@@ -44,7 +51,7 @@ class DestinationBenchmark:
 
     def parts(self) -> dict[str, Callable[[], list[Row]]]:
         """Every part by name, in the order of the table."""
-        measure: dict[str, Callable[[], Iterator[Row]]] = {"calls": self.calls, "many": self.many}
+        measure: dict[str, Callable[[], Iterator[Row]]] = {"calls": self.calls, "waits": self.waits, "many": self.many}
         return {name: partial(_all, part) for name, part in measure.items()}
 
     def calls(self) -> Iterator[Row]:
@@ -75,6 +82,26 @@ class DestinationBenchmark:
         yield checked("… writes per 500", writes / sizes.records * _BATCH, per_batch * 1.02, "")
         yield checked("… CPU a record beyond start-up", cpu_per_record(cost, start.cpu, sizes.records), 120, "µs")
         yield _whole(cost, before + new - target.contacts())
+
+    def waits(self) -> Iterator[Row]:
+        """Every call is slow, those before the first batch too: nothing waits that need not."""
+        sizes = self._sizes
+        with SimulatorProcess(contacts=1000, audiences=1, campaigns=1, plain=True) as simulator:
+            target = Target(simulator, self._folder)
+            start = target.write(_FEW // 2)
+            simulator.control.latency(seconds=sizes.latency)
+            few = target.write(_FEW, tags="Some")
+            limit = start.wall + _LATENCIES_FOR_A_FEW * sizes.latency
+            note = f"{len(simulator.control.log())} calls of {sizes.latency:g} s; start-up is {start.wall:.1f} s"
+            yield checked(f"{_FEW} contacts, half of them new: wall time", few.wall, limit, "s", note=note)
+            before = target.contacts()
+            cost = target.write(sizes.mid, tags="Newsletter")
+            calls = len(simulator.control.log())
+            ideal = calls * sizes.latency / CONNECTIONS
+            limit = 1.10 * ideal + start.wall + sizes.latency
+            note = f"{calls} calls of {sizes.latency:g} s, ten at a time, take {ideal:.1f} s"
+            yield checked(f"{sizes.mid:,} new contacts, one tag, every call slow", cost.wall, limit, "s", note=note)
+            yield _whole(cost, before + sizes.mid - _FEW - target.contacts())
 
     def many(self) -> Iterator[Row]:
         """Memory doesn't grow with the input."""

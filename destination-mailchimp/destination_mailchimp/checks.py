@@ -35,8 +35,8 @@ def check(config: Config) -> list[str]:
     (PermissionDenied for a role that may not write), and TransientErrors if Mailchimp can't be asked.
     """
     calls = open_calls(config, _FEW_ATTEMPTS)
-    _check_role(account_of(calls.patient))
-    audience = read_audience(calls, config.list_id)
+    _check_role(account_of(calls.client))
+    audience = read_audience(calls)
     Columns(config, audience)
     warnings = _required(config, audience)
     if audience.double_optin:
@@ -99,9 +99,9 @@ def _required(config: Config, audience: Audience) -> list[str]:
     return [text]
 
 
-def contact_schema(calls: Calls, config: Config) -> Json:
+def contact_schema(calls: Calls) -> Json:
     """The JSON schema of a contact of the audience, made of its own fields and groups."""
-    audience = read_audience(calls, config.list_id)
+    audience = read_audience(calls)
     properties: Json = {
         "email_address": {"type": "string", "format": "email", "title": "E-mail address"},
         "status": {
@@ -156,7 +156,7 @@ def destination_catalog(config: Config) -> Json:
     operation = {
         "object_name": "contacts",
         "sync_mode": "append_dedup",
-        "json_schema": contact_schema(open_calls(config), config),
+        "json_schema": contact_schema(open_calls(config)),
         "matching_keys": [["email_address"]],
     }
     return {"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": [operation]}}

@@ -39,8 +39,12 @@ Reason = Literal[
     "status_refused",
     "field_refused",
     "refused",
+    "server_error",  # Mailchimp's own, each time, for this contact alone
+    "not_removable",
+    "internal_error",  # the connector's own; such a record counts as not written
     # Beside an outcome, for a contact that was written:
     "vanished",
+    "status_not_taken",
 ]
 """Why a record was rejected, or something about a contact was. The destination's page says what each means."""
 
@@ -60,17 +64,33 @@ class Stopped(Exception):
     """No further call may be made: the sync is ending."""
 
 
+ABOUT_A_PERSON: frozenset[Reason] = frozenset(
+    ["looks_fake", "too_many_signups", "compliance_state", "forgotten", "archived", "not_removable", "server_error"]
+)
+"""Reasons that lie with one person or address: however many share one, no option is wrong."""
+
+
 class RecordRejected(Exception):
     """Why a record was refused: ``text`` is a sentence, ``field`` where it lies (empty: nowhere in particular).
 
+    ``faults`` are all fields that were named, each with what is wrong with it.
     ``by_call``: the call as a whole was refused, rather than one row of it.
     """
 
-    def __init__(self, reason: Reason, text: str, field: str = "", *, by_call: bool = False) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        text: str,
+        field: str = "",
+        *,
+        faults: tuple[tuple[str, str], ...] = (),
+        by_call: bool = False,
+    ) -> None:
         super().__init__(text)
         self.reason: Reason = reason
         self.text = text
         self.field = field
+        self.faults = faults or (((field, text),) if field else ())
         self.by_call = by_call
 
 

@@ -14,7 +14,7 @@ from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.repeats import warnings_counted
 from destination_mailchimp.accounting.states import States
-from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
+from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.new_fields import NewFields, make_tag
@@ -22,24 +22,23 @@ from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.engine import Engine
-from destination_mailchimp.failures import Stopped, SyncFailure
-from destination_mailchimp.input.lines import Lines, Reader
+from destination_mailchimp.failures import ABOUT_A_PERSON, Stopped, SyncFailure
+from destination_mailchimp.input.lines import Lines
 from destination_mailchimp.input.messages import MessageReader
-from destination_mailchimp.mapping.catalog import read_catalog
+from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper, WantedField
 from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.preview import Preview
 from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import Tagger, TagIds
 from mailchimp_api.access import open_access
-from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.client import RetryPolicy
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
-
-USER_AGENT = "destination-mailchimp"
 
 
 def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
@@ -50,9 +49,7 @@ def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     """
     retry = retry or RetryPolicy(attempts=sys.maxsize, seconds=config.retry_seconds)
     access = open_access(config.credentials, data_center=config.data_center, api_url=config.api_url)
-    patient = MailchimpClient(access, max_connections=1, user_agent=USER_AGENT, retry=retry)
-    client = MailchimpClient(access, max_connections=config.num_workers, user_agent=USER_AGENT, retry=ONE_ATTEMPT)
-    return Calls(client, patient, config.list_id, workers=config.num_workers, retry=retry)
+    return Calls(access, config.list_id, workers=config.num_workers, retry=retry)
 
 
 def run_sync(
@@ -86,13 +83,14 @@ def _run_sync(
 ) -> None:
     streams = read_catalog(catalog, config)
     calls = open_calls(config, retry)
-    audience = read_audience(calls, config.list_id)
+    archived, tag_ids = StatusIndex(calls, "archived"), TagIds(calls)
+    # What the first batch would have to wait for is asked beside what the first record waits for.
+    audience = read_audience(calls, archived.prepare, *([tag_ids.load] if _tags_any(config, streams) else []))
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
     preview = _preview(config, calls, policy := StatusPolicy.of(config, audience))
     # A dry run has written nothing, so the source must not be told to go on.
     states = States(output.emit if preview is None else lambda _: None)
-    make = _field_maker(calls, columns, dry_run=config.dry_run)
     by_name = {}
     for stream in streams:
         mapper = RecordMapper(stream, config, columns, keep_records=rejects.keeps_records)
@@ -101,23 +99,21 @@ def _run_sync(
             logger.info(
                 "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
             )
-    messages = MessageReader(by_name, states, rejects, make)
+    messages = MessageReader(by_name, states, rejects)
     forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.state_placeholder)
-    writer = BatchWriter(calls, config, policy, forms)
+    writer = BatchWriter(calls, config, policy, archived, forms)
     buffer = Buffer()
     engine = Engine(
+        config=config,
+        calls=calls,
         messages=messages,
         buffer=buffer,
         states=states,
         rejects=rejects,
         writer=preview or writer,
-        singles=Singles(calls, config, policy, writer.limit, writer.archived, forms),
-        tagger=preview or Tagger(calls, TagIds(calls)),
-        tags=config.tag_names,
-        replace_tags=config.replace_tags,
-        workers=config.num_workers,
-        stop_calls=calls.stopping.set,
-        interrupt_calls=calls.interrupt,
+        singles=Singles(calls, config, policy, writer.limit, archived, writer.stubborn, forms),
+        tagger=preview or Tagger(calls, tag_ids),
+        make_field=_field_maker(calls, columns, dry_run=config.dry_run),
     )
     if on_end:
         on_end(engine.stop)
@@ -126,7 +122,7 @@ def _run_sync(
     try:
         try:
             with Progress(progress.lines, progress.line, live=live):
-                engine.run(lambda put: Reader(source, put))
+                engine.run(source)
         finally:
             # Before the accounting, so that a log that ends with it tells of a sync whose rejects are kept.
             unfinished = _close(rejects) or (_close(preview) if preview else None)
@@ -138,8 +134,11 @@ def _run_sync(
         _finish(engine.failure or unfinished, config, messages, rejects)
     finally:
         buffer.versions.close()
-        calls.client.close()
-        calls.patient.close()
+        calls.close()
+
+
+def _tags_any(config: Config, streams: list[ConfiguredStream]) -> bool:
+    return bool(config.tag_names) or any(config.tags_field in stream.columns for stream in streams)
 
 
 def _field_maker(calls: Calls, columns: Columns, *, dry_run: bool) -> Callable[[WantedField], MergeField | None]:
@@ -182,6 +181,7 @@ def _finish(failure: BaseException | None, config: Config, messages: MessageRead
         report(ledgers, unreadable=messages.unreadable)
     except SyncFailure as wrong:
         failure = failure or wrong
+    failure = failure or _input_failure(messages, config.max_rejected_percent)
     failure = failure or _too_many_rejects(ledgers, rejects, config.max_rejected_percent)
     if isinstance(failure, Stopped):
         raise SyncFailure(
@@ -192,6 +192,24 @@ def _finish(failure: BaseException | None, config: Config, messages: MessageRead
         raise failure
 
 
+def _input_failure(messages: MessageReader, most_percent: float) -> SyncFailure | None:
+    """What was the matter with the input as a whole."""
+    if messages.internal_errors:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(messages.internal_errors.items()))
+        return SyncFailure(
+            f"Errors in the connector kept records from being mapped ({kinds}). All others are written, but no state "
+            "passes these. Please report it with the log.",
+            "system_error",
+        )
+    lines = messages.unreadable + messages.understood
+    if not messages.unreadable or (messages.understood and 100 * messages.unreadable / lines <= most_percent):
+        return None
+    return SyncFailure(
+        f"{messages.unreadable} of {lines} lines of input could not be read. Expected are Airbyte messages, one JSON "
+        'object a line, such as {"type": "RECORD", "record": {"stream": "people", "data": {…}, "emitted_at": 0}}.'
+    )
+
+
 def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
     received = sum(ledger.received for ledger in ledgers)
     rejected = sum(ledger.outcomes[Outcome.REJECTED] for ledger in ledgers)
@@ -199,7 +217,8 @@ def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percen
         return None
     if rejected == received and len(rejects.causes) == 1:
         cause = next(iter(rejects.causes))
-        return SyncFailure(f"All {received} records were rejected for the same cause: {cause}")
+        if cause.reason not in ABOUT_A_PERSON:
+            return SyncFailure(f"All {received} records were rejected for the same cause: {cause}")
     percent = 100 * rejected / received
     if percent > most_percent:
         return SyncFailure(

@@ -9,7 +9,7 @@ import pytest
 import requests_mock
 
 from destination_mailchimp.accounting.ledger import StreamLedger
-from destination_mailchimp.audience.calls import ONE_ATTEMPT, Calls
+from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import Audience, Interest, MergeField
 from destination_mailchimp.audience.new_fields import NewFields, make_tag, type_of
 from destination_mailchimp.config import Config, read_config
@@ -19,7 +19,7 @@ from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import FieldsWanted, RecordMapper, RecordSkipped
 from mailchimp_api.access import Access
-from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.client import RetryPolicy
 
 FIELDS = [
     MergeField("FNAME", "First Name", "text"),
@@ -327,8 +327,7 @@ class TestNewFields:
 
 
 def calls() -> Calls:
-    client = MailchimpClient(Access(ROOT, "Bearer x"), retry=ONE_ATTEMPT)
-    return Calls(client, client, "abc", workers=1, retry=RetryPolicy(attempts=1))
+    return Calls(Access(ROOT, "Bearer x"), "abc", workers=1, retry=RetryPolicy(attempts=1))
 
 
 class TestCatalog:

@@ -57,7 +57,14 @@ FAULTS: dict[str, dict[str, Any]] = {
     "throttled": {"kind": "status", "regex": "/lists/", "status": 429, "every": 3, "body": "html"},
 }
 ONE_BATCH = {"update only", "update only, status updated"}
-NO_SINGLE_CALLS = {"few new contacts", "update only", "resubscribing allowed"}
+NO_SINGLE_CALLS = {
+    "as installed",
+    "new contacts pending",
+    "status column mapped",
+    "few new contacts",
+    "update only",
+    "resubscribing allowed",
+}
 NOT_MET = {
     "second batch refused": ONE_BATCH,
     "second batch fails for good": ONE_BATCH,
@@ -77,6 +84,9 @@ def expected(start: str, value: str | None, options: dict[str, Any], facts: dict
         deletes = options.get("deletes", "ignore")
         if deletes == "ignore" or start not in EXISTING:
             return None if start == "new" else start
+        if deletes == "archive" and start in ("pending", "cleaned"):
+            # Mailchimp archives neither. Who is pending could still confirm; who is cleaned is out of reach anyway.
+            return "unsubscribed" if start == "pending" else start
         return {"unsubscribe": "unsubscribed", "archive": "archived"}[deletes]
     if start == "new":
         return None if options.get("update_only") else column or new_status
@@ -128,18 +138,7 @@ def lines_for(bench: DestinationHarness, who: dict[str, tuple[str, str | None]])
     ]
 
 
-NOT_YET = pytest.mark.xfail(
-    strict=True, reason="Mailchimp doesn't archive pending and cleaned contacts (405), which counts as removed here"
-)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(options, id=name, marks=NOT_YET if options.get("deletes") == "archive" else ())
-        for name, options in CONFIGURATIONS.items()
-    ],
-)
+@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
 class TestEveryStartStatus:
     """Nobody is subscribed, unsubscribed, revived or asked to confirm who should not be."""
 
@@ -191,7 +190,8 @@ class TestEveryFault:
                 for address, (start, value) in who.items()
                 if final[address] not in (before(start), expected(start, value, options, facts))
             }
-            accounting = run.accounting()
+            # Where it can't be found out who is archived, the sync fails before the first record is read.
+            accounting = run.accounting() if " received = " in run.log else {"received": 0}
             made = sum(final[address] is not None for address, (start, _) in who.items() if start == "new")
             if not fault["applied"]:
                 untouched.add(configuration)

@@ -262,6 +262,8 @@ class TestStateOrder:
 
     def test_no_state_passes_a_contact_that_could_not_be_written(self, bench: DestinationHarness) -> None:
         bench.control.fault("status", "/lists/{list_id}", method="POST", status=500, body="html", skip=2)
+        # What a batch can't write is tried with calls about single contacts.
+        bench.control.fault("status", regex="/members/[0-9a-f]{32}$", method="PUT", status=500, body="html")
         lines = lines_from(bench, 0)
         run = bench.write(lines)
         accounting = run.accounting()

@@ -34,6 +34,7 @@ class MailchimpClient:
     ``max_connections`` is the most requests in flight at any time, retries included (1–10).
     A request whose answer we no longer wait for counts until ``server_cutoff_seconds`` after it was sent.
     ``usage`` tells what its requests have taken; ``retry`` is the policy in use.
+    ``sleep`` waits between attempts; what it raises ends the request.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class MailchimpClient:
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         server_cutoff_seconds: float = SERVER_CUTOFF_SECONDS,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._credentials_field = access.field
@@ -58,8 +60,8 @@ class MailchimpClient:
             timeouts=self._timeouts,
         )
         self.retry = policy = retry or RetryPolicy()
-        self._retrying = retrying(policy)
-        self._retrying_but_timeouts = retrying(policy, retry_timeouts=False)
+        self._retrying = retrying(policy, sleep=sleep)
+        self._retrying_but_timeouts = retrying(policy, retry_timeouts=False, sleep=sleep)
         self.clock = ServerClock()
         self._asking_for_time = threading.Lock()
         self._times_asked = 0
@@ -97,6 +99,7 @@ class MailchimpClient:
         read: Reader | None = None,
         retry_timeouts: bool = True,
         before_repeat: Callable[[], None] | None = None,
+        on_failure: Callable[[TransientError], None] | None = None,
     ) -> Any:
         """Make one request, retried as the policy says; return the decoded object.
 
@@ -104,6 +107,7 @@ class MailchimpClient:
         ``read``: one of ``readers``, for what is returned instead; an answer that lacks what it wants is unreadable.
         Every method is retried, so the caller must only send what may take effect twice. Where that depends on what
         happened meanwhile, ``before_repeat`` looks, right before each further attempt; what it raises ends the request.
+        ``on_failure`` is told of every failed attempt; what it raises ends the request in place of that failure.
         Raises what ``errors`` draws: TransientError only when the retries are used up.
         """
         query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
@@ -117,7 +121,12 @@ class MailchimpClient:
             attempts += 1
             if attempts > 1 and before_repeat is not None:
                 before_repeat()
-            return self._once(method, path, query, data, call, items, read)
+            try:
+                return self._once(method, path, query, data, call, items, read)
+            except TransientError as error:
+                if on_failure is not None:
+                    on_failure(error)
+                raise
 
         return again(attempt)
 

@@ -29,13 +29,16 @@ class RetryPolicy:
     longest_wait: float = 60.0
 
 
-def retrying(policy: RetryPolicy, *, retry_timeouts: bool = True) -> tenacity.Retrying:
+def retrying(
+    policy: RetryPolicy, *, retry_timeouts: bool = True, sleep: Callable[[float], None] | None = None
+) -> tenacity.Retrying:
     """Call a function with its arguments, again while it raises a TransientError and ``policy`` allows.
 
     The last error is raised in the end, saying how often it was tried. One object serves any number of threads.
-    With ``retry_timeouts=False`` a TooMuchForOneAnswer is final at once.
+    With ``retry_timeouts=False`` a TooMuchForOneAnswer is final at once. ``sleep`` waits between attempts; what it
+    raises ends them.
     """
-    return tenacity.Retrying(**_options(policy, retry_timeouts=retry_timeouts))
+    return tenacity.Retrying(sleep=sleep or tenacity.nap.sleep, **_options(policy, retry_timeouts=retry_timeouts))
 
 
 def retrying_async(

@@ -57,10 +57,10 @@ class Usage:
     def __str__(self) -> str:
         with self._lock:
             seconds = self._last - self._first if self._first is not None and self._last else 0.0
-            at_a_time = self._busy / seconds if seconds else 0.0
+            concurrent = self._busy / seconds if seconds else 0.0
             return (
-                f"{self.requests:,} requests to Mailchimp in {seconds:,.1f} s, "
-                f"{at_a_time:.1f} at a time of {self._limit} allowed; "
-                f"{self.throttled:,} answered as too many at once, {self.timed_out:,} timed out, "
-                f"{self.failed:,} failed otherwise"
+                f"{self.requests:,} requests in {seconds:,.1f} s, "
+                f"{concurrent:.1f} concurrent (limit {self._limit}); "
+                f"{self.throttled:,} throttled, {self.timed_out:,} timed out, "
+                f"{self.failed:,} failed"
             )

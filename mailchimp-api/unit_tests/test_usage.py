@@ -36,8 +36,8 @@ def test_every_attempt_counts_and_failures_by_what_they_mean(client: MailchimpCl
     usage = client.usage
 
     assert (usage.requests, usage.throttled, usage.timed_out, usage.failed) == (6, 1, 2, 1)
-    assert "6 requests to Mailchimp in" in str(usage)
-    assert "1 answered as too many at once, 2 timed out, 1 failed otherwise" in str(usage)
+    assert "6 requests in" in str(usage)
+    assert "1 throttled, 2 timed out, 1 failed" in str(usage)
 
 
 def test_what_mailchimp_refuses_is_no_failure_of_a_request(client: MailchimpClient, requests_mock: rm.Mocker) -> None:
@@ -62,11 +62,11 @@ def test_it_tells_how_many_were_under_way_at_a_time(client: MailchimpClient, req
         thread.start()
     for thread in threads:
         thread.join()
-    found = re.search(r"([\d.]+) at a time of 4 allowed", str(client.usage))
+    found = re.search(r"([\d.]+) concurrent \(limit 4\)", str(client.usage))
 
     assert found
     assert 1.5 < float(found[1]) <= 4.0
 
 
 def test_a_client_that_asked_for_nothing_says_so(client: MailchimpClient) -> None:
-    assert str(client.usage).startswith("0 requests to Mailchimp in 0.0 s, 0.0 at a time")
+    assert str(client.usage).startswith("0 requests in 0.0 s, 0.0 concurrent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,46 +78,48 @@ class Audience:
     """Those that its contacts show; none if it has no contacts yet."""
 
 
-def merge_fields(calls: Calls) -> Iterator[dict[str, Any]]:
+def merge_fields(calls: Calls) -> list[dict[str, Any]]:
     """The rows of the audience's ``merge-fields``."""
-    return calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"})
+    return list(calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"}))
 
 
-def read_audience(calls: Calls, list_id: str) -> Audience:
-    """Read the audience, its merge fields and interests.
+def read_audience(calls: Calls, *beside: Callable[[], object]) -> Audience:
+    """Read the audience, its merge fields and interests; ``beside`` is called meanwhile, and its errors are raised.
 
     Raises ConfigErrors (AudienceNotFound, PermissionDenied, those of the key), ResourceGone if it vanishes meanwhile,
     and TransientErrors if Mailchimp can't be asked.
     """
-    facts = audience_of(calls.patient, list_id, field="list_id")
-    try:
-        fields = [MergeField.from_row(item) for item in merge_fields(calls)]
-        interests = [
-            Interest(str(item["id"]), str(item.get("name") or ""), str(category.get("title") or ""))
-            for category in calls.pages(
-                "interest-categories", "categories", {"exclude_fields": "categories._links,_links"}
-            )
-            for item in calls.pages(
-                f"interest-categories/{category['id']}/interests",
-                "interests",
-                {"exclude_fields": "interests._links,_links"},
-            )
-        ]
-    except ResourceRefused as error:
-        raise PermissionDenied(
-            f"The key's user may not read the fields of the audience {list_id} ({error.problem}).",
-            field="credentials",
-            request_id=error.request_id,
-        ) from None
-    gdpr = facts.marketing_permissions
+    if not calls.list_id.isalnum():
+        # Below such an id, a question would be about something else.
+        audience_of(calls.client, calls.list_id, field="list_id")
+    with calls.pool() as pool:
+        audience = pool.submit(audience_of, calls.client, calls.list_id, field="list_id")
+        fields = pool.submit(merge_fields, calls)
+        categories = pool.submit(_categories, calls)
+        others = [pool.submit(work) for work in beside]
+        # First, so that what is wrong with the audience or the key is named as such.
+        facts = audience.result()
+        permissions = pool.submit(_permissions, calls) if facts.marketing_permissions else None
+        try:
+            groups = list(pool.map(lambda category: _interests(calls, category), categories.result()))
+            rows = fields.result()
+        except ResourceRefused as error:
+            raise PermissionDenied(
+                f"The key's user may not read the fields of the audience {calls.list_id} ({error.problem}).",
+                field="credentials",
+                request_id=error.request_id,
+            ) from None
+        shown = permissions.result() if permissions else []
+        for other in others:
+            other.result()
     return Audience(
-        id=list_id,
+        id=calls.list_id,
         name=facts.name,
         double_optin=facts.double_optin,
-        marketing_permissions=gdpr,
-        merge_fields=fields,
-        interests=interests,
-        permissions=_permissions(calls) if gdpr else [],
+        marketing_permissions=facts.marketing_permissions,
+        merge_fields=[MergeField.from_row(item) for item in rows],
+        interests=[interest for group in groups for interest in group],
+        permissions=shown,
     )
 
 
@@ -125,6 +127,17 @@ def some_merge_fields(calls: Calls) -> list[dict[str, Any]]:
     """The merge fields of up to a thousand contacts of the audience, as the API shows them."""
     rows = calls.get("members", {"count": 1000, "fields": "members.merge_fields"}, items="members")["members"]
     return [fields for row in rows if isinstance(row, dict) and isinstance(fields := row.get("merge_fields"), dict)]
+
+
+def _categories(calls: Calls) -> list[dict[str, Any]]:
+    params = {"exclude_fields": "categories._links,_links"}
+    return list(calls.pages("interest-categories", "categories", params))
+
+
+def _interests(calls: Calls, category: dict[str, Any]) -> list[Interest]:
+    path = f"interest-categories/{category['id']}/interests"
+    rows = calls.pages(path, "interests", {"exclude_fields": "interests._links,_links"})
+    return [Interest(str(row["id"]), str(row.get("name") or ""), str(category.get("title") or "")) for row in rows]
 
 
 def _permissions(calls: Calls) -> list[Permission]:

@@ -98,11 +98,11 @@ class NewFields:
                 raise
             answer = self._there(tag)
             if answer is None:
-                logger.warning("No field could be made for the column %s: %s", column, error.problem)
+                logger.warning("No field could be created for the column %s: %s", column, error.problem)
                 return None
         field = MergeField.from_row(answer)
         fields.append(field)
-        logger.info("Made the %s field %s for the column %s", field.type, field.tag, column)
+        logger.info("Created the %s field %s for the column %s", field.type, field.tag, column)
         return field
 
     def _there(self, tag: str) -> dict[str, Any] | None:

@@ -7,30 +7,28 @@ from typing import Any
 
 from destination_mailchimp.failures import Reason, RecordRejected
 from mailchimp_api.errors import Problem
-from mailchimp_api.masking import mask
 
 CONTACT_EXISTS = "ERROR_CONTACT_EXISTS"
 
 _ABOUT_THE_ACCOUNT = frozenset({"account export in progress", "user action not permitted", "forbidden"})
+_NOT_VALIDATED = "could not be validated"
+_NOT_SUBSCRIBED = "none of the emails provided were subscribed"
 _TEXTS: tuple[tuple[str, Reason], ...] = (
     ("compliance state", "compliance_state"),
+    ("has previously unsubscribed", "compliance_state"),
+    ('status is "cleaned', "compliance_state"),
     ("permanently deleted", "forgotten"),
     ("forgotten email", "forgotten"),
+    ("previously removed from this", "forgotten"),
     ("fake or invalid", "looks_fake"),
     ("lot of lists", "too_many_signups"),
+    ("more signups for now", "too_many_signups"),
     ("valid email", "invalid_address"),
     ("archived", "archived"),
     ("status", "status_refused"),
     ("merge field", "field_refused"),
 )
-
-
-_QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
-
-
-def anonymised(text: str) -> str:
-    """A text of Mailchimp as it is counted and shown: the same for everybody, whatever address it quotes."""
-    return _QUOTED.sub("…", mask(text))
+_ITEM = re.compile(r"members\.(?:item:)?(\d+)\.(.+)")
 
 
 def classify(text: str, field: str = "") -> Reason:
@@ -52,8 +50,25 @@ def from_row(row: dict[str, Any]) -> RecordRejected:
 
 def from_problem(problem: Problem) -> RecordRejected:
     """The refusal of a call about one contact."""
-    field = problem.field_errors[0][0] if problem.field_errors else ""
-    return RecordRejected(classify(str(problem), field), str(problem), field, by_call=True)
+    faults = tuple((_ITEM.sub(r"\2", field), message) for field, message in problem.field_errors)
+    field = next((field for field, _ in faults if field), "")
+    return RecordRejected(classify(str(problem), field), str(problem), field, faults=faults, by_call=True)
+
+
+def by_item(problem: Problem, count: int) -> dict[int, Problem]:
+    """What a refusal of a whole batch says about single members of it, by their place; empty if it names none.
+
+    Mailchimp checks the shape of all members before it writes any, and points at ``members.item:3.status``.
+    """
+    found: dict[int, list[tuple[str, str]]] = {}
+    for field, message in problem.field_errors:
+        match = _ITEM.fullmatch(field)
+        if not match or int(match[1]) >= count:
+            return {}
+        found.setdefault(int(match[1]), []).append((match[2], message))
+    return {
+        place: Problem(problem.status, problem.title, problem.detail, tuple(faults)) for place, faults in found.items()
+    }
 
 
 def is_account_wide(problem: Problem) -> bool:
@@ -61,6 +76,26 @@ def is_account_wide(problem: Problem) -> bool:
     return problem.title.casefold() in _ABOUT_THE_ACCOUNT
 
 
-def asks_for_status(fault: RecordRejected) -> bool:
+def is_temporary(fault: RecordRejected) -> bool:
+    """Whether Mailchimp may take the contact a little later: it limits how fast an address joins audiences."""
+    return fault.reason == "too_many_signups"
+
+
+def nobody_subscribed(problem: Problem) -> bool:
+    """Whether a tag's call was refused because none of its contacts is subscribed (recorded)."""
+    return _NOT_SUBSCRIBED in str(problem).lower()
+
+
+def names_no_field(fault: RecordRejected) -> bool:
+    """Whether a row of a batch leaves open which value was refused, which a call about this contact alone tells."""
+    return not fault.by_call and not fault.field and fault.reason in ("field_refused", "refused")
+
+
+def asks_for_status(fault: RecordRejected, *, without_status: bool) -> bool:
     """Whether an update was refused because it came without a status (*open*: a batch may insist on one)."""
-    return fault.field.endswith("status") or (fault.reason == "status_refused" and "require" in fault.text.lower())
+    if fault.field:
+        return fault.field.endswith("status")
+    text = fault.text.lower()
+    if fault.reason == "status_refused":
+        return "require" in text
+    return without_status and _NOT_VALIDATED in text

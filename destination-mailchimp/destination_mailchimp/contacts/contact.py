@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,14 @@ def key_of(address: object) -> str:
     return str(address or "").strip().lower()
 
 
+@dataclass
+class Suspect:
+    """Whether calls about one contact fail each time: ``since`` when (``time.monotonic``), and if they were put off."""
+
+    since: float | None = None
+    put_off: bool = False
+
+
 class Contact:
     """What is to be written for one address. Slots, because thousands of them wait at a time.
 
@@ -29,6 +38,7 @@ class Contact:
 
     __slots__ = (
         "address",
+        "asked_status",
         "body",
         "key",
         "open_calls",
@@ -37,8 +47,12 @@ class Contact:
         "receipt",
         "removed",
         "removed_tags",
+        "shown_status",
+        "shown_tags",
         "status",
+        "suspect",
         "tags",
+        "times_put_off",
         "unanswered",
         "written_before",
     )
@@ -62,6 +76,14 @@ class Contact:
         """When the first attempt began that may have written it unseen."""
         self.open_calls = 0
         """Calls that are still to be made for it."""
+        self.asked_status: str | None = None
+        """The status that was sent for it last."""
+        self.shown_status: str | None = None
+        self.shown_tags: frozenset[str] | None = None
+        """Its status and (in lower case) its tags in the newest answer that shows them."""
+        self.suspect = Suspect()
+        self.times_put_off = 0
+        """How often it was refused for the time being only."""
 
     @property
     def merge_fields(self) -> Json:

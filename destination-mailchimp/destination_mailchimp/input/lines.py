@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -61,13 +62,37 @@ def lines_of(descriptor: int) -> Iterator[tuple[Lines, bool]]:
         yield [tail], False
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Complete lines of input."""
+
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A last line that no line feed ends."""
+
+    line: bytes
+
+
+@dataclass(frozen=True)
+class EndOfInput:
+    """No more input comes; ``error`` if it could not be read to its end."""
+
+    error: Exception | None = None
+
+
+InputEvent = Chunk | Tail | EndOfInput
+
+
 class Reader(threading.Thread):
-    """Hands ``("lines", lines)``, ``("tail", line)`` and at the end ``("end", error or None)`` to ``put``.
+    """Hands chunks of lines, and at the end EndOfInput, to ``put``.
 
     It stays at most a few chunks ahead: whoever has dealt with one calls ``done_with``.
     """
 
-    def __init__(self, source: Iterable[tuple[Lines, bool]], put: Callable[[tuple[str, Any]], None]) -> None:
+    def __init__(self, source: Iterable[tuple[Lines, bool]], put: Callable[[InputEvent], None]) -> None:
         super().__init__(name="stdin", daemon=True)
         self._source = source
         self._put = put
@@ -83,7 +108,7 @@ class Reader(threading.Thread):
         try:
             for lines, complete in self._source:
                 self._ahead.acquire()
-                self._put(("lines", lines) if complete else ("tail", lines[0]))
+                self._put(Chunk(lines) if complete else Tail(lines[0]))
         except Exception as caught:  # noqa: BLE001 - handed on to the main thread, which ends the sync with it
             error = caught
-        self._put(("end", error))
+        self._put(EndOfInput(error))

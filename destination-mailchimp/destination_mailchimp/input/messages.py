@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome, Receipt, StreamLedger
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States, scope_of
 from destination_mailchimp.audience.fields import MergeField
-from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.input.lines import decode
-from destination_mailchimp.mapping.record import FieldsWanted, Mapped, RecordMapper, RecordSkipped, WantedField
+from destination_mailchimp.mapping.record import FieldsWanted, Mapped, RecordMapper, RecordSkipped
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _LOGGED = 10
-_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+_RECORD = re.compile(rb'"record"\s*:\s*\{|"type"\s*:\s*"RECORD"')
+_STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record that came in. ``mapper`` is None for a stream that is not in the catalog."""
+
+    mapper: RecordMapper | None
+    data: Any
+    receipt: Receipt
 
 
 class MessageReader:
@@ -28,14 +40,17 @@ class MessageReader:
         streams: dict[tuple[str | None, str], tuple[RecordMapper, StreamLedger]],
         states: States,
         rejects: Rejects,
-        make_field: Callable[[WantedField], MergeField | None],
     ) -> None:
         self._streams = streams
         self._states = states
         self._rejects = rejects
-        self._make_field = make_field
+        self._parked: _Record | None = None
         self._unknown: dict[tuple[str | None, str], StreamLedger] = {}
         self.unreadable = 0
+        self.understood = 0
+        """Lines that were messages, whether for us or not."""
+        self.internal_errors: Counter[str] = Counter()
+        """Records that an error in the connector kept from being mapped, by the kind of error."""
 
     @property
     def ledgers(self) -> list[StreamLedger]:
@@ -52,14 +67,17 @@ class MessageReader:
             return False
         return True
 
-    def take(self, line: bytes) -> Mapped | None:
-        """Deal with a line; returns the contact that it asks for, if it asks for one."""
+    def take(self, line: bytes) -> Mapped | FieldsWanted | None:
+        """Deal with a line; returns the contact that it asks for, if it asks for one.
+
+        FieldsWanted: the record is kept until ``resume``, and no other line may be taken before.
+        """
         if not line or line.isspace():
             return None
         try:
             message = decode(line)
         except ValueError:
-            self._ignore("is not JSON")
+            self._broken(line)
             return None
         if not isinstance(message, dict):
             self._ignore("is not a message")
@@ -69,70 +87,109 @@ class MessageReader:
             return self._record(message.get("record"))
         if kind == "STATE":
             self._state(line, message.get("state"))
-        elif not isinstance(kind, str):
+        elif isinstance(kind, str):
+            # Any other message is for the platform, or of a protocol newer than this: not ours.
+            self.understood += 1
+        else:
             self._ignore("is a message without a type")
-        # Any other message is for the platform, or of a protocol newer than this: not ours.
         return None
 
-    def _record(self, record: Any) -> Mapped | None:
+    def resume(self, made: dict[str, MergeField | None]) -> Mapped | FieldsWanted | None:
+        """Go on with the record for which fields were wanted; ``made`` as ``RecordMapper.bind_made`` takes them."""
+        record, self._parked = self._parked, None
+        assert record is not None
+        assert record.mapper is not None
+        for column, field in made.items():
+            record.mapper.bind_made(column, field)
+        return self._map(record)
+
+    def abandon(self) -> None:
+        """The sync ends before the fields are made: the record that waits for them is not written."""
+        if self._parked:
+            self._parked.receipt.record_outcome(Outcome.NOT_WRITTEN)
+
+    def _record(self, record: Any) -> Mapped | FieldsWanted | None:
         name = record.get("stream") if isinstance(record, dict) else None
         if not isinstance(name, str):
             self._ignore("is a record without a stream")
             return None
+        self.understood += 1
         namespace = record.get("namespace")
         key = (namespace if isinstance(namespace, str) and namespace else None, name)
         stream = self._find(key)
         receipt = (stream[1] if stream else self._unknown_stream(key)).receive()
-        data = record.get("data")
-        mapper = stream[0] if stream else None
+        return self._map(_Record(stream[0] if stream else None, record.get("data"), receipt))
+
+    def _broken(self, line: bytes) -> None:
+        """A line that is not JSON. One that was meant as a record is a rejected record."""
+        stream = _STREAM.search(line) if _RECORD.search(line) else None
+        if stream is None:
+            self._ignore("is not JSON")
+            return
+        self.understood += 1
+        key = (None, stream[1].decode("utf-8", "replace"))
+        found = self._find(key)
+        receipt = (found[1] if found else self._unknown_stream(key)).receive()
+        text = "The line is cut off or broken, so that the record in it can't be read."
+        self._keep(_Record(None, None, receipt), RecordRejected("unreadable", text))
+        receipt.record_outcome(Outcome.REJECTED, "unreadable")
+        receipt.mark_durable()
+
+    def _map(self, record: _Record) -> Mapped | FieldsWanted | None:
+        """Whatever the record holds, the others are written, this time and every time after."""
+        receipt = record.receipt
         try:
-            try:
-                mapped = self._map(mapper, data, receipt)
-                if mapped.lost:
-                    receipt.ledger.fields_lost.update(mapped.lost)
-                return mapped  # noqa: TRY300 - what is caught below may come from all of it
-            except _UNEXPECTED as error:
-                # One odd record must not keep all others from being written, this time and every time after.
-                fault = RecordRejected("unreadable", f"The record can't be made sense of ({type(error).__name__}).")
-            except RecordRejected as rejected:
-                fault = rejected
-            self._reject(mapper, data, receipt, fault)
+            mapped = _mapped(record)
+        except FieldsWanted as wanted:
+            self._parked = record
+            return wanted
         except RecordSkipped as skipped:
             receipt.record_outcome(Outcome.SKIPPED, str(skipped))
             receipt.mark_durable()
-        except Exception:
-            # It ends the sync; its segment stays open, so that no STATE passes the record.
+        except RecordRejected as fault:
+            self._keep(record, fault)
+            receipt.record_outcome(Outcome.REJECTED, fault.reason)
+            receipt.mark_durable()
+        except SyncFailure:
             receipt.record_outcome(Outcome.NOT_WRITTEN)
             raise
+        except Exception as error:  # noqa: BLE001 - an error in the connector, which fails the sync at its end
+            self._note_internal(record, error)
+        else:
+            if mapped.lost:
+                receipt.ledger.fields_lost.update(mapped.lost)
+            return mapped
         return None
 
-    def _reject(self, mapper: RecordMapper | None, data: Any, receipt: Receipt, fault: RecordRejected) -> None:
-        self._rejects.add(
-            receipt.ledger.label,
-            fault,
-            address=mapper.address(data) if mapper else "",
-            primary_key=mapper.primary_key(data) if mapper else None,
-            record=data,
-        )
-        receipt.record_outcome(Outcome.REJECTED, fault.reason)
-        receipt.mark_durable()
+    def _note_internal(self, record: _Record, error: Exception) -> None:
+        """The record's segment stays open, so that no STATE passes it: a mended connector will get it again."""
+        kind = type(error).__name__
+        self.internal_errors[kind] += 1
+        if self.internal_errors[kind] == 1:
+            logger.error("Internal error while mapping a record", exc_info=error)
+        record.receipt.record_outcome(Outcome.NOT_WRITTEN, "internal error")
+        text = f"Internal error while mapping the record ({kind}); see the traceback above."
+        self._keep(record, RecordRejected("internal_error", text))
 
-    def _map(self, mapper: RecordMapper | None, data: Any, receipt: Receipt) -> Mapped:
-        if mapper is None:
-            raise RecordRejected("unknown_stream", "The record's stream is not in the catalog.")
-        if not isinstance(data, dict):
-            raise RecordRejected("no_data", "The record's data is not an object.")
+    def _keep(self, record: _Record, fault: RecordRejected) -> None:
+        mapper, data = record.mapper, record.data
         try:
-            return mapper.map(data, receipt)
-        except FieldsWanted as wanted:
-            for field in wanted.fields:
-                mapper.bind_made(field.column, self._make_field(field))
-            return mapper.map(data, receipt)
+            self._rejects.add(
+                record.receipt.ledger.label,
+                fault,
+                address=mapper.address(data) if mapper else "",
+                primary_key=mapper.primary_key(data) if mapper else None,
+                record=data,
+            )
+        except SyncFailure:
+            record.receipt.record_outcome(Outcome.NOT_WRITTEN)
+            raise
 
     def _state(self, line: bytes, state: Any) -> None:
         if not isinstance(state, dict):
             self._ignore("is a STATE without content")
             return
+        self.understood += 1
         scope = scope_of(state)
         stream = self._find(scope) if scope else None
         # A stream that is not known may be one that is, named in another way: its STATE waits for all of them.
@@ -156,3 +213,11 @@ class MessageReader:
         self.unreadable += 1
         if self.unreadable <= _LOGGED:
             logger.warning("A line of input %s; it is ignored and counted (its content is not shown)", why)
+
+
+def _mapped(record: _Record) -> Mapped:
+    if record.mapper is None:
+        raise RecordRejected("unknown_stream", "The record's stream is not in the catalog.")
+    if not isinstance(record.data, dict):
+        raise RecordRejected("no_data", "The record's data is not an object.")
+    return record.mapper.map(record.data, record.receipt)

@@ -4,62 +4,60 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from destination_mailchimp.accounting.causes import Cause
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, BatchTooLarge, Calls, send_or_split
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import (
-    CONTACT_EXISTS,
     asks_for_status,
     from_problem,
-    from_row,
     is_account_wide,
+    is_temporary,
+    names_no_field,
 )
 from destination_mailchimp.config import Config
-from destination_mailchimp.contacts.contact import Contact, Json, key_of
+from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, note_possibly_written
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
+from destination_mailchimp.writing.shown import StubbornFields, not_taken
 from mailchimp_api.errors import RequestRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _UNANSWERED_AT_MOST = 2
-_FIELD_ROUNDS = 5
+_ROUNDS_AT_MOST = 15
+_ROUNDS_FOR_A_FEW = 2
+_A_FEW = 10
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
 
 
-@dataclass
-class BatchOutcome:
-    """What all answers to the calls of one pass have said."""
-
-    created: list[Contact] = field(default_factory=list)
-    updated: list[Contact] = field(default_factory=list)
-    refused: list[Rejected] = field(default_factory=list)
-    exists: list[Contact] = field(default_factory=list)
-    unanswered: list[Contact] = field(default_factory=list)
-    lost_fields: list[FieldLost] = field(default_factory=list)
-
-
 class BatchWriter:
     """Writes batches from any number of threads."""
 
-    def __init__(self, calls: Calls, config: Config, policy: StatusPolicy, forms: AcceptedForms | None = None) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        config: Config,
+        policy: StatusPolicy,
+        archived: StatusIndex,
+        forms: AcceptedForms | None = None,
+    ) -> None:
         self._calls = calls
         self._forms = forms or AcceptedForms()
         self._config = config
         self._policy = policy
-        self.archived = StatusIndex(calls, "archived")
+        self.stubborn = StubbornFields()
+        self._archived = archived
         self._present = StatusIndex(calls)
         self._movable = {status: StatusIndex(calls, *statuses_upgradable_to(status)) for status in ACTIVE_STATUSES}
         self._limit = NewContactLimit(config.max_new_contacts)
@@ -85,7 +83,7 @@ class BatchWriter:
 
         It must be known who is archived before anything is written: a create call may revive them (*open*).
         """
-        archived = self.archived.among([contact.hash for contact in contacts])
+        archived = self._archived.among([contact.hash for contact in contacts])
         rest = []
         for contact in contacts:
             if contact.hash in archived:
@@ -136,7 +134,8 @@ class BatchWriter:
         try:
             self._send(contacts, outcome, create=True)
             made_earlier = self._made_earlier(outcome)
-            made = len(outcome.created) + len(made_earlier) + len(outcome.unanswered)
+            self._sort_refused(contacts, outcome, result)
+            made = sum(map(len, (outcome.created, made_earlier, outcome.unanswered, outcome.put_off)))
         finally:
             self._limit.confirm(reserved, made)
         self._present.add(contact.hash for contact in (*outcome.created, *outcome.exists))
@@ -145,9 +144,18 @@ class BatchWriter:
             if contact.permissions:
                 result.follow_ups.append(FollowUp(contact, Step.PERMISSIONS))
         result.written += [Written(contact, Outcome.CREATED) for contact in made_earlier]
-        self._refuse(contacts, outcome, result)
+        result.written += [Written(contact, Outcome.UPDATED) for contact in outcome.updated]
+        self._insist(outcome, result)
         result.follow_ups += [FollowUp(contact, Step.CONFIRM) for contact in outcome.unanswered]
+        result.put_off += [FollowUp(contact, Step.CONFIRM) for contact in outcome.put_off]
         return outcome.exists
+
+    def _insist(self, outcome: BatchOutcome, result: Result) -> None:
+        for contact, fields in outcome.not_taken:
+            if not_as_asked(contact) or not self.stubborn.all_stubborn(fields):
+                result.follow_ups.append(FollowUp(contact, Step.INSIST))
+            else:
+                result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in fields]
 
     def _made_earlier(self, outcome: BatchOutcome) -> list[Contact]:
         """Of the contacts that exist, those that a lost or incomplete answer of this sync has made.
@@ -190,29 +198,35 @@ class BatchWriter:
         self._note_refused_status(contacts, outcome, result)
         wanted = [contact for contact in outcome.updated if self._policy.needs_current_status(contact)]
         movable: set[str] = set()
-        for status, roster in self._movable.items():
+        for status, index in self._movable.items():
             asking = [contact.hash for contact in wanted if contact.status == status]
-            movable |= roster.among(asking) if asking else set()
-        for contact in outcome.updated:
-            result.written.append(Written(contact, Outcome.UPDATED))
-        # Whom this sync has moved itself, the rosters may not know yet; the status is looked at again anyway.
+            movable |= index.among(asking) if asking else set()
+        result.written += [Written(contact, Outcome.UPDATED) for contact in outcome.updated]
+        # Whom this sync has moved itself, the indexes may not know yet; the status is looked at again anyway.
         result.follow_ups += [FollowUp(c, Step.MOVE) for c in wanted if c.written_before or c.hash in movable]
         # It had vanished since the first pass and was made anew.
         self._limit.confirm(0, len(outcome.created))
         result.written += [Written(contact, Outcome.CREATED) for contact in outcome.created]
-        self._refuse(contacts, outcome, result)
+        self._sort_refused(contacts, outcome, result)
+        self._insist(outcome, result)
         result.follow_ups += [FollowUp(contact, Step.UPDATE) for contact in (*outcome.unanswered, *outcome.exists)]
+        result.put_off += [FollowUp(contact, Step.UPDATE) for contact in outcome.put_off]
 
     def _note_refused_status(self, contacts: list[Contact], outcome: BatchOutcome, result: Result) -> None:
         """Where a batch insists on a status (*open*), contacts are updated one by one: that never needs it."""
-        insisted = [refused.contact for refused in outcome.refused if asks_for_status(refused.fault)]
+        insisted: list[Rejected] = []
+        others: list[Rejected] = []
+        for refused in outcome.refused:
+            without = self._policy.existing(refused.contact) is None
+            asks = asks_for_status(refused.fault, without_status=without)
+            (insisted if asks else others).append(refused)
         if not insisted:
             return
-        outcome.refused = [refused for refused in outcome.refused if not asks_for_status(refused.fault)]
-        result.follow_ups += [FollowUp(contact, Step.UPDATE) for contact in insisted]
-        without = [contact for contact in contacts if self._policy.existing(contact) is None]
+        outcome.refused = others
+        result.follow_ups += [FollowUp(refused.contact, Step.UPDATE) for refused in insisted]
+        sent = sum(self._policy.existing(contact) is None for contact in contacts)
         with self._noting:
-            if self._update_in_batches and len(insisted) >= max(len(without), _INSISTED_AT_LEAST):
+            if self._update_in_batches and len(insisted) >= max(sent, _INSISTED_AT_LEAST):
                 self._update_in_batches = False
                 logger.warning(
                     "Mailchimp does not update contacts in a batch without their status, and the status is not ours "
@@ -221,8 +235,11 @@ class BatchWriter:
 
     # -- calls -------------------------------------------------------------------------------------------
 
-    def _refuse(self, sent: list[Contact], outcome: BatchOutcome, result: Result) -> None:
-        result.rejected += outcome.refused
+    def _sort_refused(self, sent: list[Contact], outcome: BatchOutcome, result: Result) -> None:
+        """Reject who is refused for good; who may be taken by another call, or later, is left to that.
+
+        Raises SyncFailure where everybody is refused alike, so that no reject is a contact's own.
+        """
         result.lost_fields += outcome.lost_fields
         if outcome.created or outcome.updated or outcome.exists or outcome.unanswered:
             self._anything_accepted = True
@@ -233,19 +250,28 @@ class BatchWriter:
             if alike and (calls or not self._anything_accepted):
                 cause = Cause.of(outcome.refused[0].fault, outcome.refused[0].contact.address)
                 raise SyncFailure(f"Mailchimp refuses every contact for the same cause: {cause}")
+        for refused in outcome.refused:
+            if names_no_field(refused.fault):
+                outcome.unanswered.append(refused.contact)
+            elif is_temporary(refused.fault) and not refused.contact.times_put_off:
+                refused.contact.times_put_off += 1
+                outcome.put_off.append(refused.contact)
+            else:
+                result.rejected.append(refused)
 
     def _send(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
-        """Send contacts, and again those that the answer has left out or whose only fault is one field."""
+        """Send contacts, and again those that the answer has not mentioned or whose only fault are some fields.
+
+        A row names one field at a time. A few contacts are left to single calls soon: those name all.
+        """
         tells = self._forms.telling_first([contact.merge_fields for contact in contacts])
-        first = [contact for contact, early in zip(contacts, tells, strict=True) if early]
-        rest = [contact for contact, early in zip(contacts, tells, strict=True) if not early]
-        for part in (first, rest):
-            self._send_part(part, outcome, create=create)
+        for early in (True, False):
+            part = [contact for contact, first in zip(contacts, tells, strict=True) if first is early]
+            if part:
+                self._send_part(part, outcome, create=create)
 
     def _send_part(self, waiting: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
-        for _ in range(_FIELD_ROUNDS):
-            if not waiting:
-                return
+        for number in range(_ROUNDS_AT_MOST):
             again: list[Contact] = []
             before = len(outcome.refused)
             for contact in waiting:
@@ -254,19 +280,27 @@ class BatchWriter:
                 waiting,
                 partial(self._send_once, outcome=outcome, create=create),
                 lambda contact, problem: outcome.refused.append(Rejected(contact, from_problem(problem))),
+                lambda contact: self._leave_to_single_call(contact, outcome),
             )
             latest, outcome.refused[before:] = outcome.refused[before:], []
             for refused in latest:
                 if has_other_form(refused.contact, refused.fault, self._forms):
                     again.append(refused.contact)
-                elif lost := drop_field(refused.contact, refused.fault):
-                    outcome.lost_fields.append(FieldLost(refused.contact, lost))
+                elif lost := drop_refused(refused.contact, refused.fault):
+                    outcome.lost_fields += [FieldLost(refused.contact, what) for what in lost]
                     again.append(refused.contact)
                 else:
                     outcome.refused.append(refused)
             waiting = again + [c for c in outcome.unanswered if c.unanswered < _UNANSWERED_AT_MOST]
             outcome.unanswered = [c for c in outcome.unanswered if c.unanswered >= _UNANSWERED_AT_MOST]
+            if not waiting or (len(waiting) <= _A_FEW and number + 1 >= _ROUNDS_FOR_A_FEW):
+                break
         outcome.unanswered += waiting
+
+    @staticmethod
+    def _leave_to_single_call(contact: Contact, outcome: BatchOutcome) -> None:
+        contact.unanswered = _UNANSWERED_AT_MOST
+        outcome.unanswered.append(contact)
 
     def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
         """One call. Raises RequestRefused and BatchTooLarge if nothing of it is known to be written."""
@@ -277,77 +311,30 @@ class BatchWriter:
         params = SKIP_VALIDATION if not create or self._config.accept_missing_required else None
         since = self._calls.client.server_time()
         try:
-            answered = self._calls.send("POST", "", params, json=body, may_shrink=len(contacts) > 1)
+            answered = self._calls.send("POST", "", params, json=body, may_shrink=True)
         except BatchTooLarge:
-            _note_possibly_written(contacts, since)
+            note_possibly_written(contacts, since)
             raise
         except RequestRefused as error:
             fault = from_problem(error.problem)
-            if create or is_account_wide(error.problem) or not asks_for_status(fault):
+            if create or is_account_wide(error.problem) or not self._asks_for_status(contacts, fault):
                 raise
             # No smaller call would fare better.
             outcome.refused += [Rejected(contact, fault) for contact in contacts]
             return
         if answered.replayed and answered.since:
-            _note_possibly_written(contacts, answered.since)
-        self._read(contacts, answered.body if isinstance(answered.body, dict) else {}, outcome, since)
+            note_possibly_written(contacts, answered.since)
+        outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, since, self._forms)
+
+    def _asks_for_status(self, contacts: list[Contact], fault: RecordRejected) -> bool:
+        without = any(self._policy.existing(contact) is None for contact in contacts)
+        return asks_for_status(fault, without_status=without)
 
     def _member(self, contact: Contact, *, create: bool) -> Json:
-        status = self._policy.new(contact) if create else self._policy.existing(contact)
-        return {**contact.body, "status": status} if status else contact.body
-
-    def _read(self, contacts: list[Contact], answer: Json, outcome: BatchOutcome, since: datetime) -> None:
-        """Match the rows of an answer with what was sent. What it does not mention is nobody's success."""
-        waiting = {contact.key: contact for contact in contacts}
-        for row in _rows(answer, "errors"):
-            contact = waiting.pop(key_of(row.get("email_address")), None)
-            if contact is None:
-                continue
-            if row.get("error_code") == CONTACT_EXISTS:
-                outcome.exists.append(contact)
-            else:
-                outcome.refused.append(Rejected(contact, from_row(row)))
-        for name, found in (("new_members", outcome.created), ("updated_members", outcome.updated)):
-            for row in _rows(answer, name):
-                contact = waiting.pop(key_of(row.get("email_address")), None)
-                if contact is not None:
-                    self._forms.accepted(contact.merge_fields, row.get("merge_fields"))
-                    found.append(contact)
-        for contact in waiting.values():
-            contact.unanswered += 1
-            outcome.unanswered.append(contact)
-        _note_possibly_written(waiting.values(), since)
-
-
-def _note_possibly_written(contacts: Iterable[Contact], since: datetime) -> None:
-    """An attempt that began at ``since`` may have written these, though no answer says so."""
-    for contact in contacts:
-        contact.possibly_written_since = contact.possibly_written_since or since
-
-
-def prepare(contact: Contact, forms: AcceptedForms) -> list[str]:
-    """Bring a contact into the form that the audience takes; returns what had to be left out, for the accounting."""
-    return [f"{tag} {why}" for tag, why in forms.prepare(contact.merge_fields)]
-
-
-def has_other_form(contact: Contact, fault: RecordRejected, forms: AcceptedForms) -> bool:
-    """Whether the refused value has another form, in which the contact is to be sent again."""
-    return forms.refused(contact.merge_fields, fault.field.rpartition(".")[2], fault.text)
-
-
-def drop_field(contact: Contact, fault: RecordRejected) -> str | None:
-    """Leave out the one merge field that Mailchimp refuses, so that the rest of the contact is written.
-
-    Returns how the accounting puts it; None if the fault is not about a field that the contact brings.
-    """
-    merge: dict[str, Any] = contact.body.get("merge_fields") or {}
-    tag = fault.field.rpartition(".")[2]
-    if not tag or tag not in merge:
-        return None
-    contact.body = {**contact.body, "merge_fields": {key: value for key, value in merge.items() if key != tag}}
-    return f"{fault.field} was refused by Mailchimp: {fault.text}"
-
-
-def _rows(answer: Json, name: str) -> Iterable[Json]:
-    rows = answer.get(name)
-    return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+        contact.asked_status = self._policy.new(contact) if create else self._policy.existing(contact)
+        if contact.asked_status:
+            return {**contact.body, "status": contact.asked_status}
+        if self._config.update_only:
+            return contact.body
+        # Recorded clients send it so; should the contact have vanished meanwhile, it is made as any new one.
+        return {**contact.body, "status_if_new": self._policy.new(contact)}

@@ -73,6 +73,12 @@ class StatusIndex:
         self._looked_up = 0
         self._read_at = 0.0
 
+    def prepare(self) -> None:
+        """Ask how many they are, before the first contacts wait for it."""
+        with self._lock:
+            if self._total is None:
+                self._begin()
+
     def among(self, hashes: list[str]) -> set[str]:
         """Those of the subscriber hashes that are among them, as of a minute ago at most. Thread-safe.
 

@@ -45,6 +45,13 @@ class Preview:
                 before = self._now.get(contact.hash, found.get(contact.hash, _NOBODY))
                 self._decide(contact, before, result)
 
+    def prepare(self, names: list[str], result: Result) -> None:
+        """No tag is made."""
+
+    def goes_singly(self, contact: Contact) -> bool:  # noqa: ARG002 - as with the tags themselves
+        """All are counted by tag."""
+        return False
+
     def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:  # noqa: ARG002
         """Count who would get a tag or lose it."""
         with self._lock:
@@ -89,7 +96,7 @@ class Preview:
         # Mailchimp archives neither of these (facts of the API): who is pending could still confirm.
         archives = self._config.deletes == "archive"
         if archives and before == "cleaned":
-            fault = RecordRejected("refused", "Mailchimp does not archive contacts that are cleaned.")
+            fault = RecordRejected("not_removable", "Mailchimp does not archive contacts that are cleaned.")
             result.rejected.append(Rejected(contact, fault))
             return
         after = "archived" if archives and before != "pending" else "unsubscribed"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from destination_mailchimp.accounting.ledger import Outcome
+from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 
@@ -26,6 +27,10 @@ class Step(Enum):
     """Bring it back from the archive."""
     REMOVE = auto()
     """It was deleted in the source."""
+    INSIST = auto()
+    """Ask once more for a status or values that the answer to a batch shows otherwise."""
+    TAGS = auto()
+    """Give or take tags that the tag's own call did not confirm."""
     COMPARE_TAGS = auto()
     """See which of its tags its record does not have."""
 
@@ -55,11 +60,20 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class TagChange:
+    """A tag that a contact is to get, or (``remove``) to lose."""
+
+    name: str
+    remove: bool = False
+
+
+@dataclass(frozen=True)
 class FollowUp:
-    """A call about a single contact."""
+    """A call about a single contact; ``tags`` for ``Step.TAGS``."""
 
     contact: Contact
     step: Step
+    tags: tuple[TagChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,9 +112,13 @@ class Result:
     rejected: list[Rejected] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     """To be spread over the workers."""
+    put_off: list[FollowUp] = field(default_factory=list)
+    """To be made a little later."""
     lost_fields: list[FieldLost] = field(default_factory=list)
     untag: list[Untag] = field(default_factory=list)
     tags_failed: list[TagFailed] = field(default_factory=list)
+    made_fields: dict[str, MergeField | None] = field(default_factory=dict)
+    """The fields that were made for columns; None for a column that Mailchimp gives none."""
     error: BaseException | None = None
     """What ended the job before its end."""
 

@@ -6,22 +6,34 @@ from datetime import timedelta
 from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
-from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
+from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls, LastingFault, Undecided
 from destination_mailchimp.audience.forms import AcceptedForms
-from destination_mailchimp.audience.refusals import from_problem, is_account_wide
+from destination_mailchimp.audience.refusals import from_problem, is_account_wide, is_temporary
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
-from destination_mailchimp.writing.batches import drop_field, has_other_form, prepare
-from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.batch_outcome import not_as_asked
+from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
-from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Untag, Written
+from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
+from destination_mailchimp.writing.result import (
+    FieldLost,
+    FollowUp,
+    Rejected,
+    Result,
+    Skipped,
+    Step,
+    TagFailed,
+    Untag,
+    Written,
+)
+from destination_mailchimp.writing.shown import StubbornFields, fields_not_taken, not_taken, note_shown
+from mailchimp_api.client import Params
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 _METHOD_NOT_ALLOWED = 405
-_FIELDS_DROPPED_AT_MOST = 5
 
 
 class Singles:
@@ -34,42 +46,71 @@ class Singles:
         policy: StatusPolicy,
         limit: NewContactLimit,
         archived: StatusIndex,
+        stubborn: StubbornFields,
         forms: AcceptedForms | None = None,
     ) -> None:
         """``archived`` is told whom this has archived, so that no later version of a record brings one back."""
         self._calls = calls
         self._config = config
         self._policy = policy
-        self._forms = forms or AcceptedForms()
         self._limit = limit
         self._archived = archived
+        self._stubborn = stubborn
+        self._forms = forms or AcceptedForms()
         self._steps = {
             Step.UPDATE: self._update,
             Step.CONFIRM: self._confirm,
             Step.PERMISSIONS: self._permissions,
             Step.MOVE: self._move,
+            Step.INSIST: self._insist,
             Step.REVIVE: self._revive,
             Step.REMOVE: self._remove,
             Step.COMPARE_TAGS: self._compare_tags,
         }
 
-    def run(self, contact: Contact, step: Step, result: Result) -> None:
-        """Carry out one step; a refusal of this contact goes into ``result``, anything else is raised."""
+    def run(self, follow_up: FollowUp, result: Result) -> None:
+        """Carry out one step; a refusal of this contact goes into ``result``, anything else is raised.
+
+        What is refused for the time being, or fails while it does not show whose fault it is, is put off once.
+        """
+        contact = follow_up.contact
         try:
-            self._steps[step](contact, result)
+            if follow_up.step is Step.TAGS:
+                self._tags(follow_up, result)
+            else:
+                self._steps[follow_up.step](contact, result)
+        except Undecided:
+            result.put_off.append(follow_up)
+        except LastingFault as error:
+            text = f"Mailchimp answers this contact with an error each time: {error.message}"
+            self._reject(follow_up, RecordRejected("server_error", text, by_call=True), result)
         except RecordRejected as fault:
-            result.rejected.append(Rejected(contact, fault))
+            self._reject(follow_up, fault, result)
         except RequestRefused as error:
             if is_account_wide(error.problem):
                 raise
-            result.rejected.append(Rejected(contact, from_problem(error.problem)))
+            refusal = from_problem(error.problem)
+            if is_temporary(refusal) and not contact.times_put_off:
+                contact.times_put_off += 1
+                result.put_off.append(follow_up)
+                return
+            self._reject(follow_up, refusal, result)
+
+    def _reject(self, follow_up: FollowUp, fault: RecordRejected, result: Result) -> None:
+        if follow_up.step is Step.TAGS:
+            result.tags_failed += [TagFailed(follow_up.contact, fault.text) for _ in follow_up.tags]
+            return
+        if follow_up.step is Step.CONFIRM:
+            self._limit.give_back()
+        result.rejected.append(Rejected(follow_up.contact, fault))
+
+    # -- steps -------------------------------------------------------------------------------------------
 
     def _update(self, contact: Contact, result: Result) -> None:
         """Write the fields of a contact that exists; its status only if the policy sends one."""
-        status = self._policy.existing(contact)
         create = not self._config.update_only
         try:
-            self._write(contact, {"status": status} if status else {}, result, create=create)
+            self._write(contact, self._policy.existing(contact), result, create=create)
         except ResourceGone:
             if create:
                 # A contact that is not there would have been made: the audience itself is gone.
@@ -81,87 +122,120 @@ class Singles:
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
     def _confirm(self, contact: Contact, result: Result) -> None:
-        """No batch answer mentioned it: look whether it is there, write it, and believe this answer.
+        """No batch answer tells what became of it: look whether it is there, write it, and believe this answer.
 
         It counts as made already (see ``BatchWriter``). Given back is what it did not need after all.
         """
-        present = self._calls.member(contact.hash)
+        present = self._calls.member(contact.hash, contact.suspect)
         made = present is None
         if present is not None and contact.possibly_written_since and not contact.written_before:
             changed = read_cursor(present.last_changed or "")[1]
             since = read_cursor((contact.possibly_written_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
         status = self._policy.existing(contact) if present is not None else None
+        validate = present is None and not self._config.accept_missing_required
+        self._write(contact, status, result, create=True, validate=validate)
         if not made:
             self._limit.give_back()
-        try:
-            self._write(contact, {"status": status} if status else {}, result, create=True)
-        except (RecordRejected, RequestRefused):
-            if present is None:
-                self._limit.give_back()
-            raise
         result.written.append(Written(contact, Outcome.CREATED if made else Outcome.UPDATED))
         if present is not None and self._policy.needs_current_status(contact):
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
     def _permissions(self, contact: Contact, result: Result) -> None:
-        body = {"marketing_permissions": contact.permissions}
         try:
-            self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
+            self._patch(contact, {"marketing_permissions": contact.permissions})
         except ResourceGone:
-            result.rejected.append(Rejected(contact, _vanished()))
-            return
+            raise _vanished() from None
+        except RequestRefused as error:
+            self._drop_or_raise(contact, error, result)
         result.written.append(Written(contact, Outcome.CREATED))
 
     def _move(self, contact: Contact, result: Result) -> None:
         """Looks at the present status first: nobody who has left is ever brought back by this."""
-        present = self._calls.member(contact.hash)
+        present = self._calls.member(contact.hash, contact.suspect)
         if contact.status and present is not None and present.status in statuses_upgradable_to(contact.status):
-            body = {"status": contact.status}
-            method = "PATCH"
-            if contact.status == "transactional":
-                # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
-                body |= {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
-                method = "PUT"
-            try:
-                self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body)
-            except ResourceGone:
-                if method == "PUT":
-                    raise
-                result.rejected.append(Rejected(contact, _vanished()))
-                return
+            self._set_status(contact, contact.status)
+            _check_status(contact)
         result.written.append(Written(contact, Outcome.UPDATED))
+
+    def _insist(self, contact: Contact, result: Result) -> None:
+        """Ask once for what the answer to a batch shows otherwise, and account for what this answer shows.
+
+        Who has left meanwhile, or by that answer already, is not brought back by this without ``allow_resubscribe``.
+        """
+        wanted = contact.asked_status
+        present = self._calls.member(contact.hash, contact.suspect)
+        if present is None:
+            raise _vanished()
+        try:
+            row = self._patch(contact, contact.body)
+            if wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
+                self._set_status(contact, wanted)
+        except ResourceGone:
+            raise _vanished() from None
+        contact.asked_status = wanted
+        missing = fields_not_taken(contact.body, row)
+        self._stubborn.note(missing)
+        result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in missing]
+        _check_status(contact)
+
+    def _may_set(self, wanted: str, present: object) -> bool:
+        if wanted not in ACTIVE_STATUSES or present in ACTIVE_STATUSES:
+            return True
+        return self._policy.update and self._policy.allow_resubscribe
 
     def _revive(self, contact: Contact, result: Result) -> None:
         """Only a status brings a contact back from the archive; who is back already keeps the one they have.
 
         An earlier version of the record may have brought it back, and the person may have left since.
         """
-        present = self._calls.member(contact.hash)
+        present = self._calls.member(contact.hash, contact.suspect)
         if present is not None and present.status != "archived":
             self._update(contact, result)
             return
-        self._write(contact, {"status": self._policy.new(contact)}, result, create=True)
+        self._write(contact, self._policy.new(contact), result, create=True)
         result.written.append(Written(contact, Outcome.UPDATED))
+        if not_as_asked(contact):
+            result.follow_ups.append(FollowUp(contact, Step.INSIST))
 
     def _remove(self, contact: Contact, result: Result) -> None:
         """Unsubscribe or archive; who is not there any more needs neither."""
         try:
             if self._config.deletes == "archive":
-                self._calls.send("DELETE", f"members/{contact.hash}")
-                self._archived.add([contact.hash])
+                self._archive(contact)
             else:
-                body = {"status": "unsubscribed"}
-                self._calls.send("PATCH", f"members/{contact.hash}", SKIP_VALIDATION, json=body)
+                self._unsubscribe(contact)
         except ResourceGone:
             result.skipped.append(Skipped(contact, "not in the audience"))
+        else:
+            result.written.append(Written(contact, Outcome.REMOVED))
+
+    def _archive(self, contact: Contact) -> None:
+        """Raises ResourceGone, RequestRefused, and RecordRejected for who can't be taken out of the audience."""
+        try:
+            self._calls.send("DELETE", f"members/{contact.hash}", suspect=contact.suspect)
         except RequestRefused as error:
             if error.problem.status != _METHOD_NOT_ALLOWED:
                 raise
-            # Archived since it was asked who is, or by a first attempt of ours whose answer was lost.
-            result.written.append(Written(contact, Outcome.REMOVED))
+            # So answered for pending, bounced and archived contacts alike (recorded): only the status tells.
+            present = self._calls.member(contact.hash, contact.suspect)
+            status = present.status if present else None
+            if present is None or status == "archived":
+                self._archived.add([contact.hash])
+                return
+            if status not in ACTIVE_STATUSES:
+                text = f"Mailchimp does not archive a contact that is {status}: {error.problem}"
+                raise RecordRejected("not_removable", text, by_call=True) from None
+            # Pending ones can still confirm: unsubscribed they get nothing, as if they were archived.
+            self._unsubscribe(contact)
         else:
-            result.written.append(Written(contact, Outcome.REMOVED))
+            self._archived.add([contact.hash])
+
+    def _unsubscribe(self, contact: Contact) -> None:
+        self._patch(contact, {"status": "unsubscribed"})
+        if contact.shown_status not in (None, "unsubscribed", "archived"):
+            text = f"Mailchimp did not unsubscribe the contact, which stays {contact.shown_status}."
+            raise RecordRejected("not_removable", text, by_call=True)
 
     def _compare_tags(self, contact: Contact, result: Result) -> None:
         """Find the tags that the contact has and its record has not."""
@@ -172,37 +246,94 @@ class Singles:
             rows = []
         result.untag += [Untag(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
 
-    def _write(self, contact: Contact, more: Json, result: Result, *, create: bool) -> None:
+    def _tags(self, follow_up: FollowUp, result: Result) -> None:
+        """Works for contacts of every status (recorded: 204 for archived and unsubscribed ones)."""
+        contact = follow_up.contact
+        tags = [{"name": tag.name, "status": "inactive" if tag.remove else "active"} for tag in follow_up.tags]
+        try:
+            self._calls.send("POST", f"members/{contact.hash}/tags", json={"tags": tags}, suspect=contact.suspect)
+        except ResourceGone:
+            result.tags_failed += [
+                TagFailed(contact, "the contact is not in the audience") for tag in follow_up.tags if not tag.remove
+            ]
+
+    # -- calls -------------------------------------------------------------------------------------------
+
+    def _write(
+        self, contact: Contact, status: str | None, result: Result, *, create: bool, validate: bool = False
+    ) -> None:
         """Write fields and permissions; without ``create`` a contact that is not there is never made.
 
-        Raises RequestRefused or RecordRejected where Mailchimp does not take the contact, and ResourceGone:
-        with ``create`` that means the audience.
+        Values that Mailchimp refuses are left out. Raises RequestRefused where it does not take the contact even so,
+        and ResourceGone: with ``create`` that means the audience.
         """
-        for _ in range(_FIELDS_DROPPED_AT_MOST):
+        method = "PUT" if create else "PATCH"
+        params: Params | None = None if validate else SKIP_VALIDATION
+        while True:
             result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
-            body: dict[str, Any] = {**contact.body, **more}
+            body: dict[str, Any] = dict(contact.body)
             if contact.permissions:
                 body["marketing_permissions"] = contact.permissions
+            if status:
+                body["status"] = status
             if create:
                 body["status_if_new"] = self._policy.new(contact)
-            method = "PUT" if create else "PATCH"
+            contact.asked_status = status
             try:
-                answer = self._calls.send(method, f"members/{contact.hash}", SKIP_VALIDATION, json=body).body
+                row = self._send(method, contact, body, params)
             except RequestRefused as error:
-                fault = from_problem(error.problem)
-                if has_other_form(contact, fault, self._forms):
-                    continue
-                lost = drop_field(contact, fault)
-                if not lost:
-                    raise
-                result.lost_fields.append(FieldLost(contact, lost))
+                # Each round leaves out at least one value more, so it ends.
+                self._drop_or_raise(contact, error, result)
             else:
-                if isinstance(answer, dict):
-                    self._forms.accepted(contact.merge_fields, answer.get("merge_fields"))
+                self._forms.accepted(contact.merge_fields, row.get("merge_fields"))
+                missing = fields_not_taken(contact.body, row)
+                result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in missing]
                 return
-        raise RecordRejected("field_refused", "Mailchimp refuses too many of its fields.")
+
+    def _drop_or_raise(self, contact: Contact, error: RequestRefused, result: Result) -> None:
+        if is_account_wide(error.problem):
+            raise error
+        fault = from_problem(error.problem)
+        if has_other_form(contact, fault, self._forms):
+            return
+        lost = drop_refused(contact, fault)
+        if not lost:
+            raise error
+        result.lost_fields += [FieldLost(contact, what) for what in lost]
+
+    def _set_status(self, contact: Contact, status: str) -> None:
+        """Set the status of a contact whose present one has just been looked at. Raises ResourceGone."""
+        contact.asked_status = status
+        if status == "transactional":
+            # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
+            address = {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
+            self._send("PUT", contact, {**address, "status": status}, SKIP_VALIDATION)
+            return
+        try:
+            self._patch(contact, {"status": status})
+        except ResourceGone:
+            raise _vanished() from None
+
+    def _patch(self, contact: Contact, body: Json) -> Json:
+        return self._send("PATCH", contact, body, SKIP_VALIDATION)
+
+    def _send(self, method: str, contact: Contact, body: Json, params: Params | None) -> Json:
+        """The contact as the answer shows it."""
+        contact.shown_status = None
+        path = f"members/{contact.hash}"
+        row = self._calls.send(method, path, params, json=body, suspect=contact.suspect).body
+        row = row if isinstance(row, dict) else {}
+        note_shown(contact, row)
+        return row
 
 
 def _vanished() -> RecordRejected:
     """Deleted by somebody after this sync had written it: the accounting says so beside ``created`` or ``updated``."""
     return RecordRejected("vanished", "The contact was deleted while the sync ran.")
+
+
+def _check_status(contact: Contact) -> None:
+    """Raises RecordRejected if the newest answer shows another status than was asked for."""
+    if not_as_asked(contact):
+        text = f"Mailchimp made the contact {contact.shown_status}, not {contact.asked_status}."
+        raise RecordRejected("status_not_taken", text, by_call=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from destination_mailchimp.audience.calls import BATCH, Calls, send_or_split
-from destination_mailchimp.audience.refusals import is_account_wide
-from destination_mailchimp.contacts.contact import Contact, key_of
-from destination_mailchimp.writing.result import Result, TagFailed
+from destination_mailchimp.audience.refusals import is_account_wide, nobody_subscribed
+from destination_mailchimp.contacts.contact import Contact, Json, key_of
+from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -34,6 +35,11 @@ class TagIds:
             ids = self._read()
             return [name for name in names if name.casefold() not in ids]
 
+    def load(self) -> None:
+        """Read the tags that there are, unless that has been done."""
+        with self._lock:
+            self._read()
+
     def id_of(self, name: str) -> int:
         """The id of a tag, made if it is missing. Raises RequestRefused where Mailchimp does not take the name."""
         with self._lock:
@@ -53,12 +59,15 @@ class TagIds:
         if self._ids is None:
             params = {"type": "static", "fields": "segments.id,segments.name,total_items"}
             rows = self._calls.pages("segments", "segments", params)
-            self._ids = {str(row["name"]).casefold(): int(row["id"]) for row in rows}
+            # A name may stand there twice (recorded): the first is the older one.
+            self._ids = {}
+            for row in rows:
+                self._ids.setdefault(str(row["name"]).casefold(), int(row["id"]))
         return self._ids
 
     def _make(self, name: str) -> None:
         try:
-            made = self._calls.send("POST", "segments", json={"name": name, "static_segment": []}).body
+            answered = self._calls.send("POST", "segments", json={"name": name, "static_segment": []})
         except RequestRefused:
             # Made by somebody else meanwhile, or by a first attempt of ours whose answer was lost.
             self._ids = None
@@ -66,7 +75,11 @@ class TagIds:
                 raise
             return
         assert self._ids is not None
-        self._ids[name.casefold()] = int(made["id"])
+        self._ids[name.casefold()] = int(answered.body["id"])
+        if answered.replayed:
+            # Made twice, should the lost answer have been that of a call that was carried out.
+            self._ids = None
+            self._read()
         logger.info("Created tag %s", name)
 
 
@@ -116,11 +129,30 @@ class TagBuffer:
 
 
 class Tagger:
-    """Gives and takes tags, in workers."""
+    """Gives and takes tags, in workers.
+
+    A tag's own call takes 500 contacts, but passes over those that are not subscribed, mostly without a word
+    (recorded). Whoever its answer does not confirm is left to a call of their own (``Step.TAGS``), which takes all.
+    """
 
     def __init__(self, calls: Calls, ids: TagIds) -> None:
         self._calls = calls
         self._ids = ids
+        self._passed_over: set[str] = set()
+        """Statuses that a tag's own call has passed over."""
+
+    def goes_singly(self, contact: Contact) -> bool:
+        """Whether a tag's own call would pass over the contact, as it has done with others of its status."""
+        return contact.shown_status in self._passed_over
+
+    def prepare(self, names: list[str], result: Result) -> None:
+        """Make tags that the audience lacks, before the first contacts wait for them."""
+        del result
+        for name in names:
+            if len(name) <= _LONGEST_NAME:
+                # Who needs the tag will meet the refusal, and account for it.
+                with contextlib.suppress(RequestRefused):
+                    self._ids.id_of(name)
 
     def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
         """One call for one tag; contacts that could not get it are named in ``result``."""
@@ -130,6 +162,7 @@ class Tagger:
         if remove and self._ids.missing([name]):
             # Nobody can have it, and it is not made for being taken away.
             return
+        change = TagChange(name, remove)
         for _ in range(2):
             try:
                 segment = self._ids.id_of(name)
@@ -141,8 +174,9 @@ class Tagger:
             try:
                 send_or_split(
                     contacts,
-                    partial(self._send, segment, "members_to_remove" if remove else "members_to_add", result),
+                    partial(self._send, segment, change, result),
                     lambda contact, problem: result.tags_failed.append(TagFailed(contact, str(problem))),
+                    lambda contact: result.follow_ups.append(FollowUp(contact, Step.TAGS, (change,))),
                 )
             except ResourceGone:
                 self._ids.forget(name)
@@ -150,15 +184,38 @@ class Tagger:
                 return
         result.tags_failed += [TagFailed(contact, "the tag keeps being deleted") for contact in contacts]
 
-    def _send(self, segment: int, what: str, result: Result, contacts: list[Contact]) -> None:
+    def _send(self, segment: int, change: TagChange, result: Result, contacts: list[Contact]) -> None:
+        what = "members_to_remove" if change.remove else "members_to_add"
         body = {what: [contact.address for contact in contacts]}
-        answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=len(contacts) > 1).body
-        by_key = {contact.key: contact for contact in contacts}
-        for row in (answer or {}).get("errors") or ():
-            text = str(row.get("error") or "")
-            if "already" in text.lower():
-                continue
+        try:
+            answer = self._calls.send("POST", f"segments/{segment}", json=body, may_shrink=True).body
+        except RequestRefused as error:
+            if not nobody_subscribed(error.problem):
+                raise
+            # The same for each of them: no smaller call would fare better.
+            answer = {}
+        rest = _unconfirmed(contacts, answer if isinstance(answer, dict) else {}, change)
+        self._passed_over.update(
+            contact.shown_status for contact in rest if contact.shown_status not in (None, "subscribed")
+        )
+        result.follow_ups += [FollowUp(contact, Step.TAGS, (change,)) for contact in rest]
+
+
+def _unconfirmed(contacts: list[Contact], answer: Json, change: TagChange) -> list[Contact]:
+    """The contacts of which the answer does not show that they have the tag now (or, with ``remove``, have it not)."""
+    waiting = {contact.key: contact for contact in contacts}
+    done = "members_removed" if change.remove else "members_added"
+    for row in answer.get(done) or ():
+        if isinstance(row, dict):
+            waiting.pop(key_of(row.get("email_address")), None)
+    for row in answer.get("errors") or ():
+        text = str(row.get("error") or "").lower() if isinstance(row, dict) else ""
+        # What is so already is no failure.
+        if ("do not exist in the static segment" if change.remove else "already") in text:
             for address in row.get("email_addresses") or ():
-                contact = by_key.pop(key_of(address), None)
-                if contact is not None:
-                    result.tags_failed.append(TagFailed(contact, text))
+                waiting.pop(key_of(address), None)
+    total = answer.get("total_removed" if change.remove else "total_added")
+    # Where the answer gives no rows, its total may still tell that all have been dealt with.
+    if done not in answer and total == len(waiting):
+        return []
+    return list(waiting.values())

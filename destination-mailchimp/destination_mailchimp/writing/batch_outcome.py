@@ -1,0 +1,74 @@
+"""Reads the answers to a batch: which contact is in which row, and what the rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from destination_mailchimp.audience.forms import AcceptedForms
+from destination_mailchimp.audience.refusals import CONTACT_EXISTS, from_row
+from destination_mailchimp.contacts.contact import Contact, Json, key_of
+from destination_mailchimp.writing.result import FieldLost, Rejected
+from destination_mailchimp.writing.shown import fields_not_taken, note_shown
+
+
+@dataclass
+class BatchOutcome:
+    """What all answers to the calls of one pass have said."""
+
+    created: list[Contact] = field(default_factory=list)
+    updated: list[Contact] = field(default_factory=list)
+    refused: list[Rejected] = field(default_factory=list)
+    exists: list[Contact] = field(default_factory=list)
+    unanswered: list[Contact] = field(default_factory=list)
+    """No batch answer tells what became of them: a call about each alone does."""
+    put_off: list[Contact] = field(default_factory=list)
+    """Refused for the time being."""
+    not_taken: list[tuple[Contact, list[str]]] = field(default_factory=list)
+    """Of the created and updated ones, those that an answer shows with another status or other values than sent;
+    with the tags of these values."""
+    lost_fields: list[FieldLost] = field(default_factory=list)
+
+    def read(self, contacts: list[Contact], answer: Json, since: datetime, forms: AcceptedForms) -> None:
+        """Match the rows of an answer with what was sent. What it does not mention is nobody's success."""
+        waiting = {contact.key: contact for contact in contacts}
+        for row in _rows(answer, "errors"):
+            contact = waiting.pop(key_of(row.get("email_address")), None)
+            if contact is None:
+                continue
+            if row.get("error_code") == CONTACT_EXISTS:
+                self.exists.append(contact)
+            else:
+                self.refused.append(Rejected(contact, from_row(row)))
+        for name, found in (("new_members", self.created), ("updated_members", self.updated)):
+            for row in _rows(answer, name):
+                contact = waiting.pop(key_of(row.get("email_address")), None)
+                if contact is None:
+                    continue
+                found.append(contact)
+                note_shown(contact, row)
+                forms.accepted(contact.merge_fields, row.get("merge_fields"))
+                fields = fields_not_taken(contact.body, row)
+                if fields or not_as_asked(contact):
+                    self.not_taken.append((contact, fields))
+        for contact in waiting.values():
+            contact.unanswered += 1
+            self.unanswered.append(contact)
+        note_possibly_written(waiting.values(), since)
+
+
+def not_as_asked(contact: Contact) -> bool:
+    """Whether the newest answer shows a status other than the one that was sent."""
+    return None not in (contact.asked_status, contact.shown_status) and contact.asked_status != contact.shown_status
+
+
+def note_possibly_written(contacts: Iterable[Contact], since: datetime) -> None:
+    """An attempt that began at ``since`` may have written these, though no answer says so."""
+    for contact in contacts:
+        contact.possibly_written_since = contact.possibly_written_since or since
+
+
+def _rows(answer: Json, name: str) -> Iterable[Json]:
+    rows = answer.get(name)
+    return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()

@@ -1,0 +1,157 @@
+"""A contact that Mailchimp never copes with is rejected; an outage that hits everything is waited out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+import requests_mock
+
+from destination_mailchimp.accounting.ledger import Outcome
+from destination_mailchimp.audience.calls import Calls, LastingFault, Undecided
+from destination_mailchimp.contacts.contact import Json, Suspect
+from mailchimp_api.access import Access
+from mailchimp_api.client import RetryPolicy
+from mailchimp_api.errors import ServerFault
+from unit_tests.builders import LIST, PROBLEM, ROOT, Sync, batch_answer
+
+BAD = "3@example.com"
+FAULT = {"type": "x", "title": "InternalServerError", "status": 500, "detail": "An unexpected internal error."}
+
+
+class Mailchimp:
+    """Takes every contact but one, of which each call is answered with 500."""
+
+    def __init__(self, mock: requests_mock.Mocker) -> None:
+        self.down = False
+        self.tags_fail = False
+        self.batches: list[int] = []
+        empty = {"members": [], "segments": [{"id": 7, "name": "vip"}], "total_items": 0}
+        mock.get(f"{LIST}/members", json={"members": [], "total_items": 0})
+        mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
+        mock.get(f"{LIST}/segments", json=empty)
+        mock.post(LIST, json=self._batch, headers=PROBLEM)
+        mock.register_uri(requests_mock.ANY, requests_mock.ANY, json=self._single, headers=PROBLEM)
+        mock.get(f"{LIST}/members", json={"members": [], "total_items": 0})
+        mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
+        mock.get(f"{LIST}/segments", json=empty)
+        mock.post(LIST, json=self._batch, headers=PROBLEM)
+        mock.post(f"{LIST}/segments/7", json=self._tag, headers=PROBLEM)
+
+    def _if_up(self, context: Any, body: Json, *, fails: bool = False) -> Json:
+        if self.down or fails:
+            context.status_code = 500
+            return FAULT
+        return body
+
+    def _batch(self, request: Any, context: Any) -> Json:
+        members = request.json()["members"]
+        self.batches.append(len(members))
+        fails = BAD in [member["email_address"] for member in members] and not self.tags_fail
+        return self._if_up(context, batch_answer(created=members), fails=fails)
+
+    def _tag(self, request: Any, context: Any) -> Json:
+        addresses = request.json()["members_to_add"]
+        added = [{"email_address": address} for address in addresses]
+        return self._if_up(context, {"members_added": added, "errors": []}, fails=self.tags_fail and BAD in addresses)
+
+    def _single(self, request: Any, context: Any) -> Json:
+        if request.method == "GET":
+            context.status_code = 404
+            return {"type": "x", "title": "Resource Not Found", "status": 404}
+        return self._if_up(context, {}, fails=True)
+
+
+@pytest.fixture
+def patient() -> Calls:
+    """Calls with hardly a wait between attempts, which last for a few seconds."""
+    retry = RetryPolicy(attempts=10_000, seconds=3.0, first_wait=0.001, longest_wait=0.01)
+    return Calls(Access(ROOT, "Bearer x"), "abc", workers=1, retry=retry)
+
+
+class TestOneContact:
+    """Its record is rejected with what Mailchimp said, the others are written, and the STATE comes out."""
+
+    def test_it_is_never_everybodys_trouble(
+        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        mailchimp = Mailchimp(mock)
+        sync = Sync(patient)
+        sync.run(40)
+
+        assert sync.engine.failure is None
+        assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 39, Outcome.REJECTED: 1}
+        (cause,) = sync.rejects.causes
+        assert (cause.reason, "An unexpected internal error" in cause.text) == ("server_error", True)
+        assert len(sync.emitted) == 1
+        # Halved until it stood alone, not sent one by one.
+        assert len(mailchimp.batches) < 60
+
+    def test_it_is_rejected_where_nothing_else_is_to_be_written(
+        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        Mailchimp(mock)
+        sync = Sync(patient)
+        sync.feed([{"id": 3, "email": BAD}])
+
+        assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.REJECTED: 1})
+        assert len(sync.emitted) == 1
+
+    def test_its_tag_is_not_everybodys_trouble_either(
+        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        Mailchimp(mock).tags_fail = True
+        sync = Sync(patient, tags="vip")
+        sync.run(10)
+
+        assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.CREATED: 10})
+        assert sync.ledger.tags_failed == 1
+        assert len(sync.emitted) == 1
+
+
+class TestAnOutage:
+    """Where nothing gets through, nobody is to blame."""
+
+    def test_it_is_waited_out(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+        mailchimp = Mailchimp(mock)
+        mailchimp.down = True
+        threading.Timer(0.5, lambda: setattr(mailchimp, "down", False)).start()
+        sync = Sync(patient)
+        sync.feed([{"id": number, "email": f"{number}@example.org"} for number in range(20)])
+
+        assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.CREATED: 20})
+        # As it was, not in pieces.
+        assert set(mailchimp.batches) == {20}
+
+    def test_one_that_lasts_ends_the_sync_and_rejects_nobody(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+        Mailchimp(mock).down = True
+        sync = Sync(patient)
+        sync.run(20)
+
+        assert isinstance(sync.engine.failure, ServerFault)
+        assert dict(sync.ledger.outcomes) == {Outcome.NOT_WRITTEN: 20}
+        assert sync.emitted == []
+
+
+class TestSuspects:
+    """A call about one contact is given up early only if others went well since it failed first."""
+
+    def send(self, calls: Calls, suspect: Suspect) -> None:
+        calls.send("PUT", "members/x", json={}, suspect=suspect)
+
+    def test_while_nothing_else_is_written_it_is_put_off_once(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+        Mailchimp(mock)
+        suspect = Suspect()
+
+        with pytest.raises(Undecided):
+            self.send(patient, suspect)
+        patient.send("POST", "", json={"members": []})
+        began = time.monotonic()
+        with pytest.raises(LastingFault):
+            self.send(patient, suspect)
+        assert time.monotonic() - began < 1.0

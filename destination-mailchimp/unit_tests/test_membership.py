@@ -1,0 +1,160 @@
+"""Who is archived is known before anything is written."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests_mock
+
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.writing import membership
+from destination_mailchimp.writing.membership import StatusIndex
+from mailchimp_api.errors import ServerFault, UnreadableAnswer
+from mailchimp_api.members import subscriber_hash
+from unit_tests.builders import LIST
+
+HASHES = [subscriber_hash(f"{number}@example.com") for number in range(6000)]
+
+
+class Archive:
+    """Plays the listing of archived contacts and the look-up of one."""
+
+    def __init__(self, mock: requests_mock.Mocker, archived: list[str]) -> None:
+        self.archived = archived
+        self.hidden: list[str] = []
+        """Those that the pages never show, though the total counts them."""
+        self.just_archived: list[str] = []
+        """They are in no listing that ends before now."""
+        self.after_first_page: Callable[[], None] = lambda: None
+        self.listing = mock.get(f"{LIST}/members", json=self._page)
+        for digest in HASHES[:10]:
+            mock.get(f"{LIST}/members/{digest}", json=self._one)
+
+    def _page(self, request: Any, _: Any) -> dict[str, Any]:
+        query = {key: values[0] for key, values in request.qs.items()}
+        rows = self.archived + ([] if "before_last_changed" in query else self.just_archived)
+        if "since_last_changed" in query:
+            rows = (self.just_archived or rows)[-2:]
+        start, count = int(query.get("offset", 0)), int(query["count"])
+        members = [{"id": digest} for digest in rows[start : start + count] if digest not in self.hidden]
+        answer = {"members": members, "total_items": len(rows)}
+        if members and "before_last_changed" in query:
+            then, self.after_first_page = self.after_first_page, lambda: None
+            then()
+        return answer
+
+    def _one(self, request: Any, _: Any) -> dict[str, Any]:
+        return {"status": "archived" if request.path.rpartition("/")[2] in self.archived else "subscribed"}
+
+
+class TestStatusIndex:
+    """Who is archived is found out by whichever costs fewer calls."""
+
+    def test_few_archived_contacts_are_listed_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        archive = Archive(mock, HASHES[:1500])
+        roster = StatusIndex(calls, "archived")
+
+        assert roster.among(HASHES[1490:1510]) == set(HASHES[1490:1500])
+        asked = archive.listing.call_count
+        assert roster.among(HASHES[:10]) == set(HASHES[:10])
+        assert archive.listing.call_count == asked
+
+    def test_many_archived_contacts_are_looked_up_while_few_addresses_are_at_hand(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        archive = Archive(mock, HASHES[3:])
+        roster = StatusIndex(calls, "archived")
+
+        assert roster.among(HASHES[:5]) == set(HASHES[3:5])
+        assert archive.listing.call_count == 1  # the total
+        # Six pages would cost less than these and those before together.
+        assert roster.among(HASHES[:10]) == set(HASHES[3:10])
+        assert archive.listing.call_count > 6
+
+    def test_nobody_is_missed_though_some_come_back_while_as_many_are_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        """The total stands still, as many are found as it says, and the next two have moved up to the page before."""
+        archive = Archive(mock, HASHES[:1500])
+
+        def swap() -> None:
+            archive.archived = HASHES[2:1500]
+            archive.just_archived = HASHES[1500:1502]
+
+        archive.after_first_page = swap
+
+        assert StatusIndex(calls, "archived").among(HASHES[995:1510]) == set(HASHES[995:1502])
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"total_items": 0},
+            {"members": [], "total_items": None},
+            {"members": [], "total_items": -1},
+            {"members": [None], "total_items": 1},
+            {"members": [{}], "total_items": 1},
+            {"members": []},
+        ],
+    )
+    def test_an_answer_that_does_not_say_who_is_archived_is_no_permission(
+        self, calls: Calls, mock: requests_mock.Mocker, body: dict[str, Any]
+    ) -> None:
+        mock.get(
+            f"{LIST}/members",
+            json=lambda request, _: {"total_items": 3} if request.qs["count"] == ["0"] else body,
+        )
+
+        with pytest.raises(UnreadableAnswer):
+            StatusIndex(calls, "archived").among(HASHES[:5])
+
+    @pytest.mark.parametrize("total", [{}, {"total_items": None}, {"total_items": -1}, {"title": "x", "status": 500}])
+    def test_nor_is_a_count_that_is_none(self, calls: Calls, mock: requests_mock.Mocker, total: dict[str, Any]) -> None:
+        mock.get(f"{LIST}/members", json=total)
+
+        with pytest.raises(UnreadableAnswer):
+            StatusIndex(calls, "archived").among(HASHES[:5])
+
+    def test_a_listing_that_stays_incomplete_is_not_used(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        archive = Archive(mock, HASHES[:1500])
+        archive.hidden = HASHES[3:5]
+
+        assert StatusIndex(calls, "archived").among(HASHES[:10]) == set(HASHES[:10])
+
+    def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        known = membership.HashSet()
+        known.add(HASHES[:1])
+
+        def meanwhile(numbers: Any, number: int) -> int:
+            place = bisect_left(numbers, number)
+            monkeypatch.setattr(membership, "bisect_left", bisect_left)
+            known.add(f"{more:032x}" for more in range(1 << 64, 60_000 << 64, 1 << 64))
+            return place
+
+        known._sorted, known._new = array("Q", [int(HASHES[0][:16], 16)]), set()
+        monkeypatch.setattr(membership, "bisect_left", meanwhile)
+
+        assert HASHES[0] in known
+
+    def test_who_is_archived_later_is_learnt_later(
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        archive = Archive(mock, HASHES[:2])
+        roster = StatusIndex(calls, "archived")
+        assert roster.among([HASHES[4]]) == set()
+        archive.archived.append(HASHES[4])
+        assert roster.among([HASHES[4]]) == set()
+        monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
+
+        assert roster.among([HASHES[4]]) == {HASHES[4]}
+
+    def test_if_it_can_not_be_found_out_nobody_is_taken_for_not_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.get(f"{LIST}/members", status_code=500, text="")
+
+        with pytest.raises(ServerFault):
+            StatusIndex(calls, "archived").among(HASHES[:5])

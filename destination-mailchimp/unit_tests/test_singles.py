@@ -1,0 +1,167 @@
+"""Calls about single contacts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+import requests_mock
+
+from destination_mailchimp.accounting.ledger import Outcome
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.config import read_config
+from destination_mailchimp.contacts.contact import Contact, Json
+from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.result import FollowUp, Result, Skipped, Step, Written
+from destination_mailchimp.writing.singles import Singles
+from mailchimp_api.errors import ResourceGone
+from unit_tests.builders import CONFIG, LIST, PROBLEM, Writing, config_of, people, row_of
+
+
+class TestSingleCalls:
+    """A refusal is this contact's; an audience that is gone is everybody's."""
+
+    def one(self, calls: Calls, **options: Any) -> tuple[Singles, Contact, NewContactLimit]:
+        config = read_config({**CONFIG, "status_field": "state", "update_status": True, **options})
+        (contact,) = people(1)
+        contact.status = "subscribed"
+        writing = Writing(calls, config, StatusPolicy("subscribed", update=True))
+        return writing.singles, contact, writing.limit
+
+    def test_fields_refused_one_after_another_cost_these_fields_only(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        singles, contact, _ = self.one(calls)
+        contact.body["merge_fields"] = {f"F{number}": "x" for number in range(12)}
+
+        def answer(request: Any, context: Any) -> Json:
+            tags = list(request.json().get("merge_fields", {}))
+            if tags == ["F11"]:
+                return row_of(contact)
+            context.status_code = 400
+            return {"title": "Invalid Resource", "status": 400, "errors": [{"field": tags[0], "message": "No."}]}
+
+        mock.put(f"{LIST}/members/{contact.hash}", json=answer)
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        assert result.rejected == []
+        assert result.written == [Written(contact, Outcome.UPDATED)]
+        assert [lost.what.split()[0] for lost in result.lost_fields] == [f"F{number}" for number in range(11)]
+
+    def test_all_fields_that_one_answer_names_are_left_out_at_once(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        singles, contact, _ = self.one(calls)
+        contact.body |= {"merge_fields": {"A": "x", "B": "y"}, "language": "xx", "interests": {"i": True}, "vip": True}
+        contact.permissions = [{"marketing_permission_id": "p", "enabled": True}]
+        named = ["merge_fields.A", "language", "interests.i", "marketing_permissions.0.marketing_permission_id"]
+        faults = [{"field": field, "message": "No."} for field in named]
+        refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": faults}
+        put = mock.put(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        sent = put.request_history[1].json()
+        assert put.call_count == 2
+        assert {key: sent[key] for key in ("merge_fields", "vip")} == {"merge_fields": {"B": "y"}, "vip": True}
+        assert not {"language", "interests", "marketing_permissions"} & set(sent)
+        assert (len(result.lost_fields), result.rejected) == (4, [])
+
+    def test_who_is_rejected_is_not_moved(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        singles, contact, _ = self.one(calls)
+        refusal = {"title": "Invalid Resource", "status": 400, "detail": f"{contact.address} looks fake or invalid"}
+        mock.put(f"{LIST}/members/{contact.hash}", status_code=400, json=refusal)
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        assert [(refused.contact, refused.fault.reason) for refused in result.rejected] == [(contact, "looks_fake")]
+        assert (result.written, result.follow_ups) == ([], [])
+
+    @pytest.mark.parametrize("update_only", [False, True])
+    def test_an_update_that_would_make_the_contact_finds_out_that_the_audience_is_gone(
+        self,
+        calls: Calls,
+        mock: requests_mock.Mocker,
+        update_only: bool,  # noqa: FBT001
+    ) -> None:
+        singles, contact, _ = self.one(calls, update_only=update_only)
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404, "detail": "Gone."}
+        headers = {"Content-Type": "application/problem+json"}
+        mock.register_uri("PUT", f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=headers)
+        mock.register_uri("PATCH", f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=headers)
+        result = Result()
+
+        if update_only:
+            singles.run(FollowUp(contact, Step.UPDATE), result)
+            assert result.skipped == [Skipped(contact, "not in the audience")]
+        else:
+            with pytest.raises(ResourceGone):
+                singles.run(FollowUp(contact, Step.UPDATE), result)
+
+    @pytest.mark.parametrize(
+        "there,answer,left",
+        [(None, 200, 0), (None, 400, 1), ("2020-01-01T00:00:00+00:00", 200, 1), ("2030-01-01T00:00:00+00:00", 200, 0)],
+        ids=["made now", "refused", "existed before", "made by the call that did not mention it"],
+    )
+    def test_who_was_left_out_counts_as_made_unless_it_turns_out_otherwise(
+        self, calls: Calls, mock: requests_mock.Mocker, there: str | None, answer: int, left: int
+    ) -> None:
+        singles, contact, budget = self.one(calls, max_new_contacts=1)
+        budget.confirm(budget.reserve(1), 1)
+        contact.possibly_written_since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        mock.get(
+            f"{LIST}/members/{contact.hash}",
+            status_code=200 if there else 404,
+            json={"status": "subscribed", "last_changed": there} if there else {"title": "Resource Not Found"},
+            headers={"Content-Type": "application/json" if there else "application/problem+json"},
+        )
+        mock.put(f"{LIST}/members/{contact.hash}", status_code=answer, json={"title": "Invalid Resource"})
+        singles.run(FollowUp(contact, Step.CONFIRM), Result())
+
+        assert budget.reserve(5) == left
+
+
+CANNOT = {
+    "type": "x",
+    "title": "Method Not Allowed",
+    "status": 405,
+    "detail": "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived",
+}
+
+
+class TestDeletedRecords:
+    """405 does not mean archived already: only the status tells."""
+
+    def removed(self, calls: Calls, mock: requests_mock.Mocker, status: str, after: str = "unsubscribed") -> Result:
+        (self.contact,), self.result = people(1), Result()
+        path = f"{LIST}/members/{self.contact.hash}"
+        mock.delete(path, status_code=405, json=CANNOT, headers=PROBLEM)
+        mock.get(path, json={"status": status})
+        self.patched = mock.patch(path, json=row_of(self.contact, status=after))
+        writing = Writing(calls, config_of(deletes="archive"))
+        writing.singles.run(FollowUp(self.contact, Step.REMOVE), self.result)
+        return self.result
+
+    def test_who_is_archived_is_removed(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        assert self.removed(calls, mock, "archived").written == [Written(self.contact, Outcome.REMOVED)]
+        assert self.patched.call_count == 0
+
+    def test_who_is_pending_could_still_confirm_and_is_unsubscribed(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        assert self.removed(calls, mock, "pending").written == [Written(self.contact, Outcome.REMOVED)]
+        assert [request.json() for request in self.patched.request_history] == [{"status": "unsubscribed"}]
+
+    @pytest.mark.parametrize("status,after", [("cleaned", "cleaned"), ("pending", "pending")])
+    def test_who_can_not_be_removed_is_rejected(
+        self, calls: Calls, mock: requests_mock.Mocker, status: str, after: str
+    ) -> None:
+        result = self.removed(calls, mock, status, after)
+
+        assert result.written == []
+        assert [(refused.contact, refused.fault.reason) for refused in result.rejected] == [
+            (self.contact, "not_removable")
+        ]
