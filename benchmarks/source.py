@@ -19,6 +19,21 @@ _MEMBERS = "/members"
 _DAY = 86_400
 # Types of campaigns that have no versions of their own, hence no sub-reports to ask for.
 _SENT_AS_ONE = {"regular", "plaintext", "automation-email"}
+_BROKEN = {
+    "templates": "templates",
+    "campaign_folders": "campaign-folders",
+    "template_folders": "template-folders",
+    "files": "file-manager/files",
+    "file_folders": "file-manager/folders",
+    "landing_pages": "landing-pages",
+    "automations": "automations",
+    "authorized_apps": "authorized-apps",
+    "connected_sites": "connected-sites",
+    "verified_domains": "verified-domains",
+    "batches": "batches",
+    "batch_webhooks": "batch-webhooks",
+}
+"""A dozen small streams, and their paths."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,8 @@ class Sizes:
     row_seconds: float = 0.001
     campaigns: int = 100
     small_latency: float = 0.2
+    beside_broken: int = 20_000
+    retry_seconds: float = 30.0
     few: int = 100_000
     many: int = 1_000_000
     per_contact: tuple[int, int] = (20_000, 400_000)
@@ -45,6 +62,8 @@ QUICK = Sizes(
     row_seconds=0.0001,
     campaigns=4,
     small_latency=0.01,
+    beside_broken=2000,
+    retry_seconds=1.0,
     few=2000,
     many=4000,
     per_contact=(300, 600),
@@ -68,6 +87,7 @@ class SourceBenchmark:
             "start": self.start_up,
             "connections": self.connections,
             "streams": self.across_streams,
+            "broken": self.broken,
             "cpu": self.cpu,
             "memory": self.memory,
             "per-contact": self.per_contact,
@@ -148,6 +168,37 @@ class SourceBenchmark:
             note=f"{stats['requests']:,} requests of {sizes.small_latency * 1000:.0f} ms, {cost.records:,} records, "
             f"{stats['mean_in_flight']:.1f} in flight, {repeated} asked twice, exit code {cost.exit_code}",
         )
+
+    def broken(self) -> Iterator[Row]:
+        """What is broken holds nobody up: contacts beside a dozen small resources that never answer as they should."""
+        sizes = self._sizes
+        with SimulatorProcess(contacts=sizes.beside_broken, audiences=1, campaigns=2) as simulator:
+            simulator.control.latency(seconds=0.6 * sizes.page_seconds, seconds_per_row=0.3 * sizes.row_seconds)
+            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+            source = Source(simulator, self._folder, retry_seconds=sizes.retry_seconds)
+            alone = statistics.median(
+                source.read(["list_members"]).last_record - self.start.wall for _ in range(sizes.rounds)
+            )
+            for what, status in (("500", 500), ("429", 429), ("504", 504)):
+                for path in _BROKEN.values():
+                    simulator.control.fault("status", f"/{path}", status=status)
+                took: list[float] = []
+                costs: list[Cost] = []
+                seen = Distinct()
+                for _ in range(sizes.rounds):
+                    costs.append(source.read(["list_members", *_BROKEN], on_record=seen))
+                    took.append(costs[-1].last_record - self.start.wall)
+                simulator.control.clear_faults()
+                note = f"{rows:,} contacts in {statistics.median(took):.1f} s, alone in {alone:.1f} s; "
+                note += f"the whole sync ended after {statistics.median(cost.wall for cost in costs):.0f} s"
+                yield checked(
+                    f"contacts beside {len(_BROKEN)} resources that answer {what}",
+                    statistics.median(took) / alone,
+                    1.15,
+                    "×",
+                    note=note,
+                )
+                yield checked("contacts missing", rows - len(seen), 0, "", note=f"{costs[-1].records:,} records")
 
     def cpu(self) -> Iterator[Row]:
         """What a record costs when Mailchimp answers at once."""
