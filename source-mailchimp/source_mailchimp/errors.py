@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from mailchimp_api.errors import IncompleteListing, MailchimpError
 
 __all__ = ["IncompleteListing", "ParentFailed"]
@@ -22,4 +25,16 @@ class PartlyRefused(MailchimpError):
         super().__init__(
             f"{kind}: {refused} of {asked} audiences were refused, so their rows are missing and this full refresh is "
             f"not complete: {reason}. Use the key of a user who may read them, or name the others in list_ids."
+        )
+
+
+class RowsMissing(MailchimpError):
+    """Some rows are counted and never listed. ``missing``: by slice, how many of which second."""
+
+    def __init__(self, kind: str, missing: Mapping[str, Mapping[datetime, int]]) -> None:
+        gaps = [(name, second, rows) for name, seconds in missing.items() for second, rows in sorted(seconds.items())]
+        shown = "; ".join(f"{rows} of {name} changed at {second.isoformat()}" for name, second, rows in gaps[:3])
+        super().__init__(
+            f"{kind}: Mailchimp counts {sum(rows for *_, rows in gaps)} rows that it does not list: {shown}"
+            f"{'; …' if len(gaps) > 3 else ''}. All others were read; the next sync looks for these again."  # noqa: PLR2004
         )

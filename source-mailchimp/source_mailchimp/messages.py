@@ -13,7 +13,7 @@ from connector_cli.errors import CommandFailed, FailureType
 from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
-from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentRefused, PartlyRefused
+from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentRefused, PartlyRefused, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -32,7 +32,7 @@ def failure_of(error: Exception) -> CommandFailed:
     kind: FailureType = "system_error"
     if isinstance(error, (ConfigError, ParentRefused, PartlyRefused)):
         kind = "config_error"
-    elif isinstance(error, (TransientError, IncompleteListing, ParentFailed)):
+    elif isinstance(error, (TransientError, IncompleteListing, ParentFailed, RowsMissing)):
         kind = "transient_error"
     known = isinstance(error, MailchimpError)
     text = mask(str(error)) if known else f"Something went wrong in the connector itself ({type(error).__name__})."

@@ -20,10 +20,9 @@ from unittest.mock import patch
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
-from source_mailchimp.reader import sync as sync_module
 from source_mailchimp.reader.context import Selected
 from source_mailchimp.reader.fetcher import Fetcher
-from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records, StreamOutput
+from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Sync
 from source_mailchimp.stream import Record, Stream
@@ -101,7 +100,8 @@ class World:
     """One account with one audience ``l1``.
 
     ``shuffle``: rows of one second come in another order with every request. ``churn``: the odds that something
-    changes before an answer. ``largest``: pages of more rows time out. ``kinds``: what may happen.
+    changes before an answer. ``largest``: pages of more rows time out. ``kinds``: what may happen. ``unlisted``: ids of
+    contacts that are counted and never listed.
     """
 
     seed: int = 0
@@ -110,6 +110,7 @@ class World:
     largest: int = 1000
     kinds: tuple[str, ...] = ("change", "join", "leave", "archive", "unarchive")
     rows: dict[str, Row] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
     now: int = 100_000
     pace: int = 1
     workers: int = 4
@@ -174,12 +175,14 @@ class World:
             rows.sort(key=lambda row: row.born)
         rows.sort(key=lambda row: row.changed)
         offset, count = params["offset"], params["count"]
+        total = len(rows)
+        rows = [row for row in rows if row.id not in self.unlisted]
         return {
             "members": [
                 {"id": row.id, "last_changed": date(row.changed), "version": row.version, "_links": []}
                 for row in rows[offset : offset + count]
             ],
-            "total_items": len(rows),
+            "total_items": total,
         }
 
 
@@ -280,11 +283,7 @@ class ModelFetcher(Fetcher):
 
 def every_state_goes_out() -> AbstractContextManager[object]:
     """While it is open, a sync hands on every state it could, however few rows lie between two."""
-
-    def output(stream: Stream, queue: asyncio.Queue[Event], **_: int) -> StreamOutput:
-        return StreamOutput(stream, queue, rows_per_state=0)
-
-    return patch.object(sync_module, "StreamOutput", output)
+    return patch.object(Reader, "rows_per_state", 0)
 
 
 def config_of(**options: Any) -> Config:
@@ -297,6 +296,8 @@ class Reader:
 
     ``beside``: streams that are read in full in the same syncs, and not looked at.
     """
+
+    rows_per_state: int | None = None
 
     def __init__(
         self, world: World, stream: Stream, *, full_refresh: bool = False, beside: Iterable[Stream] = (), **options: Any
@@ -317,7 +318,14 @@ class Reader:
         state = StreamState.load(json.loads(json.dumps(self.state)))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
         selected += [Selected(stream, StreamState(), full_refresh=True) for stream in self.beside]
-        sync = Sync(self.config, self.client, selected, loop=VirtualLoop(), fetcher=ModelFetcher)
+        sync = Sync(
+            self.config,
+            self.client,
+            selected,
+            loop=VirtualLoop(),
+            fetcher=ModelFetcher,
+            rows_per_state=self.rows_per_state,
+        )
         complete = False
         with closing(sync.events()) as events:  # type: ignore[type-var]
             for number, event in enumerate(events):

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.errors import IncompleteListing, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, World, every_state_goes_out, second_of, seconds
+from unit_tests.mailchimp_model import Reader, World, date, every_state_goes_out, second_of, seconds
 
 CONTACTS = STREAMS["list_members"]
 
@@ -181,3 +181,61 @@ def test_a_contact_that_becomes_visible_minutes_late_is_read_by_the_next_sync() 
     assert reader.sync()
 
     assert late.id in {row["id"] for row in reader.emitted}
+
+
+class TestUnlisted:
+    """A contact that is counted and never listed costs no other, and is never taken for read."""
+
+    def world(self, *unlisted: int) -> World:
+        world = World()
+        seconds(world, [3] * 100)
+        world.unlisted = {f"c{number}" for number in unlisted}
+        return world
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
+    @pytest.mark.parametrize("unlisted", [(150,), (1,), (300,), (7, 8, 200)])
+    def test_all_others_are_read_and_the_second_is_named(
+        self,
+        unlisted: tuple[int, ...],
+        full_refresh: bool,  # noqa: FBT001
+    ) -> None:
+        world = self.world(*unlisted)
+        reader = Reader(world, STREAMS["list_members"], page_size=10, full_refresh=full_refresh)
+
+        assert not reader.sync()
+
+        assert {row["id"] for row in reader.emitted} == set(world.rows) - world.unlisted
+        assert isinstance(reader.error, RowsMissing)
+        assert f"counts {len(unlisted)} rows that it does not list" in str(reader.error)
+        second = date(world.rows[f"c{unlisted[0]}"].changed)
+        assert second in str(reader.error)
+        assert second in reader.state["slices"]["l1"]["missing"]
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
+    def test_it_is_looked_for_until_it_is_listed(self, full_refresh: bool) -> None:  # noqa: FBT001
+        world = self.world(150)
+        reader = Reader(world, STREAMS["list_members"], page_size=10, full_refresh=full_refresh)
+        assert not reader.sync()
+        new = world.add(world.now - 100)
+        world.now += 1000
+        assert not reader.sync()
+        assert new.id in {row["id"] for row in reader.emitted}
+        world.unlisted.clear()
+        reader.emitted.clear()
+
+        assert reader.sync()
+
+        assert "c150" in {row["id"] for row in reader.emitted}
+        assert "missing" not in str(reader.state)
+
+    def test_one_that_changes_again_and_is_listed_then_is_missed_no_more(self) -> None:
+        world = self.world(150)
+        reader = Reader(world, STREAMS["list_members"], page_size=10)
+        assert not reader.sync()
+        world.touch(world.rows["c150"])
+        world.unlisted.clear()
+        world.now += 1000
+
+        assert reader.sync()
+
+        assert "c150" in {row["id"] for row in reader.emitted}

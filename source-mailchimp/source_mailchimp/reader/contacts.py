@@ -10,7 +10,7 @@ from typing import Protocol
 from mailchimp_api.completeness import KeySet
 from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
-from source_mailchimp.errors import PartlyRefused
+from source_mailchimp.errors import PartlyRefused, RowsMissing
 from source_mailchimp.reader.concurrency import Budget, run_all, turn_of
 from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
@@ -18,6 +18,7 @@ from source_mailchimp.reader.paging import listing_of
 from source_mailchimp.reader.partitions import Partition, partitions_of
 from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
+from source_mailchimp.reader.unlisted_rows import Gap
 from source_mailchimp.reader.window import Bounds, WindowReader
 from source_mailchimp.stream import Record, Stream, Window
 
@@ -112,9 +113,11 @@ class ContactReader:
         elif refused and self._full:
             await self._checkpoint(now=True)
             raise PartlyRefused(self._name, refused=len(refused), asked=len(audiences), reason=refused[0])
-        if self._full:
+        if self._full and not self._state.missing:
             self._state = StreamState(complete=True)
         await self._checkpoint(now=True)
+        if self._state.missing:
+            raise RowsMissing(self._name, self._state.missing)
 
     async def _audiences(self) -> list[Partition]:
         rows = await self._context.parent_rows(self._contacts)
@@ -162,14 +165,29 @@ class ContactReader:
         until = self._context.stable_until()
         window = self._window(audience, status)
         since = self._since(audience, status)
+        key = _state_key(audience, status)
+        await self._recheck(window, audience, key)
         batches = window.rows(since, until, hint=0 if since or status else _size_of(audience))
         async with aclosing(batches):
             async for batch in batches:
                 await self._sink.emit(batch.rows, audience)
                 if batch.complete_to:
-                    self._state.slices[_state_key(audience, status)] = batch.complete_to
+                    self._state.slices[key] = batch.complete_to
+                    for gap in batch.gaps:
+                        self._state.missing.setdefault(key, {})[gap.second] = gap.missing
                     await self._checkpoint()
         return until
+
+    async def _recheck(self, window: WindowReader, audience: Partition, key: str) -> None:
+        """Look again for contacts that an earlier sync found counted and not listed."""
+        left: dict[datetime, int] = {}
+        for second, contacts in self._state.missing.pop(key, {}).items():
+            rows, gap = await window.recheck(Gap(second, contacts))
+            await self._sink.emit(rows, audience)
+            if gap:
+                left[second] = gap.missing
+        if left:
+            self._state.missing[key] = left
 
     async def _catch_up(self, audience: Partition, status: str, since: datetime, met: KeySet) -> tuple[datetime, bool]:
         """Read what changed after ``since`` and is not in ``met``; from when to look again, and if there was any."""

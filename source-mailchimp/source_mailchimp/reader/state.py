@@ -7,7 +7,8 @@ Version 1, as it stands in ``stream_state``::
         failed or was refused: it is asked again, whatever else tells that nothing is new there.
         ``"<campaign id>/*"`` stands for the children of a campaign that could not be listed.
     {"version": 1, "slices": {"<list id>": {"cursor": "…"}, "<list id>/archived": {"cursor": "…"}}}
-        The same for each slice (contacts).
+        The same for each slice (contacts). ``"missing": {"2026-01-01T00:00:00+00:00": 2}`` beside a cursor: of that
+        second two contacts are counted that were never listed.
     {"version": 1, "cursor": "…", "scope": ["<list id>"], "counts": [12, 0, …]}
         Besides: the cursor holds for what belongs to these audiences (without ``scope``, to any), and the sums of the
         campaigns' counts were these, by bucket, see ``campaign_changes``.
@@ -96,7 +97,7 @@ class StreamState:
 
     ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
     ``counts`` is what the campaigns' counts were then, see ``campaign_changes``. ``open``: those of ``slices`` that
-    failed or were refused.
+    failed or were refused. ``missing``: by slice, how many rows of which second are counted and were never listed.
     """
 
     cursor: datetime | None = None
@@ -106,6 +107,7 @@ class StreamState:
     run: ResumePoint | None = None
     complete: bool = False
     open: frozenset[str] = frozenset()
+    missing: dict[str, dict[datetime, int]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, raw: Mapping[str, Any]) -> StreamState:
@@ -123,6 +125,9 @@ class StreamState:
             counts=_counts(raw.get("counts")),
             run=_run(run) if readable and isinstance(run, Mapping) else None,
             complete=raw.get(FULL_REFRESH_COMPLETE) is True,
+            missing={
+                str(key): seconds for key, value in _mapping(named).items() if (seconds := _seconds(_mapping(value)))
+            },
             open=frozenset(str(key) for key, value in _mapping(named).items() if _mapping(value).get("open") is True),
         )
 
@@ -136,6 +141,7 @@ class StreamState:
                 key: {
                     "cursor": format_date(date) if date else None,
                     **({"open": True} if key in self.open else {}),
+                    **({"missing": missing} if (missing := self._missing(key)) else {}),
                 }
                 for key, date in self.slices.items()
             }
@@ -149,6 +155,9 @@ class StreamState:
             state[FULL_REFRESH_COMPLETE] = True
         return state
 
+    def _missing(self, key: str) -> dict[str, int]:
+        return {format_date(second): rows for second, rows in self.missing.get(key, {}).items()}
+
     def begin(self, *, full_refresh: bool, scope: Scope) -> StreamState:
         """What a sync of the audiences in ``scope`` goes on from; the state itself is left as it is.
 
@@ -161,7 +170,7 @@ class StreamState:
         refreshing = bool(self.run and self.run.full_refresh)
         if refreshing != full_refresh or (full_refresh and (self.complete or run is None)):
             return StreamState()
-        return replace(self, slices=dict(self.slices), run=run, complete=False)
+        return replace(self, slices=dict(self.slices), missing=dict(self.missing), run=run, complete=False)
 
     def cursor_of(self, *names: str) -> datetime | None:
         """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
@@ -179,6 +188,12 @@ class StreamState:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _seconds(raw: Mapping[str, Any]) -> dict[datetime, int]:
+    """What is missing of a slice; what is broken counts as nothing, as the count of a later sync tells it again."""
+    missing = _mapping(raw.get("missing")).items()
+    return {second: rows for text, rows in missing if (second := parse_date(text)) and isinstance(rows, int)}
 
 
 def _within(wanted: Scope, scope: Scope) -> bool:

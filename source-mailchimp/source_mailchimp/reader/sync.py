@@ -35,7 +35,8 @@ async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
 class Sync:
     """Reads ``selected`` streams.
 
-    ``loop`` and ``fetcher``: for tests, what runs it and what makes its requests.
+    For tests: ``loop`` and ``fetcher``, what runs it and what makes its requests; ``rows_per_state``, see
+    ``StreamOutput``.
     """
 
     def __init__(
@@ -46,12 +47,15 @@ class Sync:
         *,
         loop: asyncio.AbstractEventLoop | None = None,
         fetcher: Callable[..., Fetcher] = Fetcher,
+        rows_per_state: int | None = None,
     ) -> None:
         self._config = config
         self._client = client
         self._selected = selected
         self._loop = loop or asyncio.new_event_loop()
         self._fetcher = fetcher
+        # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
+        self._rows_per_state = max(1, config.page_size * 9 // 10) if rows_per_state is None else rows_per_state
         self._queue: asyncio.Queue[Event] | None = None
         self._stopped = False
         self._refused: list[tuple[Stream, ResourceRefused]] = []
@@ -154,12 +158,10 @@ class Sync:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read_stream(self, context: SyncContext, item: Selected, queue: asyncio.Queue[Event]) -> None:
-        # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
-        rows_per_state = max(1, self._config.page_size * 9 // 10)
         deletions = None
         if item.known is not None:
             deletions = Deletions(item.stream, item.known, self._config.list_ids)
-        out = StreamOutput(item.stream, queue, rows_per_state=rows_per_state, shape=item.shape, deletions=deletions)
+        out = StreamOutput(item.stream, queue, rows_per_state=self._rows_per_state, shape=item.shape, deletions=deletions)
         await queue.put(Started(item.stream))
         reader = _reader_of(context, item, out)
         error = await self._run_reader(context, item.stream.name, reader, out)

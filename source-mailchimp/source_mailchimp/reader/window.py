@@ -10,7 +10,8 @@ proved complete, everything up to its end has been handed on: that is what a che
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ from source_mailchimp.reader.concurrency import MEMORY_BYTES, PAGES_PER_CHUNK_AG
 from source_mailchimp.reader.context import CONSISTENCY_LAG
 from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, size_of_pages
 from source_mailchimp.reader.listing import Listing, ListingReader
+from source_mailchimp.reader.unlisted_rows import Gap, find_gaps
 
 if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
@@ -50,10 +52,14 @@ class Chunk:
 
 @dataclass
 class ChunkRows:
-    """Rows of a chunk; ``complete_to`` on the last batch of each chunk: everything up to there has been yielded."""
+    """Rows of a chunk; ``complete_to`` on the last batch of each chunk: everything up to there has been yielded.
+
+    But for ``gaps``: seconds of that chunk of which rows are counted and never listed.
+    """
 
     rows: list[Record]
     complete_to: datetime | None = None
+    gaps: Sequence[Gap] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ class WindowReader:
         """Yield every row with ``since < cursor <= until`` that does not change meanwhile, in chunks, oldest first.
 
         ``hint``: about how many rows there are, if known: of a long window one row is asked for first, not a page.
-        Raises IncompleteListing for a chunk that can't be proved complete; what was yielded as complete is.
+        Rows that are counted and never listed leave gaps. Raises IncompleteListing for a chunk that can't be proved
+        complete otherwise; what was yielded as complete is.
         """
         size = self._fetcher.page_size
         whole = Chunk(since, until)
@@ -139,13 +146,35 @@ class WindowReader:
                     while index < len(ranks) and await chunk_of_page[index] is chunk:
                         planned += len(plans[index])
                         index += 1
-                    async with aclosing(self._reader(chunk).rows(planned=_take(pages, planned))) as batches:
-                        async for batch in batches:
-                            yield ChunkRows(batch.rows)
-                    yield ChunkRows([], complete_to=chunk.until)
+                    seen: Counter[str] = Counter()
+                    gaps: Sequence[Gap] = ()
+                    try:
+                        async with aclosing(self._reader(chunk).rows(planned=_take(pages, planned))) as batches:
+                            async for batch in batches:
+                                seen.update(str(row.get(self._cursor.field)) for row in batch.rows)
+                                yield ChunkRows(batch.rows)
+                    except IncompleteListing:
+                        if chunk.until is None:
+                            raise
+                        found = await find_gaps(chunk.since, chunk.until, seen, self._total_between)
+                        if found is None:
+                            raise
+                        gaps = found
+                    yield ChunkRows([], complete_to=chunk.until, gaps=gaps)
         finally:
             cutting.cancel()
             await asyncio.gather(cutting, *chunk_of_page, return_exceptions=True)
+
+    async def recheck(self, gap: Gap) -> tuple[list[Record], Gap | None]:
+        """The rows listed now of a second that had a gap, and what is missing of it still."""
+        pages = await self._page(Chunk(gap.second - ONE_SECOND, gap.second), 0, MAX_PAGE_SIZE)
+        rows = [row for page in pages for row in page.rows]
+        missing = _total_of(pages[-1]) - len({self._listing.key_of(row) for row in rows})
+        return rows, Gap(gap.second, missing) if missing > 0 else None
+
+    async def _total_between(self, since: datetime, until: datetime) -> int:
+        pages = await self._page(Chunk(since, until), 0, 1)
+        return _total_of(pages[0])
 
     async def _planned_page(self, its_chunk: asyncio.Future[Chunk], rank: int) -> list[Page]:
         """The page at ``rank`` of the window, asked for as a page of the chunk that it lies in."""
