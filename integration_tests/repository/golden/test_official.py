@@ -93,7 +93,7 @@ def test_every_saved_stream_is_read(process: Installed, simulator: SimulatorProc
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_saved_state_is_gone_on_from(name: str, process: Installed, simulator: SimulatorProcess) -> None:
-    """Contacts since the saved dates come, and campaigns with events since then; then it goes on from its own states.
+    """Contacts and events since the saved dates come, earlier ones do not; then it goes on from its own states.
 
     Archived contacts come as well, once: that connector has never read any, so no date of its speaks for them.
     """
@@ -112,10 +112,8 @@ def test_every_saved_state_is_gone_on_from(name: str, process: Installed, simula
     assert len(expected) < len(truth) / 2
     # Children of A/B tests are not in /campaigns, so that connector knew nothing of them.
     known = ids_of(simulator)["<each campaign>"]
-    # Of the one with news all events come, as late ones carry an old date; of the others none do.
-    events = [record for record in first.records("email_activity") if record["campaign_id"] in known]
-    assert len({record["campaign_id"] for record in events}) == 1
-    assert len([record for record in events if record["action"] == "open" and record["timestamp"] > SINCE]) >= 3  # noqa: PLR2004
+    events = [record["action"] for record in first.records("email_activity") if record["campaign_id"] in known]
+    assert events == ["open"] * 3
 
     simulator.control.clock(advance=3600)
     [changed] = simulator.control.change("update", count=1)

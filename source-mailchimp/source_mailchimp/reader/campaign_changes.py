@@ -74,6 +74,8 @@ class ReportChangeDetector:
     ) -> None:
         now = activity_fingerprint(reports)
         self._baseline = fingerprint is not None
+        self.knows_all = fingerprint is not None and len(fingerprint) == len(now)
+        """Whether whatever has changed shows: there is a whole fingerprint to compare with."""
         if fingerprint is None:
             self._changed = set()
         elif len(fingerprint) not in {_BUCKETS, _PARTS * _BUCKETS}:
@@ -133,6 +135,11 @@ class CampaignChanges:
     def fingerprint(self) -> Fingerprint:
         """What the campaigns' counts are now."""
         return self._detector.fingerprint
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether whatever has changed shows, and so a campaign is asked because it has."""
+        return self._detector.knows_all
 
     def report_of(self, partition: Partition) -> Record:
         """The report of the campaign that the partition is about; empty where there is none."""

@@ -273,13 +273,19 @@ class Changed(Filtered):
         """By the campaign's report."""
         return self._changes.below_partition(partition)
 
-    def filters(self, since: datetime | None, until: datetime | None) -> Filters:  # noqa: ARG002 - see below
-        """Only by the start date: what the campaign had before may have become visible since, with its old date."""
-        return super().filters(self._context.config.start, None)
+    def filters(self, since: datetime | None, until: datetime | None) -> Filters:
+        """Only by the start date: what the campaign had before may have become visible since, with its old date.
 
-    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:  # noqa: ARG002 - likewise
-        """Those since the start date; all, where the rows have no date of their own."""
-        return super().changed(rows, self._context.config.start) if self._dated and not self._expands else rows
+        By ``since`` where it is asked because nothing is known of it, as after a state of Airbyte's own connector.
+        """
+        return super().filters(self._from(since), until)
+
+    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
+        """By the same date; all, where the rows have none of their own."""
+        return super().changed(rows, self._from(since)) if self._dated and not self._expands else rows
+
+    def _from(self, since: datetime | None) -> datetime | None:
+        return self._context.config.start if self._changes.knows_all else since
 
     def added(self, partition: Partition) -> dict[str, Any]:
         """The newest date of the campaign, where it is the cursor."""

@@ -161,7 +161,9 @@ class Sync:
         deletions = None
         if item.known is not None:
             deletions = Deletions(item.stream, item.known, self._config.list_ids)
-        out = StreamOutput(item.stream, queue, rows_per_state=self._rows_per_state, shape=item.shape, deletions=deletions)
+        out = StreamOutput(
+            item.stream, queue, rows_per_state=self._rows_per_state, shape=item.shape, deletions=deletions
+        )
         await queue.put(Started(item.stream))
         reader = _reader_of(context, item, out)
         error = await self._run_reader(context, item.stream.name, reader, out)
