@@ -57,6 +57,8 @@ class OpenFacts:
     """Whether two keys of one user share the ten connections."""
     incomplete_address: Literal["error", "ignored"] = "error"
     """An address merge field without addr1, city, state or zip: an error, or 200 and no change."""
+    embedded_children: Literal["all", "ten", "none"] = "all"
+    """Orders, carts and products hold all rows below them, the first ten, or none."""
     deletion_deletes_activity: bool = True
     """Who was deleted for good vanishes from the listings of a campaign's recipients; the report's sums stay."""
 

@@ -124,7 +124,18 @@ class PerContact:
     has_any: Callable[[Record], bool] | None = None
 
 
-Reading = FullOnly | Window | Filter | Relist | Reports | ChangedCampaigns | PerContact
+@dataclass(frozen=True)
+class Embedded:
+    """The rows stand under ``field`` in the rows of ``parent``, whose listing is read for them.
+
+    A parent without any there, though it ``may_lack`` them, is asked by the stream's own path.
+    """
+
+    field: str
+    may_lack: Callable[[Record], bool]
+
+
+Reading = FullOnly | Window | Filter | Relist | Reports | ChangedCampaigns | PerContact | Embedded
 """How a stream is read when only what is new is wanted. A full refresh reads everything in each case."""
 
 
@@ -184,9 +195,14 @@ class Stream:
         return (self.parent, *self.parent.ancestors) if self.parent else ()
 
     @property
+    def looks_under(self) -> tuple[Stream, ...]:
+        """The ancestors whose rows have to be there before it is read: a listing is read for what stands inside."""
+        return self.ancestors[1:] if isinstance(self.reading, Embedded) else self.ancestors
+
+    @property
     def cursor(self) -> Cursor | None:
         """What tells how new a row is, None where nothing does."""
-        return None if isinstance(self.reading, FullOnly | PerContact) else self.reading.cursor
+        return None if isinstance(self.reading, FullOnly | PerContact | Embedded) else self.reading.cursor
 
     @property
     def incremental(self) -> bool:

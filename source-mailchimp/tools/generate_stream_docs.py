@@ -14,7 +14,17 @@ from pathlib import Path
 
 from generate_schemas import Contract
 
-from source_mailchimp.stream import ChangedCampaigns, Filter, Paging, PerContact, Relist, Reports, Stream, Window
+from source_mailchimp.stream import (
+    ChangedCampaigns,
+    Embedded,
+    Filter,
+    Paging,
+    PerContact,
+    Relist,
+    Reports,
+    Stream,
+    Window,
+)
 from source_mailchimp.streams import STREAMS, SUGGESTED
 from source_mailchimp.streams.exclusions import NOT_STREAMS, SINGLE_OBJECTS
 
@@ -152,6 +162,8 @@ def _key_parts(stream: Stream, contract: Contract) -> Iterator[str]:
 
 
 def _requests(stream: Stream) -> str:
+    if isinstance(stream.reading, Embedded) and stream.parent is not None:
+        return f"those of `{stream.parent.name}`, whose rows hold these; {stream.cost}"
     amount = "one" if stream.paging in {Paging.OBJECT, Paging.NONE, Paging.COUNT_ONLY} else "one a page"
     if stream.parent is not None:
         news = " with news" if isinstance(stream.reading, ChangedCampaigns) else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailchimp_simulator.account import audience_sources as audience
 from mailchimp_simulator.account import campaign_sources as campaign
+from mailchimp_simulator.account.embedded_sources import EMBEDDED, WithChildren
 from mailchimp_simulator.account.ground import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.account.sources import Generic, Source, StoreOrders
 
@@ -61,6 +62,8 @@ def make_sources(ground: Ground, audiences: Audiences, campaigns: Campaigns, rep
             found[path] = audience.MemberNotes(ground, operation, audiences)
         elif path.startswith("/reports/"):
             found[path] = campaign.GenericOfCampaign(ground, operation, campaigns)
+        elif path in EMBEDDED:
+            found[path] = WithChildren(ground, operation)
         else:
             found[path] = Generic(ground, operation)
     found["/ecommerce/orders"] = StoreOrders(ground, "/ecommerce/orders", found[_ORDERS])

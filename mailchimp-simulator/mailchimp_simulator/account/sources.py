@@ -37,10 +37,14 @@ class Source:
         """The row at a position."""
         raise NotImplementedError
 
+    def bare(self, parents: Parents, index: int) -> Json:
+        """The row without what it shows of other collections, which is enough to tell its id."""
+        return self.row(parents, index)
+
     def find(self, parents: Parents, value: str) -> int | None:
         """The position of the row with this id, or None."""
         for index in range(self.size(parents)):
-            if str(self.row(parents, index).get(self.key)) == value:
+            if str(self.bare(parents, index).get(self.key)) == value:
                 return index
         return None
 
@@ -96,7 +100,7 @@ class Generic(Source):
             return super().find(parents, value)
         salt = self.salt(parents)
         for index in (index_of_hex_id(value, salt), index_of_number_id(value, salt)):
-            if index is not None and 0 <= index < self.size(parents) and str(self.row(parents, index)["id"]) == value:
+            if index is not None and 0 <= index < self.size(parents) and str(self.bare(parents, index)["id"]) == value:
                 return index
         return None
 

@@ -48,6 +48,11 @@ class Table:
         )
         return {**row, **self.patched[place]} if place in self.patched else row
 
+    def bare(self, place: int) -> Json:
+        """The same without what it shows of other collections."""
+        seeded = self.source.size(self.parents)
+        return self.source.bare(self.parents, place) if place < seeded else self.raw(place)
+
     def find(self, value: str) -> int | None:
         """The position among all rows ever, of the row with this id; None if there is none."""
         place = self.source.find(self.parents, value)

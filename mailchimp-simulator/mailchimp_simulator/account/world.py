@@ -105,7 +105,7 @@ class World(Ground):
         if template and template.count("{") == len(parents):
             table = self.table(template, parents)
             if table.size():
-                return str(table.at(bits % table.size())["id"])
+                return str(table.bare(table.place(bits % table.size()))["id"])
         return f"{bits & 0xFFFFFFFFFF:010x}"
 
     # -- what a path leads through -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.deletions import Deletions
@@ -59,6 +59,19 @@ class Ended:
 
 
 Event = Records | Checkpoint | Estimate | Started | Ended
+
+
+class RecordSink(Protocol):
+    """Takes what a reader has read, in order."""
+
+    async def emit_records(self, rows: list[Record], params: PathValues) -> None:
+        """Hand on what becomes of ``rows``; returns when there is room for more."""
+
+    async def emit_state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
+        """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
+
+    def expect(self, rows: int) -> None:
+        """So many more rows will come."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.errors import PartlyRefused
 from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, Job, run_bounded
 from source_mailchimp.reader.context import SyncContext
-from source_mailchimp.reader.output import StreamOutput
+from source_mailchimp.reader.output import RecordSink
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
@@ -36,7 +36,7 @@ class PartitionReader:
     """
 
     def __init__(
-        self, context: SyncContext, stream: Stream, out: StreamOutput | None, state: StreamState, *, full_refresh: bool
+        self, context: SyncContext, stream: Stream, out: RecordSink | None, state: StreamState, *, full_refresh: bool
     ) -> None:
         self._context = context
         self._stream = stream

@@ -15,13 +15,14 @@ from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
 from source_mailchimp.reader.contacts import ContactReader, ContactRecords
 from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.deletions import Deletions
+from source_mailchimp.reader.embedded import EmbeddedOutput, listing_with, state_of_listing
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partition_reader import PartitionReader
 from source_mailchimp.reader.per_contact import RowsPerContact
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.stream import PerContact, Relist, Reports, Stream, Window
+from source_mailchimp.stream import Embedded, PerContact, Relist, Reports, Stream, Window
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
@@ -120,7 +121,7 @@ class Sync:
         needed: dict[str, Stream] = {}
         for item in self._selected:
             # Contacts are walked, not remembered.
-            needed |= {above.name: above for above in item.stream.ancestors if not isinstance(above.reading, Window)}
+            needed |= {above.name: above for above in item.stream.looks_under if not isinstance(above.reading, Window)}
             reading = item.stream.reading
             if isinstance(reading, Relist) and reading.reports and not item.full_refresh:
                 needed[reading.reports.name] = reading.reports
@@ -219,5 +220,11 @@ def _reader_of(context: SyncContext, item: Selected, out: StreamOutput) -> Parti
         case PerContact() as reading if stream.parent:
             asking = RowsPerContact(context, stream, reading, out)
             return ContactReader(context, stream.parent, asking, out, state, full_refresh=full_refresh)
+        case Embedded() as reading:
+            listing = listing_with(stream, reading)
+            inside = EmbeddedOutput(context, stream, reading, out)
+            return PartitionReader(
+                context, listing, inside, state_of_listing(state, listing), full_refresh=full_refresh
+            )
         case _:
             return PartitionReader(context, stream, out, state, full_refresh=full_refresh)

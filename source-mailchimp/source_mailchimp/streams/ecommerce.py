@@ -1,16 +1,33 @@
-"""Connected stores and what they sell. The API filters none of it by date, so all of it is read whole."""
+"""Connected stores and what they sell. The API filters none of it by date, so all of it is read whole.
+
+Orders and carts hold their lines, products their variants and images, with the same fields as below their own paths
+(contract), so a page of parents brings the children of all of them.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
-from source_mailchimp.stream import Stream
+from source_mailchimp.stream import Embedded, Record, Stream
 
 FAMILY = "E-commerce"
 
 STORES = Stream("stores", "ecommerce/stores", items="stores", key=("id",), family=FAMILY, tells_deletions=True)
 
 _of_store = partial(Stream, parent=STORES, family=FAMILY)
+
+
+def has_some(parent: Record) -> bool:  # noqa: ARG001 - it holds for any
+    """No order and no cart is without lines, no product without variants: the contract requires them."""
+    return True
+
+
+def has_an_image(product: Record) -> bool:
+    """A product may be without images, but not if it names the address of one."""
+    return bool(product.get("image_url"))
+
+
+_PAGES = "one more for each of them whose row leaves doubt"
 
 CUSTOMERS = _of_store(
     "customers",
@@ -30,6 +47,8 @@ PRODUCT_VARIANTS = _of_store(
     items="variants",
     key=("store_id", "product_id", "id"),
     parent=PRODUCTS,
+    reading=Embedded("variants", has_some),
+    cost=_PAGES,
 )
 
 PRODUCT_IMAGES = _of_store(
@@ -38,6 +57,8 @@ PRODUCT_IMAGES = _of_store(
     items="images",
     key=("store_id", "product_id", "id"),
     parent=PRODUCTS,
+    reading=Embedded("images", has_an_image),
+    cost=_PAGES,
 )
 
 ORDERS = _of_store(
@@ -50,6 +71,8 @@ ORDER_LINES = _of_store(
     items="lines",
     key=("store_id", "order_id", "id"),
     parent=ORDERS,
+    reading=Embedded("lines", has_some),
+    cost=_PAGES,
 )
 
 CARTS = _of_store("carts", "ecommerce/stores/{store_id}/carts", items="carts", key=("store_id", "id"))
@@ -60,6 +83,8 @@ CART_LINES = _of_store(
     items="lines",
     key=("store_id", "cart_id", "id"),
     parent=CARTS,
+    reading=Embedded("lines", has_some),
+    cost=_PAGES,
 )
 
 PROMO_RULES = _of_store(

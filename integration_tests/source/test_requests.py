@@ -1,0 +1,90 @@
+"""What one answer has told is not asked for again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.source import SourceHarness
+from source_mailchimp.streams import STREAMS
+
+Json = dict[str, Any]
+INSIDE = {
+    "order_lines": "/ecommerce/stores/{store_id}/orders/{order_id}/lines",
+    "cart_lines": "/ecommerce/stores/{store_id}/carts/{cart_id}/lines",
+    "product_variants": "/ecommerce/stores/{store_id}/products/{product_id}/variants",
+    "product_images": "/ecommerce/stores/{store_id}/products/{product_id}/images",
+}
+
+
+@pytest.fixture(scope="module")
+def account() -> Json:
+    return {
+        "contacts": 60,
+        "audiences": 2,
+        "campaigns": 6,
+        "recipients": 20,
+        "orders": 12,
+        "products": 7,
+        "plain": True,
+    }
+
+
+def requests(source: SourceHarness, path: str) -> int:
+    """How many requests were made of an operation."""
+    operations: Counter[str] = Counter(source.simulator.control.stats()["by_operation"])
+    return operations[f"GET {path}"]
+
+
+def true_keys(source: SourceHarness, stream: str) -> set[tuple[str, ...]]:
+    """The primary keys of all rows of a stream below a store."""
+    rows = source.simulator.control.truth(INSIDE[stream], "rows")["rows"]
+    return {(*row["parents"], str(row["row"]["id"])) for row in rows}
+
+
+class TestEmbedded:
+    """Orders and carts hold their lines, products their variants and images."""
+
+    @pytest.mark.parametrize("name", INSIDE)
+    def test_rows_come_from_the_pages_of_their_parents(self, source: SourceHarness, name: str) -> None:
+        run = source.read([name], "full_refresh")
+
+        assert (run.exit_code, run.complete) == (0, {name})
+        assert set(run.keys(name)) == true_keys(source, name)
+        assert requests(source, INSIDE[name]) == 0
+
+    @pytest.mark.parametrize("shown", ["none", "ten"])
+    @pytest.mark.parametrize("name", INSIDE)
+    def test_a_parent_that_may_not_hold_all_is_asked(self, source: SourceHarness, name: str, shown: str) -> None:
+        source.simulator.control.facts(embedded_children=shown)
+        source.simulator.control.rows({INSIDE[name]: 13})
+
+        run = source.read([name], "full_refresh")
+
+        assert run.complete == {name}
+        assert set(run.keys(name)) == true_keys(source, name)
+        assert len(true_keys(source, name)) % 13 == 0
+
+    @pytest.mark.parametrize("name", INSIDE)
+    def test_a_record_is_what_the_path_of_its_own_would_give(self, source: SourceHarness, name: str) -> None:
+        embedded = source.read([name], "full_refresh").records(name)
+        source.simulator.control.facts(embedded_children="none")
+        asked = source.read([name], "full_refresh").records(name)
+
+        def by_key(records: list[Json]) -> dict[tuple[Any, ...], Json]:
+            return {tuple(record[part] for part in STREAMS[name].key): record for record in records}
+
+        assert by_key(embedded) == by_key(asked)
+
+    def test_a_refresh_that_an_older_version_left_half_done_begins_anew(self, source: SourceHarness) -> None:
+        """Its places were orders, ours are stores: all of the first store's orders would pass for done."""
+        stores = sorted(row["row"]["id"] for row in source.simulator.control.truth("/ecommerce/stores", "rows")["rows"])
+        run = {"until": None, "after": ["", stores[-1], "zzz"], "slices": {}, "scope": None, "full_refresh": True}
+        descriptor = {"name": "order_lines", "namespace": None}
+        stream = {"stream_descriptor": descriptor, "stream_state": {"version": 1, "run": run}}
+
+        ended = source.read(["order_lines"], "full_refresh", state=[{"type": "STREAM", "stream": stream}])
+
+        assert set(ended.keys("order_lines")) == true_keys(source, "order_lines")
