@@ -43,6 +43,12 @@ OF_OTHERS = {
         "settings.from_name",
         "settings.reply_to",
         "parent_campaign_id",
+        "has_logo_merge_tag",  # recorded elsewhere
+        "recipients.segment_opts",  # of campaigns to a segment
+        "delivery_status.can_cancel",  # of campaigns that were delivered in batches
+        "delivery_status.status",
+        "delivery_status.emails_sent",
+        "delivery_status.emails_canceled",
         "report_summary",
         "rss_opts",
         "variate_settings",

@@ -189,7 +189,11 @@ class Audience:
                 "last_unsub_date": iso(self.created + 86_400) if unsubscribed else "",
             },
         }  # fmt: skip
-        return {**row, **self.changes}
+        changes = {
+            key: {**row[key], **value} if isinstance(row.get(key), dict) and isinstance(value, dict) else value
+            for key, value in self.changes.items()
+        }
+        return {**row, **changes}
 
 
 def _first(table: Rows, count: int) -> list[Json]:

@@ -223,6 +223,7 @@ class Campaigns:
             "long_archive_url": f"https://us10.campaign-archive.com/?u=1&id={campaign.id}",
             "status": campaign.status, "emails_sent": campaign.recipients, "send_time": iso(campaign.sent),
             "content_type": ("template", "html", "multichannel")[number % 3], "needs_block_refresh": False,
+            "has_logo_merge_tag": campaign.index % 8 == 1,
             "resendable": sent and campaign.type == "regular",
             "recipients": {"list_id": campaign.list_id, "list_is_active": True, "list_name": audience,
                            "segment_text": "", "recipient_count": campaign.recipients},
@@ -238,6 +239,14 @@ class Campaigns:
             "social_card": {"image_url": "", "description": "", "title": ""},
             "delivery_status": {"enabled": False},
         }  # fmt: skip
+        if number % 6 == 1:
+            row["recipients"]["segment_text"] = "Contacts that match any of the conditions"
+            row["recipients"]["segment_opts"] = {"saved_segment_id": 10_000 + number, "match": "any", "conditions": [
+                {"condition_type": "TextMerge", "field": "FNAME", "op": "is", "value": "Ada"},
+            ]}  # fmt: skip
+        if number % 10 == 9 and sent:
+            row["delivery_status"] = {"enabled": True, "can_cancel": False, "status": "delivered",
+                                      "emails_sent": campaign.recipients, "emails_canceled": 0}  # fmt: skip
         if campaign.status == "save":
             # What nobody has written yet is missing rather than empty, as in the real record of a draft.
             for name in ("subject_line", "preview_text", "from_name", "reply_to"):

@@ -10,6 +10,7 @@ from mailchimp_simulator.account.member_listings import contact
 from mailchimp_simulator.account.people import subscriber_hash
 from mailchimp_simulator.account.refusals import compliance, member_exists
 from mailchimp_simulator.contract.answers import ProblemError, invalid, not_found
+from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
     from mailchimp_simulator.account.audiences import Audience
@@ -42,6 +43,8 @@ def post_member(world: World, values: Ids, query: Query, body: Json) -> Any:
     """
     audience = world.audiences.of(values)
     writer = Writer(world, audience, query)
+    if not body["email_address"]:
+        raise invalid(("email_address", "This value should not be blank."))
     email = writer.check_address(body["email_address"])
     index = audience.contacts.find(subscriber_hash(email))
     if index is None:
@@ -160,6 +163,7 @@ def post_audience_contact(world: World, values: Ids, query: Query, body: Json) -
         states = {"confirmed": "subscribed", "consented": "pending"}
         audience.contacts.patch(index, {
             "sms_phone_number": number, "sms_subscription_status": states.get(str(sms_consent), "nonsubscribed"),
+            "sms_subscription_last_updated": iso(world.clock.now()),
         })  # fmt: skip
     writer.tag(index, tag_names(body))
     return contact(audience, index)

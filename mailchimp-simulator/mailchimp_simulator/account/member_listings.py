@@ -10,7 +10,7 @@ import orjson
 from mailchimp_simulator.account.contact_rows import segment_member
 from mailchimp_simulator.account.contacts import ARCHIVED, CLEANED, TRANSACTIONAL, UNSUBSCRIBED
 from mailchimp_simulator.account.listings import answer
-from mailchimp_simulator.contract.answers import Answer, invalid, links
+from mailchimp_simulator.contract.answers import Answer, ProblemError, invalid, links
 from mailchimp_simulator.contract.query import shuffled
 from mailchimp_simulator.contract.times import iso
 
@@ -67,6 +67,9 @@ def _selection(audience: Audience, query: Query) -> Sequence[int]:
             chosen = [n for n in chosen if array[n] > since]
         if before is not None:
             chosen = [n for n in chosen if 0 < array[n] <= before]
+    if "since_last_campaign" in values and "status" not in values:
+        detail = "Status is required when using since_last_campaign filter."
+        raise ProblemError(400, "Invalid Resource", detail)
     if query.flag("since_last_campaign"):
         sent = audience.ground.campaigns_of(audience.id)[1]
         chosen = [n for n in chosen if contacts.timestamp_opt[n] > sent]

@@ -23,6 +23,8 @@ class Override:
     fields: dict[str, Maker] = field(default_factory=dict)
     key: str | None = None
     """The property that the single object's path uses, where it isn't `id`."""
+    extra_fields: dict[str, Any] = field(default_factory=dict)
+    """What the answer has beside its rows."""
 
 
 def _day(row: Row) -> str:
@@ -80,6 +82,7 @@ def _survey(row: Row) -> dict[str, Any]:
     return {"id": hex_id(row.index, row.salt), "title": f"Survey {row.index}", "status": "published"}
 
 
+_STYLES = [{"selector": "page_background", "options": [{"property": "background-color", "value": "#ffffff"}]}]
 _ONE_LINE: dict[str, Maker] = {
     "product_id": lambda row: row.ground.reference("product_id", row.bits, row.parents[:1]),
     "quantity": lambda row: row.bits % 5 + 1,
@@ -98,7 +101,8 @@ OVERRIDES: dict[str, Override] = {
     "/campaign-folders": Override(2),
     "/campaigns/{campaign_id}/feedback": Override(
         1, {"feedback_id": lambda row: row.index + 1 + row.salt % 900_000 * 1_000_000}, "feedback_id"),
-    "/campaigns/{campaign_id}/send-checklist": Override(3, {"id": lambda row: row.index + 1}),
+    "/campaigns/{campaign_id}/send-checklist": Override(
+        3, {"id": lambda row: row.index + 1}, extra_fields={"is_ready": True}),
     "/connected-sites": Override(2, {"foreign_id": lambda row: hex_id(row.index, row.salt)}, "foreign_id"),
     "/conversations": Override(lambda s: s.conversations),
     "/conversations/{conversation_id}/messages": Override(
@@ -115,7 +119,7 @@ OVERRIDES: dict[str, Override] = {
     "/ecommerce/stores/{store_id}/promo-rules": Override(2),
     "/ecommerce/stores/{store_id}/promo-rules/{promo_rule_id}/promo-codes": Override(2),
     "/facebook-ads": Override(2),
-    "/file-manager/files": Override(4),
+    "/file-manager/files": Override(4, extra_fields={"total_file_size": 4_096}),
     "/file-manager/folders": Override(2),
     "/file-manager/folders/{folder_id}/files": Override(2, {"folder_id": lambda row: int(row.parents[0])}),
     "/landing-pages": Override(3),
@@ -139,7 +143,7 @@ OVERRIDES: dict[str, Override] = {
     "/lists/{list_id}/members/{subscriber_hash}/goals": Override(
         1, {"goal_id": lambda row: row.index + 1, "data": _plain("")}, "goal_id"),
     "/lists/{list_id}/members/{subscriber_hash}/notes": Override(1),
-    "/lists/{list_id}/signup-forms": Override(1, {"list_id": lambda row: row.list_id}),
+    "/lists/{list_id}/signup-forms": Override(1, {"list_id": lambda row: row.list_id, "styles": _plain(_STYLES)}),
     "/lists/{list_id}/surveys": Override(2, {"": _survey}),
     "/lists/{list_id}/webhooks": Override(1),
     "/reporting/facebook-ads": Override(2),

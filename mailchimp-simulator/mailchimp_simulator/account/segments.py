@@ -19,6 +19,11 @@ SEEDED_NAMES = ("Influencer", "2022", "VIP customers", "Été", "newsletter", "T
 SEEDED_WITH_MEMBERS = 8
 
 
+_CONDITIONS = {"match": "any", "conditions": [
+    {"condition_type": "EmailAddress", "field": "EMAIL", "op": "contains", "value": "example"},
+]}  # fmt: skip
+
+
 @dataclass
 class Segment:
     """A tag or a saved segment."""
@@ -142,5 +147,5 @@ class Segments:
             "created_at": iso(segment.created), "updated_at": iso(segment.updated), "list_id": list_id,
         }  # fmt: skip
         if segment.type == "saved":
-            row["options"] = segment.options or {"match": "any", "conditions": []}
+            row["options"] = segment.options or _CONDITIONS
         return row

@@ -94,6 +94,11 @@ class Generic(Source):
         made: Json = self.make(Row(self.ground, self.names, parents, index, self.salt(parents)))
         return made
 
+    def extra_fields(self, parents: Parents) -> Json:
+        """As the override says."""
+        del parents
+        return self.override.extra_fields
+
     def find(self, parents: Parents, value: str) -> int | None:
         """Computed where the id is one of ours, else by looking."""
         if self.key in self.override.fields or self.key != "id":

@@ -10,7 +10,7 @@ from mailchimp_simulator.account import audience_writes as audience
 from mailchimp_simulator.account import contact_calls as contacts
 from mailchimp_simulator.account.contact_batches import post_batch
 from mailchimp_simulator.account.sources import Generic
-from mailchimp_simulator.contract.answers import invalid, not_found
+from mailchimp_simulator.contract.answers import ProblemError, invalid, not_found
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
@@ -119,10 +119,22 @@ def _create(world: World, table: Table, operation: Operation, parents: Values, b
     now = iso(world.clock.now())
     row |= {key: now for key in _DATES_NOW if key in row}
     row |= {key: value for key, value in body.items() if not (key == "html" and "html" not in pattern)}
+    for path, name, text in _UNIQUE:
+        if operation.path == path and any(table.at(n).get(name) == row[name] for n in range(table.size())):
+            raise ProblemError(400, "Invalid Resource", text.format(row[name]))
     if table.find(str(row.get(source.key))) is not None:
         raise invalid((source.key, "An object with this id exists already."))
     world.created_ids.add(str(row.get(source.key)))
     return table.create(row)
+
+
+_CATEGORIES = _LIST + "/interest-categories"
+_UNIQUE = (
+    (_CATEGORIES, "title", "An interest category with the title '{}' already exists."),
+    (_CATEGORIES + "/{interest_category_id}/interests", "name",
+     'Cannot add "{}" because it already exists on the list.'),
+)  # fmt: skip
+"""Names that are refused when they come again (recorded)."""
 
 
 def _blank(value: Any) -> Any:

@@ -111,5 +111,6 @@ class Access:
         if scheme.lower() != "oauth" or user is None:
             return {"error": "invalid_token"}
         return {"dc": "us10", "role": "owner", "accountname": "Example Ltd", "user_id": 1, "login_url": base_url,
-                "login": {"login_id": 1, "login_name": user.name, "email": "owner@example.com", "avatar": None},
+                "login": {"login_id": 1, "login_name": user.name, "email": "owner@example.com",
+                          "login_email": "owner@example.com", "avatar": None},
                 "api_endpoint": base_url}  # fmt: skip

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mailchimp_simulator.account.world import World
+    from mailchimp_simulator.account.writes import Handler
     from mailchimp_simulator.contract.operations import Operation
 
 Json = dict[str, Any]
@@ -81,22 +82,8 @@ class Service:
 
     def write(self, operation: Operation, values: tuple[str, ...], query: Query, body: bytes) -> Answer:
         """A POST, PUT, PATCH or DELETE."""
-        content: Json = {}
-        validator = self.world.contract.request_validator(operation)
-        if body.strip() or validator:
-            try:
-                content = orjson.loads(body)
-            except orjson.JSONDecodeError:
-                raise ProblemError(
-                    400, "JSON Parse Exception", "We encountered an unspecified JSON parsing error.",
-                ) from None  # fmt: skip
         handler = WRITES.get((operation.method, operation.path))
-        if validator and not (handler and handler.lenient) and not self.quick_check(operation)(content):
-            errors = explain(validator.iter_errors(content))
-            if handler and handler.needs_nothing:
-                errors = [one for one in errors if not one[1].startswith(NOT_PROVIDED)]
-            if errors:
-                raise invalid(*errors[:20])
+        content = self._content(operation, handler, body)
         if handler:
             if not handler.creates and not self.world.exists(operation.path, values):
                 raise not_found()
@@ -113,3 +100,25 @@ class Service:
         if not isinstance(result, bytes):
             result = orjson.dumps(FieldChoice(None, None).apply(result))
         return Answer(200, result, rows=1, wrote=True)
+
+    def _content(self, operation: Operation, handler: Handler | None, body: bytes) -> Json:
+        """What a body holds, as the contract wants it. Raises ProblemError (400)."""
+        content: Json = {}
+        validator = self.world.contract.request_validator(operation)
+        if body.strip() or validator:
+            try:
+                content = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                detail = "We encountered an unspecified JSON parsing error."
+                raise ProblemError(400, "JSON Parse Exception", detail) from None
+        needs_nothing = handler is not None and handler.needs_nothing
+        if needs_nothing and isinstance(content, dict):
+            # A null there counts as left out (recorded).
+            content = {key: value for key, value in content.items() if value is not None}
+        if validator and not (handler and handler.lenient) and not self.quick_check(operation)(content):
+            errors = explain(validator.iter_errors(content))
+            if needs_nothing:
+                errors = [one for one in errors if not one[1].startswith(NOT_PROVIDED)]
+            if errors:
+                raise invalid(*errors[:20])
+        return content
