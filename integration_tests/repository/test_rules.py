@@ -252,11 +252,7 @@ def test_no_file_names_a_package_registry_or_somebodys_machine() -> None:
 @pytest.mark.parametrize(
     "folder",
     [
-        *(f"{name}/{name.replace('-', '_')}" for name in PACKAGES if name != "mailchimp-simulator"),
-        pytest.param(
-            "mailchimp-simulator/mailchimp_simulator",
-            marks=pytest.mark.xfail(strict=True, reason="the played account is being taken apart"),
-        ),
+        *(f"{name}/{name.replace('-', '_')}" for name in PACKAGES),
         *TEST_FOLDERS,
     ],
 )
