@@ -34,8 +34,8 @@ ENVIRONMENTS = {
     "dbt": (),
 }
 OWN_PACKAGES = {"connector-cli", "mailchimp-api", "source-mailchimp", "destination-mailchimp"}
-# By scripts that run in the environment of another program, beside which ours is measured.
-IMPORTED_ELSEWHERE = {"tap_mailchimp"}
+# By scripts that run in another program's environment: one that ours is measured beside, one an example is for.
+IMPORTED_ELSEWHERE = {"tap_mailchimp", "dagster"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
