@@ -100,6 +100,7 @@ class MailchimpClient:
         retry_timeouts: bool = True,
         before_repeat: Callable[[], None] | None = None,
         on_failure: Callable[[TransientError], None] | None = None,
+        language: str | None = None,
     ) -> Any:
         """Make one request, retried as the policy says; return the decoded object.
 
@@ -107,6 +108,7 @@ class MailchimpClient:
         ``read``: one of ``readers``, for what is returned instead; an answer that lacks what it wants is unreadable.
         Every method is retried, so the caller must only send what may take effect twice. Where that depends on what
         happened meanwhile, ``before_repeat`` looks, right before each further attempt; what it raises ends the request.
+        ``language``: of the e-mail that Mailchimp may send because of the request, as ``Accept-Language`` (gibbon#67).
         ``on_failure`` is told of every failed attempt; what it raises ends the request in place of that failure.
         Raises what ``errors`` draws: TransientError only when the retries are used up.
         """
@@ -122,7 +124,7 @@ class MailchimpClient:
             if attempts > 1 and before_repeat is not None:
                 before_repeat()
             try:
-                return self._once(method, path, query, data, call, items, read)
+                return self._once(method, path, query, data, call, items, read, language)
             except TransientError as error:
                 if on_failure is not None:
                     on_failure(error)
@@ -147,11 +149,12 @@ class MailchimpClient:
         call: str,
         items: str | None,
         read: Reader | None = None,
+        language: str | None = None,
     ) -> Any:
         try:
             with self.limiter.slot() as slot, self.usage.request():
                 try:
-                    answer = self._transport.send(method, path, query, data, call)
+                    answer = self._transport.send(method, path, query, data, call, language=language)
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise

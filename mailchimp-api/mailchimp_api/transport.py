@@ -74,8 +74,19 @@ class Transport:
         for scheme in ("https://", "http://"):
             session.mount(scheme, DeadlineAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0))
 
-    def send(self, method: str, path: str, query: dict[str, str] | None, data: bytes | None, call: str) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None,
+        data: bytes | None,
+        call: str,
+        *,
+        language: str | None = None,
+    ) -> Answer:
         """Make one request. ``call`` names it in errors, as ``GET /lists``. Redirects are not followed.
+
+        ``language`` is sent as ``Accept-Language``.
 
         Raises ConnectionFault, AnswerTimeout, AnswerTooLarge, UnreadableAnswer, and ConfigErrors:
         CertificatesUnreadable, and HostUnreachable where the host's certificate is not trusted.
@@ -84,7 +95,7 @@ class Transport:
             raise CertificatesUnreadable(self._unusable, field="REQUESTS_CA_BUNDLE")
         try:
             with deadline(self._timeouts.whole):
-                return self._exchange(method, path, query, data, call)
+                return self._exchange(method, path, query, data, call, language)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as fault:
             error = self._error_of(fault, call)
         # Raised out here, so that no chain keeps the URL, with what is in it, for whoever prints tracebacks.
@@ -94,9 +105,19 @@ class Transport:
         """Close the pooled connections."""
         self._session.close()
 
-    def _exchange(self, method: str, path: str, query: dict[str, str] | None, data: bytes | None, call: str) -> Answer:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None,
+        data: bytes | None,
+        call: str,
+        language: str | None,
+    ) -> Answer:
         url = f"{self._origin}/{path}" + (f"?{urlencode(query)}" if query else "")
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        if language:
+            headers = {**headers, "Accept-Language": language}
         request = requests.PreparedRequest()
         # Without a session's help, so that no .netrc of the machine can replace the Authorization header.
         request.prepare(method, url, headers, data=data)
