@@ -1,0 +1,73 @@
+"""Which contact of the audience holds which key of the source, by the merge field that ``key_field`` names."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.contacts.source_keys import key_text
+from mailchimp_api import readers
+from mailchimp_api.listing import ContactListing, Reading
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
+
+_SEVERAL = ""
+
+
+class KeyIndex:
+    """Lists the audience once, when it is first asked, and is told from then on whom this sync writes. Thread-safe."""
+
+    def __init__(self, calls: Calls, tag: str) -> None:
+        self._calls = calls
+        self._tag = tag
+        self._lock = threading.Lock()
+        self._holders: dict[str, str] | None = None
+
+    def holder(self, key: str) -> str | None:
+        """The subscriber hash of the contact that holds a key; None if nobody does, or several.
+
+        Raises IncompleteListing where the audience can't be listed whole: who is overlooked would be added twice.
+        """
+        with self._lock:
+            if self._holders is None:
+                self._holders = self._list()
+            return self._holders.get(key) or None
+
+    def note(self, key: str, digest: str) -> None:
+        """A contact of this sync holds the key from now on."""
+        with self._lock:
+            if self._holders is not None:
+                self._holders[key] = digest
+
+    def forget(self, key: str) -> None:
+        """The holder is not in the audience any more."""
+        with self._lock:
+            if self._holders is not None:
+                self._holders.pop(key, None)
+
+    def _list(self) -> dict[str, str]:
+        logger.info("Listing the audience's contacts by their keys in %s", self._tag)
+        found: dict[str, str] = {}
+        for status in (None, "archived"):
+            reading = Reading(self._calls.workers, self._calls.wait)
+            listing = ContactListing(self._page, self._calls.client.clock, reading, status)
+            for rows in listing.everybody():
+                for row in rows:
+                    self._add(found, row)
+        return found
+
+    def _add(self, found: dict[str, str], row: dict[str, Any]) -> None:
+        fields = row.get("merge_fields")
+        key = key_text(fields.get(self._tag)) if isinstance(fields, dict) else ""
+        if not key:
+            return
+        digest = str(row["id"])
+        found[key] = digest if found.get(key, digest) == digest else _SEVERAL
+
+    def _page(self, params: Mapping[str, str | int | None]) -> readers.ContactPage:
+        fields = f"members.id,members.last_changed,members.merge_fields.{self._tag},total_items"
+        answered = self._calls.send("GET", "members", {**params, "fields": fields}, items="members")
+        return readers.contact_page(answered.body)
