@@ -44,8 +44,8 @@ class FieldMapping(BaseModel):
         Field(
             title="Mailchimp field",
             description="The merge tag (FNAME) or name of the audience's field, or one of: language, vip, location, "
-            "email_type, ip_signup, ip_opt, timestamp_signup, timestamp_opt, interests, tags, marketing_permissions; "
-            "or one group or marketing permission by its name. "
+            "email_type, ip_signup, ip_opt, timestamp_signup, timestamp_opt, interests, tags, marketing_permissions, "
+            "sms_phone, sms_consent; or one group or marketing permission by its name. "
             "An empty text keeps the column out.",
         ),
     ]
@@ -128,6 +128,15 @@ class Config(BaseModel):
             "take an empty state. Left empty, such addresses are left out then.",
         ),
     ] = None
+    key_field: Annotated[
+        str | None,
+        _option(
+            "Field for the key of records",
+            "The merge tag of a text or number field that keeps the primary key of each contact's record. With it, a "
+            "record whose e-mail address has changed moves its contact to the new address, with the status it has, "
+            "instead of adding a second contact. Left empty, a new address is a new contact.",
+        ),
+    ] = None
     tags_field: Annotated[
         str,
         _option(
@@ -204,6 +213,14 @@ class Config(BaseModel):
             "which is always understood.",
         ),
     ] = None
+    existing_contacts: Annotated[
+        Literal["update", "leave"],
+        _option(
+            "Existing contacts",
+            "What happens to records whose contact is in the audience already: update it, or leave it as it is, so "
+            "that only new contacts are added.",
+        ),
+    ] = "update"
     update_only: Annotated[
         bool,
         _option("Update only", "Never add a contact; records without a contact in the audience are skipped."),
@@ -284,6 +301,7 @@ class Config(BaseModel):
         "status_field",
         "deleted_field",
         "rejects_file",
+        "key_field",
         "dry_run_file",
         "state_placeholder",
         "api_url",
@@ -324,6 +342,8 @@ class Config(BaseModel):
             raise ValueError("update_status needs status_field: name the column that holds the status.")
         if self.allow_resubscribe and not self.update_status:
             raise ValueError("allow_resubscribe does nothing without update_status: switch that on too, or this off.")
+        if self.update_only and self.existing_contacts == "leave":
+            raise ValueError("update_only adds nobody, existing_contacts: leave updates nobody: set only one of them.")
         if self.dry_run_file and not self.dry_run:
             raise ValueError("dry_run_file does nothing without dry_run: switch that on too, or leave this empty.")
         return self

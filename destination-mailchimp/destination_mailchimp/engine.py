@@ -388,6 +388,8 @@ class Engine:
             skipped.contact.receipt.record_outcome(Outcome.SKIPPED, skipped.why)
         for lost in result.lost_fields:
             lost.contact.receipt.ledger.fields_lost[anonymised(lost.what, lost.contact.address)] += 1
+        for noted in result.notes:
+            noted.contact.receipt.ledger.reasons[anonymised(noted.what, noted.contact.address)] += 1
         for failed in result.tags_failed:
             ledger = failed.contact.receipt.ledger
             ledger.tags_failed += 1
@@ -396,6 +398,8 @@ class Engine:
             receipt = written.contact.receipt
             if receipt.outcome is None and written.outcome is not Outcome.REMOVED:
                 self._tag(written.contact, written.outcome)
+                if written.contact.sms and not self._config.dry_run:
+                    self._dispatch_follow_ups([FollowUp(written.contact, Step.SMS)])
             receipt.record_outcome(written.outcome)
         # Last of what has been decided: if the rejects file can't be written, all else is accounted for.
         for rejected in result.rejected:

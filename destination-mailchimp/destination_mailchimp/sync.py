@@ -17,6 +17,7 @@ from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
 from destination_mailchimp.audience.forms import AcceptedForms
+from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.audience.new_fields import NewFields, make_tag
 from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.config import Config
@@ -32,6 +33,7 @@ from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.preview import Preview
 from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import Tagger, TagIds
@@ -88,7 +90,9 @@ def _run_sync(
     audience = read_audience(calls, archived.prepare, *([tag_ids.load] if _tags_any(config, streams) else []))
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
-    preview = _preview(config, calls, policy := StatusPolicy.of(config, audience))
+    policy = StatusPolicy.of(config, audience)
+    keys = KeyIndex(calls, columns.key_tag) if columns.key_tag else None
+    preview = _preview(config, calls, policy, keys)
     # A dry run has written nothing, so the source must not be told to go on.
     states = States(output.emit if preview is None else lambda _: None)
     by_name = {}
@@ -101,7 +105,8 @@ def _run_sync(
             )
     messages = MessageReader(by_name, states, rejects)
     forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.state_placeholder)
-    writer = BatchWriter(calls, config, policy, archived, forms)
+    mover = Mover(calls, config, keys) if keys else None
+    writer = BatchWriter(calls, config, policy, archived, forms, mover)
     buffer = Buffer()
     engine = Engine(
         config=config,
@@ -111,7 +116,7 @@ def _run_sync(
         states=states,
         rejects=rejects,
         writer=preview or writer,
-        singles=Singles(calls, config, policy, writer.limit, archived, writer.stubborn, forms),
+        singles=Singles(calls, config, policy, writer.limit, archived, writer.stubborn, forms, writer.existing),
         tagger=preview or Tagger(calls, tag_ids),
         make_field=_field_maker(calls, columns, dry_run=config.dry_run),
     )
@@ -155,14 +160,14 @@ def _field_maker(calls: Calls, columns: Columns, *, dry_run: bool) -> Callable[[
     return make
 
 
-def _preview(config: Config, calls: Calls, policy: StatusPolicy) -> Preview | None:
+def _preview(config: Config, calls: Calls, policy: StatusPolicy, keys: KeyIndex | None) -> Preview | None:
     """What stands in for all that writes in a dry run; None for a sync that does."""
     if not config.dry_run:
         return None
     calls.read_only = True
     logger.info("This is a dry run: nothing is written to Mailchimp")
     file = LinesFile(config.dry_run_file, "dry_run_file") if config.dry_run_file else None
-    return Preview(CurrentStatuses(calls), config, policy, file)
+    return Preview(CurrentStatuses(calls), config, policy, file, keys)
 
 
 def _close(file: Rejects | Preview) -> SyncFailure | None:

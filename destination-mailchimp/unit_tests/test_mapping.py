@@ -176,7 +176,7 @@ class TestAttributes:
         ).body  # fmt: skip
 
         assert body == {
-            "email_address": "x@example.com", "language": "pt_BR", "vip": True,
+            "email_address": "x@example.com", "language": "pt", "vip": True,
             "location": {"latitude": 1.0, "longitude": 2.0}, "ip_opt": "192.0.2.1",
             "timestamp_opt": "2026-11-22T10:00:00+00:00", "email_type": "html",
         }  # fmt: skip

@@ -11,6 +11,7 @@ from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.fields import Audience, Interest, MergeField, Permission
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
@@ -147,6 +148,10 @@ class TestSpellings:
         "column,value,body",
         [
             ("Language", "de", {"language": "de"}),
+            ("language", "pt-BR", {"language": "pt"}),
+            ("language", "PT_pt", {"language": "pt_PT"}),
+            ("language", "EN-us", {"language": "en"}),
+            ("language", "tlh", {"language": "tlh"}),
             ("VIP", "yes", {"vip": True}),
             ("E-Mail type", "text", {"email_type": "text"}),
             ("IP Signup", "192.0.2.1", {"ip_signup": "192.0.2.1"}),
@@ -244,3 +249,47 @@ class TestGroupsThatAreReplaced:
         stream = Stream(replace_interests=True, field_mapping=[{"column": "donor", "field": "Donating"}])
 
         assert stream.map(donor="yes").body["interests"] == {"i1": True}
+
+
+class TestKeysOfTheSource:
+    """With `key_field` each contact carries the key of its record."""
+
+    @pytest.mark.parametrize(
+        "key,kept", [(7, "7"), (7.0, "7"), (" a-7 ", "a-7"), (None, None), ("", None), (True, None), ({"a": 1}, None)]
+    )
+    def test_a_key_is_written_as_text(self, key: Any, kept: str | None) -> None:
+        contact = Stream(key_field="custno").map(id=key)
+
+        assert contact.source_key == kept
+        assert contact.body.get("merge_fields", {}).get("CUSTNO") == kept
+
+    def test_without_the_option_nothing_is_written(self) -> None:
+        assert Stream().map(id=7).body.get("merge_fields") is None
+
+    def test_a_field_that_can_not_hold_keys_is_refused(self) -> None:
+        with pytest.raises(SyncFailure, match="no text or number field"):
+            Stream(key_field="BIRTHDAY")
+
+
+class TestTextMessages:
+    """A column is one of SMS only if the mapping says so, and no consent is ever guessed."""
+
+    def sms(self, **data: Any) -> dict[str, str] | None:
+        mapping = [{"column": "mobile", "field": "SMS phone"}, {"column": "ok", "field": "sms_consent"}]
+        return Stream(field_mapping=mapping).map(**data).sms
+
+    @pytest.mark.parametrize("number", ["+15555550100", "+1 (555) 555-0100", "001 555 555 01 00", "+1.555.555.0100"])
+    def test_a_number_with_its_country(self, number: str) -> None:
+        assert self.sms(mobile=number) == {"phone": "+15555550100"}
+
+    @pytest.mark.parametrize("number", ["5555550100", "0555 550100", "call me", "+1", ""])
+    def test_any_other_is_left_out(self, number: str) -> None:
+        assert self.sms(mobile=number) is None
+
+    @pytest.mark.parametrize(
+        "value,consent",
+        [("yes", "consented"), (True, "consented"), ("Confirmed", "confirmed"), ("unknown", "unknown"),
+         ("opted-in", None), ("subscribed", "consented"), ("no", None), (False, None), ("", None), ("maybe", None)],
+    )  # fmt: skip
+    def test_consent(self, value: Any, consent: str | None) -> None:
+        assert (self.sms(mobile="+15555550100", ok=value) or {}).get("consent") == consent

@@ -33,6 +33,10 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "update only, status updated": {**UPDATING, "update_only": True},
     "deletes unsubscribe": {**MAPPED, "deletes": "unsubscribe"},
     "deletes archive": {**UPDATING, "deletes": "archive", "replace_tags": True, "tags": "Newsletter"},
+    "existing left": {"existing_contacts": "leave"},
+    "existing left, status updated": {**UPDATING, "existing_contacts": "leave", "archived_contacts": "revive"},
+    "existing left, deletes unsubscribe": {**UPDATING, "existing_contacts": "leave", "deletes": "unsubscribe"},
+    "groups replaced": {**UPDATING, "replace_interests": True, "state_placeholder": "-"},
     "few new contacts": {**MAPPED, "max_new_contacts": 3},
 }
 FACTS = [
@@ -56,7 +60,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "look-ups forbidden": {"kind": "status", "path": MEMBERS, "method": "GET", "status": 403},
     "throttled": {"kind": "status", "regex": "/lists/", "status": 429, "every": 3, "body": "html"},
 }
-ONE_BATCH = {"update only", "update only, status updated"}
+ONE_BATCH = {
+    "update only",
+    "update only, status updated",
+    "existing left",
+    "existing left, status updated",
+    "existing left, deletes unsubscribe",
+}
 NO_SINGLE_CALLS = {
     "as installed",
     "new contacts pending",
@@ -64,6 +74,7 @@ NO_SINGLE_CALLS = {
     "few new contacts",
     "update only",
     "resubscribing allowed",
+    "existing left",
 }
 NOT_MET = {
     "second batch refused": ONE_BATCH,
@@ -92,7 +103,7 @@ def expected(start: str, value: str | None, options: dict[str, Any], facts: dict
         return None if options.get("update_only") else column or new_status
     if start == "archived":
         return column or new_status if options.get("archived_contacts") == "revive" else "archived"
-    if not options.get("update_status") or column is None:
+    if options.get("existing_contacts") == "leave" or not options.get("update_status") or column is None:
         return start
     if start in ("unsubscribed", "cleaned") and column in ("subscribed", "pending", "transactional"):
         if not options.get("allow_resubscribe"):

@@ -96,6 +96,21 @@ class TestAddressesWithoutAState:
         assert ("values lost" in run.log) == (state is None)
 
 
+@pytest.mark.parametrize("placeholder,state", [("-", "-"), (None, None)])
+def test_an_address_that_is_ignored_silently_is_not_believed_to_be_written(
+    bench: DestinationHarness, placeholder: str | None, state: str | None
+) -> None:
+    """Where an incomplete address is answered 200 and changes nothing."""
+    bench.control.facts(empty_state="refused", incomplete_address="ignored")
+    lines = [bench.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(9)]
+    run = bench.write(lines, bench.config(state_placeholder=placeholder))
+    kept = [bench.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(9)]
+
+    assert run.accounting() == {"received": 9, "created": 9}
+    assert [address["state"] if address else None for address in kept] == [state] * 9
+    assert ("values lost" in run.log) == (state is None)
+
+
 class TestPermissions:
     """A GDPR audience's permissions are named by their text, which only its contacts show."""
 
@@ -137,3 +152,31 @@ def test_a_tag_is_taken_away_by_its_name(bench: DestinationHarness) -> None:
     assert run.accounting() == {"received": 1, "updated": 1}
     assert sorted(tag["name"] for tag in bench.contact("jo@example.com")["tags"]) == ["New", "Old"]
     assert bench.control.stats()["writes"].get("POST /lists/{list_id}/segments") == 1
+
+
+@pytest.mark.parametrize("workers", [1, 10])
+def test_people_are_asked_to_confirm_in_their_own_language(bench: DestinationHarness, workers: int) -> None:
+    """By a batch, and by the single call that follows where the batch's answer does not mention somebody."""
+    languages = {"a": "de", "b": "FR-ca", "c": None, "d": "de"}
+    bench.control.fault("forget_members", "/lists/{list_id}", method="POST", members=1)
+    lines = [
+        bench.record({"id": name, "email": f"{name}@example.com", "language": language})
+        for name, language in languages.items()
+    ]
+    run = bench.write(lines, bench.config(status_for_new="pending", num_workers=workers))
+    asked = {name: bench.contact(f"{name}@example.com")["confirmation_language"] for name in languages}
+
+    assert run.accounting() == {"received": 4, "created": 4}
+    assert {name: language or None for name, language in asked.items()} == {
+        "a": "de", "b": "fr-CA", "c": None, "d": "de",
+    }  # fmt: skip
+
+
+def test_who_is_not_asked_to_confirm_needs_no_call_of_their_language(bench: DestinationHarness) -> None:
+    bench.control.reset_stats()
+    lines = [
+        bench.record({"id": n, "email": f"n{n}@example.com", "language": "de" if n % 2 else "fr"}) for n in range(50)
+    ]
+    bench.write(lines)
+
+    assert bench.control.stats()["writes"] == {"POST /lists/{list_id}": 1}

@@ -164,10 +164,12 @@ class Calls:
         before_repeat: Callable[[], None] | None = None,
         may_shrink: bool = False,
         suspect: Suspect | None = None,
+        language: str | None = None,
+        below_audience: bool = True,
     ) -> Answered:
-        """One call, repeated while its errors are transient. ``path`` is relative to the audience.
+        """One call, repeated while its errors are transient. ``path`` is relative to the audience (``below_audience``).
 
-        ``items``, ``read``, ``before_repeat``: as in ``MailchimpClient.request``.
+        ``items``, ``read``, ``before_repeat``, ``language``: as in ``MailchimpClient.request``.
         ``may_shrink``: the caller can ask for less, so BatchTooLarge is raised where that may help.
         ``suspect``: the call is about one contact alone, so LastingFault or Undecided is raised where it is at fault.
         Raises Stopped, TransientError when the attempts are used up, and Mailchimp's refusals as
@@ -181,7 +183,7 @@ class Calls:
             )
         since = self.client.server_time()
         watch = _Watch(self, may_shrink=may_shrink, suspect=suspect)
-        whole = f"{self.root}/{path}" if path else self.root
+        whole = path if not below_audience else f"{self.root}/{path}" if path else self.root
         try:
             body = self.client.request(
                 method,
@@ -192,6 +194,7 @@ class Calls:
                 read=read,
                 before_repeat=before_repeat,
                 on_failure=watch.failed,
+                language=language,
             )
         except TransientError as error:
             watch.given_up(error)

@@ -147,6 +147,12 @@ class AcceptedForms:
                 return bool(self._placeholder)
         return False
 
+    def not_taken(self, merge: Merge, tags: list[str]) -> bool:
+        """An answer shows these fields with another value: whether one of them has another form, as in ``refused``."""
+        # All are told of: each settles the form of its own field.
+        settled = [self.refused(merge, tag, "") for tag in tags if lacks_state(merge.get(tag))]
+        return any(settled)
+
     def accepted(self, sent: Merge, shown: Any) -> None:
         """An answer shows the merge fields of a contact as Mailchimp has stored them."""
         if not self._orders or not isinstance(shown, dict):

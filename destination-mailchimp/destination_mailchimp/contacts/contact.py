@@ -41,6 +41,7 @@ class Contact:
         "asked_status",
         "body",
         "key",
+        "must_exist",
         "open_calls",
         "permissions",
         "possibly_written_since",
@@ -49,6 +50,8 @@ class Contact:
         "removed_tags",
         "shown_status",
         "shown_tags",
+        "sms",
+        "source_key",
         "status",
         "suspect",
         "tags",
@@ -67,6 +70,12 @@ class Contact:
         self.permissions: list[Json] | None = None
         self.removed_tags: list[str] | None = None
         """Names of tags that it is to lose."""
+        self.sms: dict[str, str] | None = None
+        """``phone`` and ``consent`` of text messages, as far as the record tells."""
+        self.source_key: str | None = None
+        """The record's key as the field of ``key_field`` holds it."""
+        self.must_exist = False
+        """It is a contact of the audience, so no call may make it anew."""
         self.removed = False
         self.written_before = False
         """An older version was written earlier in this sync, so the contact existed before this one."""
@@ -116,5 +125,7 @@ class Contact:
                 kept = [tag for tag in older.removed_tags if tag.casefold() not in wanted]
                 self.removed_tags = [*(self.removed_tags or ()), *kept]
             self.permissions = self.permissions or older.permissions
+            self.sms = self.sms or older.sms
+            self.source_key = self.source_key or older.source_key
             self.status = self.status or older.status
         self.receipt.replace(older.receipt)

@@ -17,6 +17,12 @@ from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import as_flag, as_names
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z]{2})?")
+# Those that the API's specification lists for contacts.
+_LANGUAGES = frozenset(
+    ["en", "ar", "af", "be", "bg", "ca", "zh", "zh_CN", "hr", "cs", "da", "nl", "et", "fa", "fi", "fr", "fr_CA", "de",
+     "el", "he", "hi", "hu", "is", "id", "ga", "it", "ja", "km", "ko", "lv", "lt", "mt", "ms", "mk", "no", "pl", "pt",
+     "pt_PT", "ro", "ru", "sr", "sk", "sl", "es", "es_ES", "sw", "sv", "ta", "th", "tr", "uk", "vi"]
+)  # fmt: skip
 _REMOVE = re.compile(r"remove\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -43,9 +49,14 @@ def _body(name: str, read: Callable[[Any], Any]) -> Put:
 
 
 def _language(value: Any) -> str:
+    """One of Mailchimp's codes: ``de-AT`` is ``de`` there. A code that it does not have is left to it."""
     if not isinstance(value, str) or not _LANGUAGE.fullmatch(value.strip()):
-        raise BadValue("is not a language code such as en or pt_BR")
-    return value.strip().replace("-", "_")
+        raise BadValue("is not a language code such as en or pt_PT")
+    language, _, region = value.strip().replace("-", "_").partition("_")
+    code = f"{language.lower()}_{region.upper()}" if region else language.lower()
+    if code not in _LANGUAGES and language.lower() in _LANGUAGES:
+        return language.lower()
+    return code
 
 
 def _ip(value: Any) -> str:

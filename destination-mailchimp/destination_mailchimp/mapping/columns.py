@@ -12,6 +12,7 @@ from destination_mailchimp.mapping.attributes import ATTRIBUTES, as_object, put_
 from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.groups import Interests, Permissions
 from destination_mailchimp.mapping.partial_contact import PartialContact, Put
+from destination_mailchimp.mapping.sms import SMS_COLUMNS
 from destination_mailchimp.mapping.targets import FieldPut, Rank, Target, field_put, part_of_address, rank_of
 
 # Columns of Airbyte itself, and of its change data capture.
@@ -52,6 +53,7 @@ class Columns:
         for entry in config.field_mapping:
             target = entry.field.strip()
             self._explicit[entry.column] = self._named(entry.column, target) if target else None
+        self.key_tag = self._key_tag()
         self._explicit_plain = {plain(column): column for column in reversed(self._explicit)}
 
     def match(self, column: str) -> Target | None:
@@ -110,6 +112,17 @@ class Columns:
         """The merge field with a tag, without regard to case."""
         return next((field for field in self.fields if field.tag.casefold() == tag.casefold()), None)
 
+    def _key_tag(self) -> str | None:
+        if not self._config.key_field:
+            return None
+        field = self._field(self._config.key_field)
+        if field is None or field.type not in ("text", "number"):
+            raise SyncFailure(
+                f"key_field names {self._config.key_field!r}, which is no text or number field of the audience. "
+                f"Make such a field in Mailchimp for the keys of your records. The audience has: {self._known()}."
+            )
+        return field.tag
+
     def _field(self, name: str) -> MergeField | None:
         return self.by_tag(name) or next((f for f in self.fields if plain(f.name) == plain(name)), None)
 
@@ -122,6 +135,9 @@ class Columns:
         name = plain(target)
         if name == "tags":
             return Target(Rank.MAPPED, "tags", put_tags)
+        if name in SMS_COLUMNS:
+            label, put = SMS_COLUMNS[name]
+            return Target(Rank.MAPPED, label, put)
         if name in self._special and name != "mergefields":
             label, put = self._special[name]
             return Target(Rank.MAPPED, label, put)

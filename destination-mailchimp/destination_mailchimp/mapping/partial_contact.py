@@ -25,6 +25,7 @@ class PartialContact:
         "merge",
         "permissions",
         "removed_tags",
+        "sms",
         "tags",
     )
 
@@ -37,6 +38,7 @@ class PartialContact:
         self.tags: list[str] | None = None
         self.removed_tags: list[str] | None = None
         self.permissions: list[dict[str, Any]] | None = None
+        self.sms: dict[str, str] | None = None
         self.lost: list[str] | None = None
 
     def lose(self, field: str, fault: BadValue) -> None:

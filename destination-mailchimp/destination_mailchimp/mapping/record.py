@@ -11,6 +11,7 @@ from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import STATUSES, Contact
 from destination_mailchimp.contacts.cursors import NONE, Cursor, read_cursor
+from destination_mailchimp.contacts.source_keys import key_text
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.mapping.addresses import read_address
 from destination_mailchimp.mapping.catalog import ConfiguredStream
@@ -86,7 +87,7 @@ class RecordMapper:
         address = read_address(data.get(email) if email else None)
         partial = self._partial(data)
         contact = Contact(address, partial.body, receipt)
-        self._finish(contact, partial)
+        self._finish(contact, partial, data)
         contact.removed = removed
         contact.status = self._status(data)
         receipt.primary_key = self.primary_key(data)
@@ -136,9 +137,11 @@ class RecordMapper:
             raise FieldsWanted(wanted)
         return partial
 
-    def _finish(self, contact: Contact, partial: PartialContact) -> None:
+    def _finish(self, contact: Contact, partial: PartialContact, data: Json) -> None:
         for tag, parts in (partial.address_parts or {}).items():
             _join_address(partial, tag, parts)
+        if self._columns.key_tag and (key := key_text(self.primary_key(data))):
+            partial.merge[self._columns.key_tag] = contact.source_key = key
         body = contact.body
         body["email_address"] = contact.address
         if partial.merge:
@@ -150,6 +153,7 @@ class RecordMapper:
         contact.tags = partial.tags
         contact.removed_tags = partial.removed_tags
         contact.permissions = partial.permissions
+        contact.sms = partial.sms
 
     def _status(self, data: Json) -> str | None:
         """The mapped status; None if the record holds none.

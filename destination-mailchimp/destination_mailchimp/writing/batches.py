@@ -23,8 +23,11 @@ from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, note_possibly_written
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.existing import ExistingContacts
+from destination_mailchimp.writing.languages import by_language, language_of
 from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
 from destination_mailchimp.writing.shown import StubbornFields, not_taken
@@ -51,8 +54,11 @@ class BatchWriter:
         policy: StatusPolicy,
         archived: StatusIndex,
         forms: AcceptedForms | None = None,
+        mover: Mover | None = None,
     ) -> None:
         self._calls = calls
+        self._mover = mover
+        self.existing = ExistingContacts(leave=config.existing_contacts == "leave")
         self._forms = forms or AcceptedForms()
         self._config = config
         self._policy = policy
@@ -73,6 +79,9 @@ class BatchWriter:
     def write_batch(self, contacts: list[Contact], result: Result) -> None:
         """Write up to 500 contacts, no address twice. Fills ``result``; what it lacks at an error is not written."""
         rest = self._sort_out(contacts, result)
+        if self._mover:
+            rest, known = self._mover.sort_out(rest, result)
+            self._update(known, result)
         existing = self._create(rest, result)
         self._update(existing, result)
 
@@ -132,13 +141,15 @@ class BatchWriter:
         # Nobody knows how many a call has made that ends with an error, or for the contacts it does not mention.
         made = reserved
         try:
-            self._send(contacts, outcome, create=True)
+            for part in by_language(contacts, self._policy):
+                self._send(part, outcome, create=True)
             made_earlier = self._made_earlier(outcome)
             self._sort_refused(contacts, outcome, result)
             made = sum(map(len, (outcome.created, made_earlier, outcome.unanswered, outcome.put_off)))
         finally:
             self._limit.confirm(reserved, made)
         self._present.add(contact.hash for contact in (*outcome.created, *outcome.exists))
+        self.existing.made((*outcome.created, *made_earlier))
         for contact in outcome.created:
             result.written.append(Written(contact, Outcome.CREATED))
             if contact.permissions:
@@ -152,7 +163,8 @@ class BatchWriter:
 
     def _insist(self, outcome: BatchOutcome, result: Result) -> None:
         for contact, fields in outcome.not_taken:
-            if not_as_asked(contact) or not self.stubborn.all_stubborn(fields):
+            other_form = self._forms.not_taken(contact.merge_fields, fields)
+            if other_form or not_as_asked(contact) or not self.stubborn.all_stubborn(fields):
                 result.follow_ups.append(FollowUp(contact, Step.INSIST))
             else:
                 result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in fields]
@@ -186,6 +198,10 @@ class BatchWriter:
 
     def _update(self, contacts: list[Contact], result: Result) -> None:
         """Write the fields of contacts that exist. Their status stays, unless the user asked for another."""
+        left = [contact for contact in contacts if self.existing.left_alone(contact)]
+        if left:
+            result.skipped += [Skipped(contact, "in the audience already") for contact in left]
+            contacts = [contact for contact in contacts if not self.existing.left_alone(contact)]
         # Read once: another thread may learn meanwhile that batches insist on a status.
         in_batches = self._update_in_batches
         singly = [contact for contact in contacts if contact.permissions or not in_batches]
@@ -311,7 +327,8 @@ class BatchWriter:
         params = SKIP_VALIDATION if not create or self._config.accept_missing_required else None
         since = self._calls.client.server_time()
         try:
-            answered = self._calls.send("POST", "", params, json=body, may_shrink=True)
+            language = language_of(contacts[0], self._policy) if create else None
+            answered = self._calls.send("POST", "", params, json=body, may_shrink=True, language=language)
         except BatchTooLarge:
             note_possibly_written(contacts, since)
             raise
@@ -334,7 +351,7 @@ class BatchWriter:
         contact.asked_status = self._policy.new(contact) if create else self._policy.existing(contact)
         if contact.asked_status:
             return {**contact.body, "status": contact.asked_status}
-        if self._config.update_only:
+        if self._config.update_only or contact.must_exist:
             return contact.body
         # Recorded clients send it so; should the contact have vanished meanwhile, it is made as any new one.
         return {**contact.body, "status_if_new": self._policy.new(contact)}

@@ -9,13 +9,14 @@ from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.accounting.lines import LinesFile
+from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.limit import NewContactLimit
-from destination_mailchimp.writing.result import Rejected, Result, Skipped, Written
+from destination_mailchimp.writing.result import Noted, Rejected, Result, Skipped, Written
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -25,8 +26,16 @@ _NOBODY = ""
 class Preview:
     """Stands in for whatever writes batches and tags. Thread-safe. ``file`` gets a line for every contact."""
 
-    def __init__(self, statuses: CurrentStatuses, config: Config, policy: StatusPolicy, file: LinesFile | None) -> None:
+    def __init__(
+        self,
+        statuses: CurrentStatuses,
+        config: Config,
+        policy: StatusPolicy,
+        file: LinesFile | None,
+        keys: KeyIndex | None = None,
+    ) -> None:
         self._statuses = statuses
+        self._keys = keys
         self._config = config
         self._policy = policy
         self._file = file
@@ -43,7 +52,8 @@ class Preview:
         with self._lock:
             for contact in contacts:
                 before = self._now.get(contact.hash, found.get(contact.hash, _NOBODY))
-                self._decide(contact, before, result)
+                if before or not self._moves(contact, result):
+                    self._decide(contact, before, result)
 
     def prepare(self, names: list[str], result: Result) -> None:
         """No tag is made."""
@@ -86,8 +96,32 @@ class Preview:
             self._archived(contact, result)
         elif before == _NOBODY:
             self._create(contact, result)
+        elif self._config.existing_contacts == "leave" and contact.hash not in self._now:
+            self._skip(contact, before, "in the audience already", result)
         else:
             self._becomes(contact, before, self._status_of_existing(contact, before), Outcome.UPDATED, result)
+
+    def _moves(self, contact: Contact, result: Result) -> bool:
+        """Whether the contact would be moved from another address, or left there: then it is decided on here."""
+        key = contact.source_key
+        holder = self._keys.holder(key) if self._keys and key and not contact.removed else None
+        if self._keys is None or not key or not holder:
+            return False
+        before = self._now.get(holder, self._statuses.of([holder]).get(holder, _NOBODY))
+        if not before:
+            return False
+        if self._config.existing_contacts == "leave":
+            self._skip(contact, before, "in the audience already, with another address", result)
+        elif before == "archived":
+            if self._config.archived_contacts == "revive":
+                return False
+            self._archived(contact, result)
+        else:
+            self._now[holder] = _NOBODY
+            self._keys.note(key, contact.hash)
+            self._becomes(contact, before, self._status_of_existing(contact, before), Outcome.UPDATED, result)
+            result.notes.append(Noted(contact, "moved from another address"))
+        return True
 
     def _remove(self, contact: Contact, before: str, result: Result) -> None:
         if before in (_NOBODY, "archived"):

@@ -31,6 +31,8 @@ class Step(Enum):
     """Ask once more for a status or values that the answer to a batch shows otherwise."""
     TAGS = auto()
     """Give or take tags that the tag's own call did not confirm."""
+    SMS = auto()
+    """Add the mobile number and the consent to text messages."""
     COMPARE_TAGS = auto()
     """See which of its tags its record does not have."""
 
@@ -85,6 +87,14 @@ class FieldLost:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something about a contact that is counted beside its outcome, in words."""
+
+    contact: Contact
+    what: str
+
+
+@dataclass(frozen=True)
 class TagFailed:
     """A contact that could not get (or lose) a tag, and why, in words."""
 
@@ -115,6 +125,7 @@ class Result:
     put_off: list[FollowUp] = field(default_factory=list)
     """To be made a little later."""
     lost_fields: list[FieldLost] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
     untag: list[Untag] = field(default_factory=list)
     tags_failed: list[TagFailed] = field(default_factory=list)
     made_fields: dict[str, MergeField | None] = field(default_factory=dict)

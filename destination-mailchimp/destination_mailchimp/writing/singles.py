@@ -15,6 +15,8 @@ from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.batch_outcome import not_as_asked
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.existing import ExistingContacts
+from destination_mailchimp.writing.languages import language_of
 from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
@@ -30,6 +32,7 @@ from destination_mailchimp.writing.result import (
     Written,
 )
 from destination_mailchimp.writing.shown import StubbornFields, fields_not_taken, not_taken, note_shown
+from destination_mailchimp.writing.sms import SmsWriter
 from mailchimp_api.client import Params
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
@@ -48,6 +51,7 @@ class Singles:
         archived: StatusIndex,
         stubborn: StubbornFields,
         forms: AcceptedForms | None = None,
+        existing: ExistingContacts | None = None,
     ) -> None:
         """``archived`` is told whom this has archived, so that no later version of a record brings one back."""
         self._calls = calls
@@ -57,6 +61,8 @@ class Singles:
         self._archived = archived
         self._stubborn = stubborn
         self._forms = forms or AcceptedForms()
+        self._existing = existing or ExistingContacts(leave=False)
+        self._sms = SmsWriter(calls)
         self._steps = {
             Step.UPDATE: self._update,
             Step.CONFIRM: self._confirm,
@@ -65,6 +71,7 @@ class Singles:
             Step.INSIST: self._insist,
             Step.REVIVE: self._revive,
             Step.REMOVE: self._remove,
+            Step.SMS: self._sms.write,
             Step.COMPARE_TAGS: self._compare_tags,
         }
 
@@ -108,7 +115,10 @@ class Singles:
 
     def _update(self, contact: Contact, result: Result) -> None:
         """Write the fields of a contact that exists; its status only if the policy sends one."""
-        create = not self._config.update_only
+        if self._existing.left_alone(contact):
+            result.skipped.append(Skipped(contact, "in the audience already"))
+            return
+        create = not self._config.update_only and not contact.must_exist
         try:
             self._write(contact, self._policy.existing(contact), result, create=create)
         except ResourceGone:
@@ -132,6 +142,10 @@ class Singles:
             changed = read_cursor(present.last_changed or "")[1]
             since = read_cursor((contact.possibly_written_since - timedelta(seconds=1)).isoformat())[1]
             made = isinstance(changed, int) and changed >= since
+        if not made and self._existing.left_alone(contact):
+            self._limit.give_back()
+            result.skipped.append(Skipped(contact, "in the audience already"))
+            return
         status = self._policy.existing(contact) if present is not None else None
         validate = present is None and not self._config.accept_missing_required
         self._write(contact, status, result, create=True, validate=validate)
@@ -167,6 +181,7 @@ class Singles:
         present = self._calls.member(contact.hash, contact.suspect)
         if present is None:
             raise _vanished()
+        result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
         try:
             row = self._patch(contact, contact.body)
             if wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
@@ -280,7 +295,8 @@ class Singles:
                 body["status_if_new"] = self._policy.new(contact)
             contact.asked_status = status
             try:
-                row = self._send(method, contact, body, params)
+                language = language_of(contact, self._policy) if create else None
+                row = self._send(method, contact, body, params, language)
             except RequestRefused as error:
                 # Each round leaves out at least one value more, so it ends.
                 self._drop_or_raise(contact, error, result)
@@ -317,11 +333,13 @@ class Singles:
     def _patch(self, contact: Contact, body: Json) -> Json:
         return self._send("PATCH", contact, body, SKIP_VALIDATION)
 
-    def _send(self, method: str, contact: Contact, body: Json, params: Params | None) -> Json:
+    def _send(
+        self, method: str, contact: Contact, body: Json, params: Params | None, language: str | None = None
+    ) -> Json:
         """The contact as the answer shows it."""
         contact.shown_status = None
         path = f"members/{contact.hash}"
-        row = self._calls.send(method, path, params, json=body, suspect=contact.suspect).body
+        row = self._calls.send(method, path, params, json=body, suspect=contact.suspect, language=language).body
         row = row if isinstance(row, dict) else {}
         note_shown(contact, row)
         return row

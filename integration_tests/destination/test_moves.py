@@ -1,0 +1,160 @@
+"""A record whose address has changed moves its contact, with the status it has; nobody who left is added anew."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import requests
+
+from integration_tests.harness.destination import DestinationHarness
+from mailchimp_api.members import subscriber_hash
+
+KEY = {"key_field": "CUSTNO"}
+UPDATING = {"status_field": "state", "update_status": True}
+ACTIVE = ("subscribed", "pending", "transactional")
+STARTS = (*ACTIVE, "unsubscribed", "cleaned", "archived")
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "as installed": {},
+    "new contacts pending": {"status_for_new": "pending"},
+    "status updated": UPDATING,
+    "update only": {"update_only": True},
+    "existing left": {"existing_contacts": "leave"},
+    "archived rejected": {"archived_contacts": "reject"},
+    "no new contact allowed": {"max_new_contacts": 0},
+}
+
+
+def keyed(bench: DestinationHarness, kind: str = "text") -> None:
+    """Give the audience a field for the keys."""
+    simulator = bench.simulator
+    url = f"{simulator.base_url}/3.0/lists/{bench.list_id}/merge-fields"
+    body = {"name": "Customer number", "tag": "CUSTNO", "type": kind}
+    requests.post(url, json=body, auth=("key", simulator.api_key), timeout=10).raise_for_status()
+
+
+def holders(bench: DestinationHarness) -> dict[str, str]:
+    """One contact of each status that holds a key: its address by its status."""
+    found = {}
+    for number, start in enumerate(STARTS):
+        address = next(row["email_address"] for row in bench.members() if row["status"] == start)
+        bench.control.set(
+            f"/lists/{bench.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": f"k{number}"}
+        )
+        found[start] = address
+    return found
+
+
+def moved(
+    bench: DestinationHarness, who: dict[str, str], status: str | None = None
+) -> tuple[list[bytes], dict[str, str]]:
+    """Records of the same keys with new addresses, and these by the status of their contact."""
+    new = {start: f"moved.{start}@example.org" for start in who}
+    lines = [
+        bench.record({"id": f"k{number}", "email": new[start], "first_name": "Moved", "state": status})
+        for number, start in enumerate(who)
+    ]
+    return lines, new
+
+
+@pytest.mark.parametrize("name,status", itertools.product(CONFIGURATIONS, (None, "subscribed", "unsubscribed")))
+def test_a_changed_address_keeps_every_status(bench: DestinationHarness, name: str, status: str | None) -> None:
+    """Whatever the configuration: the contact is the same person, and the rules for existing contacts hold."""
+    options = CONFIGURATIONS[name]
+    keyed(bench)
+    who = holders(bench)
+    lines, new = moved(bench, who, status)
+    run = bench.write(lines, bench.config(**KEY, **options))
+    final = bench.statuses([*who.values(), *new.values()])
+
+    assert run.exit_code == 0, run.log
+    for start in who:
+        old_address, new_address = final[who[start]], final[new[start]]
+        if start == "archived" or options.get("existing_contacts") == "leave":
+            assert (old_address, new_address) == (start, None)
+            continue
+        wanted = start
+        if (
+            "update_status" in options
+            and status
+            and not (status == "subscribed" and start in ("unsubscribed", "cleaned"))
+        ):
+            wanted = status
+        assert (old_address, new_address) == (None, wanted), start
+        assert bench.contact(new[start])["merge_fields"]["FNAME"] == "Moved"
+    if not options:
+        assert run.accounting() == {"received": 6, "updated": 5, "skipped": 1}
+        assert "5 moved from another address" in run.log
+
+
+def test_the_key_is_remembered_so_that_the_next_sync_finds_its_contacts(bench: DestinationHarness) -> None:
+    keyed(bench, "number")
+    bench.write([bench.record({"id": n, "email": f"a{n}@example.com"}) for n in range(30)], bench.config(**KEY))
+    run = bench.write([bench.record({"id": n, "email": f"b{n}@example.com"}) for n in range(30)], bench.config(**KEY))
+
+    assert run.accounting() == {"received": 30, "updated": 30}
+    assert bench.statuses(f"a{n}@example.com" for n in range(30)) == {f"a{n}@example.com": None for n in range(30)}
+    assert bench.contact("b7@example.com")["merge_fields"]["CUSTNO"] == 7
+
+
+def test_without_the_option_a_new_address_is_a_new_contact(bench: DestinationHarness) -> None:
+    keyed(bench)
+    bench.write([bench.record({"id": 1, "email": "a@example.com"})])
+    run = bench.write([bench.record({"id": 1, "email": "b@example.com"})])
+
+    assert run.accounting() == {"received": 1, "created": 1}
+    assert bench.status("a@example.com") == "subscribed"
+
+
+def test_an_address_that_is_a_contact_already_is_not_overwritten(bench: DestinationHarness) -> None:
+    """Both stay: which of them is the person, only somebody who knows them can tell."""
+    keyed(bench)
+    bench.write([bench.record({"id": n, "email": f"a{n}@example.com"}) for n in (1, 2)], bench.config(**KEY))
+    run = bench.write([bench.record({"id": 1, "email": "a2@example.com"})], bench.config(**KEY))
+
+    assert run.accounting() == {"received": 1, "updated": 1}
+    assert bench.status("a1@example.com") == "subscribed"
+    assert "so both stay" in run.log
+
+
+def test_several_changes_in_one_sync_end_with_one_contact(bench: DestinationHarness) -> None:
+    keyed(bench)
+    bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(**KEY))
+    lines = [bench.record({"id": 1, "email": f"{name}@example.com", "updated_at": n}) for n, name in enumerate("bcd")]
+    run = bench.write(lines, bench.config(**KEY))
+    found = bench.statuses([f"{name}@example.com" for name in "abcd"])
+
+    assert run.exit_code == 0, run.log
+    assert found == {"a@example.com": None, "b@example.com": None, "c@example.com": None, "d@example.com": "subscribed"}
+
+
+def test_a_move_that_mailchimp_refuses_adds_nobody(bench: DestinationHarness) -> None:
+    """Who has left under the old address must not be subscribed under the new one."""
+    keyed(bench)
+    bench.control.facts(email_change_of_unsubscribed=False)
+    who = {"unsubscribed": holders(bench)["unsubscribed"]}
+    lines = [bench.record({"id": "k3", "email": "moved@example.org"})]
+    run = bench.write(lines, bench.config(**KEY))
+
+    assert run.accounting() == {"received": 1, "rejected": 1}
+    assert bench.status("moved@example.org") is None
+    assert bench.status(who["unsubscribed"]) == "unsubscribed"
+
+
+def test_a_lost_answer_to_the_move_is_no_loss(bench: DestinationHarness) -> None:
+    keyed(bench)
+    bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(**KEY))
+    bench.control.fault("lose_answer", "/lists/{list_id}/members/{subscriber_hash}", method="PATCH", times=1)
+    run = bench.write([bench.record({"id": 1, "email": "b@example.com"})], bench.config(**KEY))
+
+    assert run.accounting() == {"received": 1, "updated": 1}
+    assert bench.statuses(["a@example.com", "b@example.com"]) == {"a@example.com": None, "b@example.com": "subscribed"}
+
+
+def test_a_key_field_that_the_audience_lacks_is_a_mistake_with_a_remedy(bench: DestinationHarness) -> None:
+    run = bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(key_field="NOPE"))
+
+    assert run.exit_code == 1
+    assert "key_field names 'NOPE'" in run.output
+    assert bench.check(bench.config(key_field="NOPE"))["status"] == "FAILED"
