@@ -87,7 +87,7 @@ class Generic(Source):
         if row_count_override is not None:
             return row_count_override
         rows = self.override.rows
-        return rows if isinstance(rows, int) else rows(self.ground.settings)
+        return rows if isinstance(rows, int) else int(getattr(self.ground.settings, rows))
 
     def row(self, parents: Parents, index: int) -> Json:
         """Made anew each time, always the same."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mailchimp_simulator.account import audience_writes as audience
 from mailchimp_simulator.account import contact_calls as contacts
 from mailchimp_simulator.account.contact_batches import post_batch
+from mailchimp_simulator.account.overrides import OVERRIDES
 from mailchimp_simulator.account.sources import Generic
 from mailchimp_simulator.contract.answers import ProblemError, invalid, not_found
 from mailchimp_simulator.contract.times import iso
@@ -64,18 +65,8 @@ WRITES: dict[tuple[str, str], Handler] = {
     ("DELETE", _FIELD): Handler(audience.delete_merge_field),
 }
 
-KEPT = (
-    "/batch-webhooks", "/campaign-folders", "/campaigns/{campaign_id}/feedback", "/connected-sites",
-    "/ecommerce/stores", "/ecommerce/stores/{store_id}/carts", "/ecommerce/stores/{store_id}/carts/{cart_id}/lines",
-    "/ecommerce/stores/{store_id}/customers", "/ecommerce/stores/{store_id}/orders",
-    "/ecommerce/stores/{store_id}/orders/{order_id}/lines", "/ecommerce/stores/{store_id}/products",
-    "/ecommerce/stores/{store_id}/products/{product_id}/images",
-    "/ecommerce/stores/{store_id}/products/{product_id}/variants", "/ecommerce/stores/{store_id}/promo-rules",
-    "/ecommerce/stores/{store_id}/promo-rules/{promo_rule_id}/promo-codes", "/file-manager/folders",
-    _LIST + "/interest-categories", _LIST + "/interest-categories/{interest_category_id}/interests",
-    _MEMBER + "/notes", _LIST + "/webhooks", "/template-folders", "/templates",
-)  # fmt: skip
-"""Collections whose rows are merely kept: created, changed and deleted as the body says, without further effect."""
+KEPT = {path: override.writes for path, override in OVERRIDES.items() if override.writes}
+"""Collections whose rows are merely kept, created, changed and deleted as the body says, and who asks for that."""
 _DATES_NOW = ("created_at", "updated_at", "date_created", "date_edited")
 
 
