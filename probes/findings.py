@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import ConfigError, MailchimpError
+from probes.scratch import Scratch
 from probes.settings import Settings
-from probes.workbench import Workbench
 
 
 class Unsettled(Exception):
@@ -29,10 +29,10 @@ class Account:
 
     client: MailchimpClient
     settings: Settings
-    own: Workbench | None = None
+    own: Scratch | None = None
 
     @property
-    def bench(self) -> Workbench:
+    def scratch(self) -> Scratch:
         """Where to write. Raises Unsettled where nothing may be written."""
         if self.own is None:
             raise Unsettled(self.settings.why_nothing_is_written or "nothing may be written")

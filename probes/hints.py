@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from probes.findings import Account, Finding, Probe, Unsettled
-from probes.workbench import Workbench
+from probes.scratch import Scratch
 from source_mailchimp.streams.contacts import has_note, has_tags
 
 Json = dict[str, Any]
@@ -17,23 +17,21 @@ _CONTACTS = 500
 
 def last_note_tells_of_notes(account: Account) -> Finding:
     """Have contacts notes if, and only if, their row names a last one?"""
-    return _hint(account, "notes", "last_note", has_note, lambda bench, address: bench.note(address))
+    return _hint(account, "notes", "last_note", has_note, lambda scratch, address: scratch.note(address))
 
 
 def tags_count_tells_of_tags(account: Account) -> Finding:
     """Have contacts tags if, and only if, their row counts some?"""
 
-    def tag(bench: Workbench, address: str) -> None:
-        name = bench.tag()
-        bench.put_tag(address, name)
-        bench.shows_tag(address, name)
+    def tag(scratch: Scratch, address: str) -> None:
+        name = scratch.tag()
+        scratch.put_tag(address, name)
+        scratch.shows_tag(address, name)
 
     return _hint(account, "tags", "tags_count", has_tags, tag)
 
 
-def _hint(
-    account: Account, collection: str, field: str, hinted: Hint, put: Callable[[Workbench, str], None]
-) -> Finding:
+def _hint(account: Account, collection: str, field: str, hinted: Hint, put: Callable[[Scratch, str], None]) -> Finding:
     right: dict[bool, int] = {True: 0, False: 0}
     wrong: dict[bool, int] = {True: 0, False: 0}
 
@@ -54,7 +52,8 @@ def _hint(
         judge(hinted(account.own.listed(address)), bool(account.own.below(address, collection)))
         put(account.own, address)
         judge(
-            account.own.seen(lambda bench: hinted(bench.listed(address))), bool(account.own.below(address, collection))
+            account.own.seen(lambda scratch: hinted(scratch.listed(address))),
+            bool(account.own.below(address, collection)),
         )
     seen = f"{right[True]} contacts with and {right[False]} without"
     if any(wrong.values()):

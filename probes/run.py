@@ -19,8 +19,8 @@ from probes import connections, hints, listings, paging, writing
 from probes.findings import Account, Probe
 from probes.output import say
 from probes.reading import read_everything
+from probes.scratch import Scratch
 from probes.settings import Settings, settings_of
-from probes.workbench import Workbench
 
 PROBES: tuple[Probe, ...] = (
     *writing.PROBES,
@@ -68,7 +68,7 @@ def settle(settings: Settings) -> bool:
         user_agent="mailchimp-live-tests",
         retry=RetryPolicy(attempts=5, first_wait=settings.pause, longest_wait=10 * settings.pause),
     )
-    bench = None
+    scratch = None
     left: list[str] = []
     try:
         account_of(client)
@@ -76,16 +76,16 @@ def settle(settings: Settings) -> bool:
             say(f"{settings.why_nothing_is_written}; what needs it is not settled")
         elif settings.list_id and settings.domain:
             audience_of(client, settings.list_id, field="MAILCHIMP_LIST_ID")
-            bench = Workbench(client, settings.list_id, settings.domain, pause=settings.pause)
-            say(f"writing to the audience {settings.list_id}: contacts and tags that begin with {bench.prefix}")
-        account = Account(client, settings, bench)
+            scratch = Scratch(client, settings.list_id, settings.domain, pause=settings.pause)
+            say(f"writing to the audience {settings.list_id}: contacts and tags that begin with {scratch.prefix}")
+        account = Account(client, settings, scratch)
         for probe in PROBES:
             say(probe.line(account))
     finally:
-        if bench is not None:
+        if scratch is not None:
             # Neither a second Ctrl-C nor a first one now keeps contacts from being deleted.
             with _handled(signal.SIGINT, _put_off), _handled(signal.SIGTERM, _put_off):
-                left = bench.clean_up()
+                left = scratch.clean_up()
             for line in left or ["cleaned up: its contacts are deleted for good, its tags too"]:
                 say(line)
         client.close()

@@ -5,38 +5,38 @@ from __future__ import annotations
 from mailchimp_api.errors import RequestRefused
 from mailchimp_api.members import subscriber_hash
 from probes.findings import Account, Finding, Probe, Unsettled
-from probes.workbench import Json
+from probes.scratch import Json
 
 _COMPLIANCE = "memberincompliancestate"
 
 
 def batch_takes_tags(account: Account) -> Finding:
     """Does ``tags`` in a batch tag a contact that exists?"""
-    bench = account.bench
-    old, new, tag = bench.add(), bench.address(), bench.tag()
+    scratch = account.scratch
+    old, new, tag = scratch.add(), scratch.address(), scratch.tag()
     members = [{"email_address": address, "status": "subscribed", "tags": [tag]} for address in (old, new)]
     try:
-        answer = bench.batch(*members, update_existing=True)
+        answer = scratch.batch(*members, update_existing=True)
     except RequestRefused as error:
         return Finding("false", f"the whole call is refused: {error.problem.title}")
     if refused := _error_for(answer, old):
         return Finding("false", f"such a contact is refused with {refused}")
-    if bench.shows_tag(old, tag):
-        return Finding("true", f"for a new contact: {_text(bench.shows_tag(new, tag))}")
-    on_new = bench.shows_tag(new, tag)
+    if scratch.shows_tag(old, tag):
+        return Finding("true", f"for a new contact: {_text(scratch.shows_tag(new, tag))}")
+    on_new = scratch.shows_tag(new, tag)
     _tags_show(account, old, tag)
     return Finding("false", f"for a new contact: {_text(on_new)}")
 
 
 def put_tags_ignored_for_existing(account: Account) -> Finding:
     """Does ``tags`` in a PUT do nothing for a contact that exists?"""
-    bench = account.bench
-    old, tag = bench.add(), bench.tag()
+    scratch = account.scratch
+    old, tag = scratch.add(), scratch.tag()
     try:
-        bench.put(old, tags=[tag])
+        scratch.put(old, tags=[tag])
     except RequestRefused as error:
         return Finding("true", f"they are refused: {error.problem.title}")
-    if bench.shows_tag(old, tag):
+    if scratch.shows_tag(old, tag):
         return Finding("false")
     _tags_show(account, old, tag)
     return Finding("true")
@@ -44,16 +44,16 @@ def put_tags_ignored_for_existing(account: Account) -> Finding:
 
 def batch_update_without_status(account: Account) -> Finding:
     """May a batch update a contact without naming its status, and does the status stay?"""
-    bench = account.bench
+    scratch = account.scratch
     statuses = ("subscribed", "unsubscribed")
-    addresses = [bench.add(status, language="en") for status in statuses]
+    addresses = [scratch.add(status, language="en") for status in statuses]
     members = [{"email_address": address, "language": "fr"} for address in addresses]
     try:
-        answer = bench.batch(*members, update_existing=True)
+        answer = scratch.batch(*members, update_existing=True)
     except RequestRefused as error:
         return Finding("false", f"the whole call is refused: {error.problem.title}")
     codes = [_error_for(answer, address) for address in addresses]
-    now = [bench.contact(address) for address in addresses]
+    now = [scratch.contact(address) for address in addresses]
     moved = [f"{was} became {row['status']}" for was, row in zip(statuses, now, strict=True) if row["status"] != was]
     remark = f"BUT the status moved: {', '.join(moved)}" if moved else "statuses stay as they were"
     if all(codes):
@@ -67,14 +67,14 @@ def batch_update_without_status(account: Account) -> Finding:
 
 def archived_in_create(account: Account) -> Finding:
     """What does ``update_existing: false`` answer for an archived contact?"""
-    bench = account.bench
-    address = bench.add()
-    bench.archive(address)
-    if bench.contact(address)["status"] != "archived":
+    scratch = account.scratch
+    address = scratch.add()
+    scratch.archive(address)
+    if scratch.contact(address)["status"] != "archived":
         raise Unsettled("a contact that was archived does not show as archived")
-    answer = bench.batch({"email_address": address, "status": "subscribed"}, update_existing=False)
+    answer = scratch.batch({"email_address": address, "status": "subscribed"}, update_existing=False)
     code = _error_for(answer, address)
-    status = bench.contact(address)["status"]
+    status = scratch.contact(address)["status"]
     if status != "archived":
         return Finding("revives", f"it is {status} now")
     readings = {"ERROR_CONTACT_EXISTS": "exists", "ERROR_GENERIC": "exists_generic"}
@@ -85,20 +85,20 @@ def archived_in_create(account: Account) -> Finding:
 
 def resubscribe_after_api(account: Account) -> Finding:
     """Does ``status: subscribed`` subscribe a contact again that was unsubscribed?"""
-    bench = account.bench
+    scratch = account.scratch
     remark = "for one unsubscribed through the API; who left by the link in an e-mail may be treated otherwise"
-    address = bench.add()
-    bench.change(address, status="unsubscribed")
-    if bench.contact(address)["status"] != "unsubscribed":
+    address = scratch.add()
+    scratch.change(address, status="unsubscribed")
+    if scratch.contact(address)["status"] != "unsubscribed":
         raise Unsettled("a contact that was unsubscribed does not show as unsubscribed")
     try:
-        bench.put(address, status="subscribed")
+        scratch.put(address, status="subscribed")
     except RequestRefused as error:
         title = error.problem.title
         if title.replace(" ", "").casefold() != _COMPLIANCE:
             raise Unsettled(f"refused, but not for compliance: {title}") from None
         return Finding("false", f"{title}, {remark}")
-    status = bench.contact(address)["status"]
+    status = scratch.contact(address)["status"]
     if status == "unsubscribed":
         return Finding("false", f"accepted, but it stays unsubscribed, {remark}")
     return Finding("true", f"it is {status} now, {remark}")
@@ -106,20 +106,20 @@ def resubscribe_after_api(account: Account) -> Finding:
 
 def incomplete_address(account: Account) -> Finding:
     """Is a postal address without city, state and zip an error, or a 200 that changes nothing?"""
-    bench = account.bench
-    tag = bench.address_field()
+    scratch = account.scratch
+    tag = scratch.address_field()
     if tag is None:
         raise Unsettled("the audience has no field of type address")
     whole = {"addr1": "1 Test Street", "city": "Atlanta", "state": "GA", "zip": "30308", "country": "US"}
-    address = bench.add(merge_fields={tag: whole})
-    if _first_line(bench.contact(address), tag) != whole["addr1"]:
+    address = scratch.add(merge_fields={tag: whole})
+    if _first_line(scratch.contact(address), tag) != whole["addr1"]:
         raise Unsettled("a complete address was not kept either")
     try:
-        bench.put(address, merge_fields={tag: {"addr1": "2 Test Street"}})
+        scratch.put(address, merge_fields={tag: {"addr1": "2 Test Street"}})
     except RequestRefused as error:
-        kept = _first_line(bench.contact(address), tag) == whole["addr1"]
+        kept = _first_line(scratch.contact(address), tag) == whole["addr1"]
         return Finding("error", f"{error.problem.title}, the old one {'stays' if kept else 'is GONE'}")
-    if _first_line(bench.contact(address), tag) == whole["addr1"]:
+    if _first_line(scratch.contact(address), tag) == whole["addr1"]:
         return Finding("ignored", "the old one stays")
     return Finding("stored", "it replaces the old one")
 
@@ -142,8 +142,8 @@ def _error_for(answer: Json, address: str) -> str | None:
 
 def _tags_show(account: Account, address: str, tag: str) -> None:
     """The counter-test of "no tag": one that is put there the documented way must be seen. Raises Unsettled."""
-    account.bench.put_tag(address, tag)
-    if not account.bench.shows_tag(address, tag):
+    account.scratch.put_tag(address, tag)
+    if not account.scratch.shows_tag(address, tag):
         raise Unsettled("a tag put there the documented way does not show either")
 
 

@@ -16,7 +16,7 @@ _LOOKS = 4
 _NO_CHECK_OF_REQUIRED_FIELDS = {"skip_merge_validation": True}
 
 
-class Workbench:
+class Scratch:
     """Contacts of its own in the audience ``list_id``, at ``domain``. ``pause``: seconds between two looks.
 
     Every method takes an address that ``address`` has made; any other is refused with an AssertionError.
@@ -102,9 +102,9 @@ class Workbench:
 
     def shows_tag(self, address: str, tag: str) -> bool:
         """Whether a contact has a tag, sooner or later."""
-        return self.seen(lambda bench: any(row["name"] == tag for row in bench.below(address, "tags")))
+        return self.seen(lambda scratch: any(row["name"] == tag for row in scratch.below(address, "tags")))
 
-    def seen(self, look: Callable[[Workbench], bool]) -> bool:
+    def seen(self, look: Callable[[Scratch], bool]) -> bool:
         """Whether ``look`` says yes, if need be after a few pauses: Mailchimp may show a change with a delay."""
         for number in range(_LOOKS):
             if number:
