@@ -1,9 +1,11 @@
-# Both images: `docker build --target source-mailchimp .` and `docker build --target destination-mailchimp .`
-# (`make images` builds and names them). Nothing in here needs BuildKit.
+# The image of one connector, for which it takes the connector's name and its version (`make images` gives both):
+#   docker build --build-arg CONNECTOR=source-mailchimp --build-arg VERSION=0.1.0 .
+# Nothing in here needs BuildKit.
 #
 # A container runs as uid 1000, needs no capability and writes to its temporary folder only:
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL …
 ARG BASE_IMAGE=python:3.11-slim-bookworm
+ARG CONNECTOR=source-mailchimp
 
 # What builds the packages and fills the environments. None of it gets into an image.
 FROM ${BASE_IMAGE} AS tools
@@ -15,29 +17,22 @@ RUN python -m venv tools && tools/bin/pip install --no-deps --require-hashes --r
 
 # Without the tests of numpy and pandas, 30 MB. These two are here because airbyte-cdk asks for them;
 # nothing imports them, so they need no bytecode either. All else is compiled: a container can't do it later.
-FROM tools AS source-dependencies
-COPY requirements/source.txt ./
+FROM tools AS dependencies
+ARG CONNECTOR
+COPY requirements/source.txt requirements/destination.txt ./
 RUN python -m venv --without-pip /opt/connector \
-    && tools/bin/pip --python /opt/connector/bin/python install --no-compile --no-deps --require-hashes -r source.txt \
-    && find /opt/connector -type d -name tests \( -path '*/numpy/*' -o -path '*/pandas/*' \) -prune -exec rm -r {} + \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(numpy|pandas)/' /opt/connector
-
-FROM tools AS destination-dependencies
-COPY requirements/destination.txt ./
-RUN python -m venv --without-pip /opt/connector \
-    && tools/bin/pip --python /opt/connector/bin/python install --no-compile --no-deps --require-hashes -r destination.txt \
+    && tools/bin/pip --python /opt/connector/bin/python install --no-compile --no-deps --require-hashes \
+        --requirement "${CONNECTOR%-mailchimp}.txt" \
     && find /opt/connector -type d -name tests \( -path '*/numpy/*' -o -path '*/pandas/*' \) -prune -exec rm -r {} + \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(numpy|pandas)/' /opt/connector
 
 FROM tools AS wheels
-COPY connector-cli connector-cli
-COPY mailchimp-api mailchimp-api
-COPY source-mailchimp source-mailchimp
-COPY destination-mailchimp destination-mailchimp
+ARG CONNECTOR
+COPY . .
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels \
-        ./connector-cli ./mailchimp-api ./source-mailchimp ./destination-mailchimp
+        ./connector-cli ./mailchimp-api "./${CONNECTOR}"
 
-# What both images stand on. Python's own images come without bytecode.
+# What every image stands on. Python's own images come without bytecode.
 FROM ${BASE_IMAGE} AS runtime
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
         -x '/(test|tests|site-packages|idlelib|lib2to3|ensurepip|turtledemo|tkinter)/' \
@@ -47,44 +42,27 @@ ENV PATH=/opt/connector/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 WORKDIR /airbyte
 
 # The dependencies are a layer of their own, the same from release to release; the connector's own is small.
-FROM runtime AS source-mailchimp
-LABEL io.airbyte.name="mailchimp-connectors/source-mailchimp" \
-      io.airbyte.version="0.1.0" \
-      org.opencontainers.image.title="source-mailchimp" \
-      org.opencontainers.image.description="Airbyte source for the Mailchimp Marketing API" \
-      org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="MIT"
-COPY --from=source-dependencies /opt/connector /opt/connector
+FROM runtime
+ARG CONNECTOR
+ARG VERSION
+COPY --from=dependencies /opt/connector /opt/connector
 COPY LICENSE /opt/connector/
-COPY --from=wheels /build/wheels/connector_cli-*.whl /build/wheels/mailchimp_api-*.whl \
-    /build/wheels/source_mailchimp-*.whl /opt/connector/wheels/
+COPY --from=wheels /build/wheels /opt/connector/wheels/
 RUN pip --disable-pip-version-check --python /opt/connector/bin/python install --quiet --root-user-action ignore \
         --no-compile --no-deps --no-index /opt/connector/wheels/*.whl \
     && pip --python /opt/connector/bin/python check \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib/python3*/site-packages/*mailchimp* \
         /opt/connector/lib/python3*/site-packages/connector_cli \
-    && rm -r /opt/connector/wheels
-USER 1000:1000
-ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/source-mailchimp"
-ENTRYPOINT ["/opt/connector/bin/source-mailchimp"]
-
-FROM runtime AS destination-mailchimp
-LABEL io.airbyte.name="mailchimp-connectors/destination-mailchimp" \
-      io.airbyte.version="0.1.0" \
-      org.opencontainers.image.title="destination-mailchimp" \
-      org.opencontainers.image.description="Airbyte destination that keeps Mailchimp contacts up to date" \
-      org.opencontainers.image.version="0.1.0" \
+    && rm -r /opt/connector/wheels \
+    && ln -s "${CONNECTOR}" /opt/connector/bin/connector \
+    && installed=$(/opt/connector/bin/python -c "from importlib.metadata import version; print(version('${CONNECTOR}'))") \
+    && if [ "${VERSION}" != "${installed}" ]; then echo "build with --build-arg VERSION=${installed}" >&2; exit 1; fi
+LABEL io.airbyte.name="mailchimp-connectors/${CONNECTOR}" \
+      io.airbyte.version="${VERSION}" \
+      org.opencontainers.image.title="${CONNECTOR}" \
+      org.opencontainers.image.description="Airbyte connector for the Mailchimp Marketing API" \
+      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="MIT"
-COPY --from=destination-dependencies /opt/connector /opt/connector
-COPY LICENSE /opt/connector/
-COPY --from=wheels /build/wheels/connector_cli-*.whl /build/wheels/mailchimp_api-*.whl \
-    /build/wheels/destination_mailchimp-*.whl /opt/connector/wheels/
-RUN pip --disable-pip-version-check --python /opt/connector/bin/python install --quiet --root-user-action ignore \
-        --no-compile --no-deps --no-index /opt/connector/wheels/*.whl \
-    && pip --python /opt/connector/bin/python check \
-    && python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib/python3*/site-packages/*mailchimp* \
-        /opt/connector/lib/python3*/site-packages/connector_cli \
-    && rm -r /opt/connector/wheels
 USER 1000:1000
-ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/destination-mailchimp"
-ENTRYPOINT ["/opt/connector/bin/destination-mailchimp"]
+ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/connector"
+ENTRYPOINT ["/opt/connector/bin/connector"]

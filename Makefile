@@ -77,7 +77,8 @@ images: $(CONNECTORS:%=image-%) ## Build both images; BASE_IMAGE=name:tag stands
 $(CONNECTORS:%=image-%): image-%:
 	@echo "== $(IMAGE_PREFIX)/$*:$(call version_of,$*)"
 	@$(DOCKER) build --quiet --network host $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
-		--target $* --tag $(IMAGE_PREFIX)/$*:$(call version_of,$*) .
+		--build-arg CONNECTOR=$* --build-arg VERSION=$(call version_of,$*) \
+		--tag $(IMAGE_PREFIX)/$*:$(call version_of,$*) --tag $(IMAGE_PREFIX)/$*:latest .
 
 .PHONY: test-images
 test-images: venv ## Run both images against the simulator

@@ -75,15 +75,11 @@ class TestMetadata:
     def test_the_documentation_is_where_the_spec_says(self, connector: str) -> None:
         assert metadata_of(connector)["documentationUrl"] == Golden.load(connector).spec["documentationUrl"]
 
-    def test_the_dockerfile_builds_what_it_names(self, connector: str) -> None:
-        """Base image, repository and version stand in both: an image is right without any argument."""
-        data = metadata_of(connector)
-        target = DOCKERFILE.partition(f"FROM runtime AS {connector}\n")[2].partition("\nFROM ")[0]
+    def test_the_dockerfile_stands_on_the_base_image_that_it_names(self, connector: str) -> None:
+        """What the image says of itself, its tests compare."""
         [base] = re.findall(r"^ARG BASE_IMAGE=(\S+)$", DOCKERFILE, flags=re.MULTILINE)
 
-        assert data["connectorBuildOptions"]["baseImage"] == base
-        assert f'io.airbyte.name="{data["dockerRepository"]}"' in target
-        assert set(re.findall(r'\.version="([^"]+)"', target)) == {data["dockerImageTag"]}
+        assert metadata_of(connector)["connectorBuildOptions"]["baseImage"] == base
 
     def test_the_documentation_names_this_version(self, connector: str) -> None:
         """Who copies a command gets an image that exists."""
