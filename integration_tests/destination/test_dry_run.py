@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from integration_tests.destination.test_consent import CONFIGURATIONS, UPDATING, lines_for, people
+from integration_tests.destination.test_moves import KEY, holders, keyed, moved
 from integration_tests.harness.destination import DestinationHarness, DestinationRun
 
 
@@ -88,6 +89,24 @@ def test_a_large_audience_is_listed_rather_than_looked_up(bench: DestinationHarn
 
     assert run.accounting()["updated"] > 250
     assert bench.calls("getListsIdMembersId") == 0
+
+
+def test_it_foretells_who_would_be_moved_to_another_address(bench: DestinationHarness, tmp_path: Path) -> None:
+    keyed(bench)
+    who = holders(bench)
+    lines, new = moved(bench, who)
+    before = bench.statuses([*who.values(), *new.values()])
+    foretold, rows = dry(bench, lines, tmp_path, **KEY)
+
+    assert bench.statuses([*who.values(), *new.values()]) == before
+
+    real = bench.write(lines, bench.config(**KEY))
+    final = bench.statuses(new.values())
+
+    assert foretold.accounting() == real.accounting()
+    assert {row["contact"]["email_address"]: row["status_after"] for row in rows if row["outcome"] == "updated"} == {
+        address: status for address, status in final.items() if status
+    }
 
 
 def test_a_file_without_a_dry_run_is_a_mistake(bench: DestinationHarness) -> None:

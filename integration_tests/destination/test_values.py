@@ -180,3 +180,22 @@ def test_who_is_not_asked_to_confirm_needs_no_call_of_their_language(bench: Dest
     bench.write(lines)
 
     assert bench.control.stats()["writes"] == {"POST /lists/{list_id}": 1}
+
+
+def test_equal_warnings_are_told_three_times_and_then_counted(bench: DestinationHarness) -> None:
+    run = bench.write([b"not json"] * 40 + [bench.record({"id": 1, "email": "a@example.com"})] * 50)
+    told = [line for line in run.logs("WARN") if "A line of input is not JSON" in line]
+
+    assert len(told) == 4
+    assert told[-1].startswith("37 more times: ")
+
+
+def test_an_address_with_odd_characters_is_shown_nowhere(bench: DestinationHarness) -> None:
+    """Neither in the lines of rejects nor in the accounting nor in what ends the sync."""
+    odd = ["o'hara@example.com", "dev/nullify@example.com", "a+bcde=f@example.com"]
+    bench.control.contact_fault(odd, text="{email} was previously removed from this audience.")
+    run = bench.write([bench.record({"id": n, "email": address}) for n, address in enumerate(odd)])
+
+    assert run.accounting() == {"received": 3, "rejected": 3}
+    for part in ("hara", "dev", "nullify", "a+", "bcde"):
+        assert part not in run.output.replace("mailchimp.dev", "")

@@ -18,7 +18,6 @@ from destination_mailchimp.mapping.record import FieldsWanted, Mapped, RecordMap
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-_LOGGED = 10
 _RECORD = re.compile(rb'"record"\s*:\s*\{|"type"\s*:\s*"RECORD"')
 _STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
 
@@ -211,8 +210,7 @@ class MessageReader:
 
     def _ignore(self, why: str) -> None:
         self.unreadable += 1
-        if self.unreadable <= _LOGGED:
-            logger.warning("A line of input %s; it is ignored and counted (its content is not shown)", why)
+        logger.warning("A line of input %s; it is ignored and counted (its content is not shown)", why)
 
 
 def _mapped(record: _Record) -> Mapped:
