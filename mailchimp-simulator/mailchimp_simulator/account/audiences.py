@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.account.contact_rows import ContactRows
 from mailchimp_simulator.account.contacts import Contacts
+from mailchimp_simulator.account.fixtures import merged, record
 from mailchimp_simulator.account.randomness import mix, salt_of
 from mailchimp_simulator.account.segments import Segments
 from mailchimp_simulator.contract.answers import not_found
@@ -164,36 +165,23 @@ class Audience:
         campaigns, sent = self.ground.campaigns_of(self.id)
         number = mix(self.salt)
         alive = len(contacts) > 0
-        row: Json = {
-            "id": self.id, "web_id": self.web_id,
-            "name": self.ground.list_name(self.index),
-            "contact": {"company": "Example Ltd", "address1": "1 Main St", "address2": "", "city": "Gary",
-                        "state": "IN", "zip": "46401", "country": "US", "phone": ""},
-            "permission_reminder": "You are receiving this email because you opted in via our website.",
-            "use_archive_bar": True,
-            "campaign_defaults": {"from_name": "Example", "from_email": "hello@example.com", "subject": "",
-                                  "language": "en"},
-            "notify_on_subscribe": "", "notify_on_unsubscribe": "", "date_created": iso(self.created),
-            "list_rating": number % 5, "email_type_option": False,
+        row = record("audience", {
+            "id": self.id, "web_id": self.web_id, "name": self.ground.list_name(self.index),
+            "date_created": iso(self.created), "list_rating": number % 5,
             "subscribe_url_short": f"http://eepurl.com/{self.id[:6]}",
             "subscribe_url_long": f"https://example.us10.list-manage.com/subscribe?u={number:025x}&id={self.id}",
             "beamer_address": f"us10-{self.id}@inbound.mailchimp.com", "visibility": "pub" if number & 1 else "prv",
-            "double_optin": self.double_optin, "has_welcome": False, "marketing_permissions": self.wide, "modules": [],
+            "double_optin": self.double_optin, "marketing_permissions": self.wide,
             "stats": {
                 "member_count": subscribed, "unsubscribe_count": unsubscribed, "cleaned_count": cleaned,
-                "member_count_since_send": 0, "unsubscribe_count_since_send": 0, "cleaned_count_since_send": 0,
                 "campaign_count": campaigns, "campaign_last_sent": iso(sent),
-                "merge_field_count": len(self.merge_fields), "avg_sub_rate": 0, "avg_unsub_rate": 1,
-                "target_sub_rate": 1, "open_rate": 100 if alive else 0, "click_rate": 64.70588235294117 if alive else 0,
+                "merge_field_count": len(self.merge_fields),
+                "open_rate": 100 if alive else 0, "click_rate": 64.70588235294117 if alive else 0,
                 "last_sub_date": iso(self._last_opt_in()),
                 "last_unsub_date": iso(self.created + 86_400) if unsubscribed else "",
             },
-        }  # fmt: skip
-        changes = {
-            key: {**row[key], **value} if isinstance(row.get(key), dict) and isinstance(value, dict) else value
-            for key, value in self.changes.items()
-        }
-        return {**row, **changes}
+        })  # fmt: skip
+        return merged(row, self.changes)
 
 
 def _first(table: Rows, count: int) -> list[Json]:

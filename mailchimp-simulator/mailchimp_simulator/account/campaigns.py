@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mailchimp_simulator.account.fixtures import merged, record
 from mailchimp_simulator.account.randomness import hex_id, index_of_hex_id, mix, salt_of
 from mailchimp_simulator.contract.times import iso
 
@@ -217,36 +218,22 @@ class Campaigns:
         sent = campaign.is_sent
         number = campaign.index % 1_000
         audience = self.ground.list_name(campaign.list_index)
-        row: Json = {
+        row = record("campaign", {
             "id": campaign.id, "web_id": 13_000_000 + campaign.index, "type": campaign.type,
             "create_time": iso(campaign.created), "archive_url": f"http://eepurl.com/{campaign.id[:6]}",
             "long_archive_url": f"https://us10.campaign-archive.com/?u=1&id={campaign.id}",
             "status": campaign.status, "emails_sent": campaign.recipients, "send_time": iso(campaign.sent),
-            "content_type": ("template", "html", "multichannel")[number % 3], "needs_block_refresh": False,
-            "has_logo_merge_tag": campaign.index % 8 == 1,
-            "resendable": sent and campaign.type == "regular",
-            "recipients": {"list_id": campaign.list_id, "list_is_active": True, "list_name": audience,
-                           "segment_text": "", "recipient_count": campaign.recipients},
-            "settings": {
-                "subject_line": f"Été {number}" if sent else "", "preview_text": "", "title": f"Campaign {number}",
-                "from_name": "Example", "reply_to": "hello@example.com", "use_conversation": False, "to_name": "",
-                "folder_id": "", "authenticate": True, "auto_footer": False, "inline_css": False,
-                "auto_tweet": False, "fb_comments": True, "timewarp": False, "template_id": number % 5,
-                "drag_and_drop": number % 2 == 0,
-            },
-            "tracking": {"opens": True, "html_clicks": True, "text_clicks": False, "goal_tracking": False,
-                         "ecomm360": False, "google_analytics": "", "clicktale": ""},
-            "social_card": {"image_url": "", "description": "", "title": ""},
-            "delivery_status": {"enabled": False},
-        }  # fmt: skip
+            "content_type": ("template", "html", "multichannel")[number % 3],
+            "has_logo_merge_tag": campaign.index % 8 == 1, "resendable": sent and campaign.type == "regular",
+            "recipients": {"list_id": campaign.list_id, "list_name": audience, "recipient_count": campaign.recipients},
+            "settings": {"subject_line": f"Été {number}" if sent else "", "title": f"Campaign {number}",
+                         "template_id": number % 5, "drag_and_drop": number % 2 == 0},
+        })  # fmt: skip
         if number % 6 == 1:
-            row["recipients"]["segment_text"] = "Contacts that match any of the conditions"
-            row["recipients"]["segment_opts"] = {"saved_segment_id": 10_000 + number, "match": "any", "conditions": [
-                {"condition_type": "TextMerge", "field": "FNAME", "op": "is", "value": "Ada"},
-            ]}  # fmt: skip
+            merged(row, record("campaign_to_segment"))
         if number % 10 == 9 and sent:
-            row["delivery_status"] = {"enabled": True, "can_cancel": False, "status": "delivered",
-                                      "emails_sent": campaign.recipients, "emails_canceled": 0}  # fmt: skip
+            emails: Json = {"delivery_status": {"emails_sent": campaign.recipients}}
+            merged(row, record("campaign_delivered_in_batches", emails))
         if campaign.status == "save":
             # What nobody has written yet is missing rather than empty, as in the real record of a draft.
             for name in ("subject_line", "preview_text", "from_name", "reply_to"):
@@ -254,17 +241,12 @@ class Campaigns:
         if campaign.type == "automation-email":
             row["parent_campaign_id"] = self.workflow_id(self.workflow_of(campaign.index))
         if campaign.type == "variate":
-            row["variate_settings"] = {
-                "winning_combination_id": "", "winning_campaign_id": "", "winner_criteria": "opens", "wait_time": 60,
-                "test_size": 50, "subject_lines": ["A", "B"], "send_times": [], "from_names": [],
-                "reply_to_addresses": [], "contents": [],
-                "combinations": [{"id": c.id, "subject_line": n, "send_time": 0, "from_name": 0, "reply_to": 0,
-                                  "content_description": 0, "recipients": c.recipients}
-                                 for n, c in enumerate(self.children(campaign))],
-            }  # fmt: skip
+            combinations = [{"id": c.id, "subject_line": n, "send_time": 0, "from_name": 0, "reply_to": 0,
+                             "content_description": 0, "recipients": c.recipients}
+                            for n, c in enumerate(self.children(campaign))]  # fmt: skip
+            row |= record("campaign_variate", {"variate_settings": {"combinations": combinations}})
         if campaign.type == "rss":
-            row["rss_opts"] = {"feed_url": "https://example.com/feed", "frequency": "weekly",
-                               "last_sent": iso(campaign.sent), "constrain_rss_img": False}  # fmt: skip
+            row |= record("campaign_rss", {"rss_opts": {"last_sent": iso(campaign.sent)}})
         if sent:
             row["report_summary"] = self._summary_of(campaign)
         return row

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from mailchimp_simulator.account.contacts import STATUSES, UNSUBSCRIBED
+from mailchimp_simulator.account.fixtures import record
 from mailchimp_simulator.account.people import FIRST, LAST, address, subscriber_hash
 from mailchimp_simulator.account.randomness import mix
 from mailchimp_simulator.contract.times import iso
@@ -102,7 +103,7 @@ class ContactRows:
         changed = orjson.loads(raw)
         created = index >= self.audience.contacts.seeded
         if created:
-            row |= _BLANK
+            row |= record("contact_new")
             row["merge_fields"] = dict.fromkeys(row["merge_fields"] or {}, "")
             row["interests"] = dict.fromkeys(row["interests"] or {}, False)
         for name in ("merge_fields", "interests"):
@@ -255,15 +256,6 @@ class ContactRows:
             f'{{"rel":"update","href":"{base}/{digest}","method":"PATCH",'
             f'"targetSchema":"{schema}/Definitions/Lists/Members/Response.json"}}]'
         )
-
-
-_BLANK: dict[str, Any] = {
-    "stats": {"avg_open_rate": 0, "avg_click_rate": 0},
-    "ip_opt": "", "ip_signup": "", "language": "", "vip": False, "email_client": "", "email_type": "html",
-    "member_rating": 2, "source": "API - Generic", "consents_to_one_to_one_messaging": False,
-    "location": {"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0, "country_code": "", "timezone": "",
-                 "region": ""},
-}  # fmt: skip
 
 
 def _wide(bits: int) -> str:

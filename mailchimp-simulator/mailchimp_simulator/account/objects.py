@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.account.campaign_sources import ReportRows
+from mailchimp_simulator.account.fixtures import record
 from mailchimp_simulator.account.generator import Row, compile_row
 from mailchimp_simulator.account.ground import CONTACTS, MEMBERS
 from mailchimp_simulator.account.listings import with_total_contacts
@@ -60,16 +61,10 @@ def single(world: World, operation: Operation, values: Parents, query: Query) ->
 def _root(world: World, values: Parents) -> Json:
     del values
     total = sum(world.audiences.at(n).contacts.count() for n in range(world.audience_count))
-    return {
-        "account_id": f"{world.people_salt:025x}"[:25], "login_id": "1", "account_name": "Example Ltd",
-        "email": "owner@example.com", "first_name": "Zoë", "last_name": "Barry", "username": "example",
-        "avatar_url": "", "role": "owner", "member_since": iso(world.clock.start - 5 * 365 * 86_400),
-        "pricing_plan_type": "monthly", "first_payment": "", "account_timezone": "America/New_York",
-        "account_industry": "", "contact": {"company": "Example Ltd", "addr1": "1 Main St", "addr2": "", "city": "Gary",
-                                            "state": "IN", "zip": "46401", "country": "US"},
-        "pro_enabled": False, "last_login": iso(world.clock.start), "total_subscribers": total,
-        "industry_stats": {"open_rate": 0.2, "bounce_rate": 0.01, "click_rate": 0.03}, "_links": links("/"),
-    }  # fmt: skip
+    return record("account", {
+        "account_id": f"{world.people_salt:025x}"[:25], "member_since": iso(world.clock.start - 5 * 365 * 86_400),
+        "last_login": iso(world.clock.start), "total_subscribers": total, "_links": links("/"),
+    })  # fmt: skip
 
 
 def _ping(world: World, values: Parents) -> Json:
