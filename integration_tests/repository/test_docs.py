@@ -125,7 +125,7 @@ class TestReadme:
         script = re.sub(started, "", script, flags=re.MULTILINE)
         script, images = re.subn(
             r'docker run --rm (?:--interactive )?--network host -v "\$PWD/secrets:/secrets:ro" '
-            r"mailchimp-connectors/((?:source|destination)-mailchimp):[\d.]+",
+            r"mailchimp-connectors/((?:source|destination)-mailchimp)(?![\w:-])",
             rf"{BIN}/\1",
             script,
         )

@@ -81,7 +81,7 @@ class TestEmbedded:
     def test_a_refresh_that_an_older_version_left_half_done_begins_anew(self, source: SourceHarness) -> None:
         """Its places were orders, ours are stores: all of the first store's orders would pass for done."""
         stores = sorted(row["row"]["id"] for row in source.simulator.control.truth("/ecommerce/stores", "rows")["rows"])
-        run = {"until": None, "after": ["", stores[-1], "zzz"], "slices": {}, "scope": None, "full_refresh": True}
+        run: Json = {"until": None, "after": ["", stores[-1], "zzz"], "slices": {}, "scope": None, "full_refresh": True}
         descriptor = {"name": "order_lines", "namespace": None}
         stream = {"stream_descriptor": descriptor, "stream_state": {"version": 1, "run": run}}
 
