@@ -218,7 +218,7 @@ def _problem(answer: Answer) -> Problem | None:
         body = orjson.loads(answer.body)
     except (orjson.JSONDecodeError, UnreadableAnswer, AnswerTooLarge):
         return None
-    if not isinstance(body, dict) or not ("title" in body or "detail" in body):
+    if not isinstance(body, dict) or not {"title", "detail", "errors"} & body.keys():
         return None
     return Problem.from_body(body, answer.status)
 

@@ -24,6 +24,7 @@ _TEXTS: tuple[tuple[str, Reason], ...] = (
     ("lot of lists", "too_many_signups"),
     ("more signups for now", "too_many_signups"),
     ("valid email", "invalid_address"),
+    ("already in this list", "refused"),
     ("archived", "archived"),
     ("status", "status_refused"),
     ("merge field", "field_refused"),
