@@ -43,6 +43,7 @@ Reason = Literal[
     "not_removable",
     "internal_error",  # the connector's own; such a record counts as not written
     # Beside an outcome, for a contact that was written:
+    "key_not_unique",
     "vanished",
     "status_not_taken",
 ]

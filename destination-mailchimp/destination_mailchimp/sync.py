@@ -91,6 +91,11 @@ def _run_sync(
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
     policy = StatusPolicy.of(config, audience)
+    if columns.key_tag and len(streams) > 1:
+        raise SyncFailure(
+            "key_field goes with one stream only, as the keys of several could be taken for each other. Make a "
+            "connection of its own for each stream, with a field of its own for the keys."
+        )
     keys = KeyIndex(calls, columns.key_tag) if columns.key_tag else None
     preview = _preview(config, calls, policy, keys)
     # A dry run has written nothing, so the source must not be told to go on.

@@ -118,15 +118,31 @@ def test_an_address_that_is_a_contact_already_is_not_overwritten(bench: Destinat
     assert "so both stay" in run.log
 
 
-def test_several_changes_in_one_sync_end_with_one_contact(bench: DestinationHarness) -> None:
+@pytest.mark.parametrize("extra", [{}, {"dry_run": True}], ids=["sync", "dry run"])
+def test_a_key_with_several_addresses_makes_nobody_somebody_else(
+    bench: DestinationHarness, extra: dict[str, Any]
+) -> None:
+    """As where all guests have the number 0: the first keeps their contact, and the others are told."""
     keyed(bench)
-    bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(**KEY))
-    lines = [bench.record({"id": 1, "email": f"{name}@example.com", "updated_at": n}) for n, name in enumerate("bcd")]
-    run = bench.write(lines, bench.config(**KEY))
-    found = bench.statuses([f"{name}@example.com" for name in "abcd"])
+    bench.write([bench.record({"id": 0, "email": "a@example.com"})], bench.config(**KEY))
+    lines = [bench.record({"id": 0, "email": f"{name}@example.com"}) for name in "bcd"]
+    lines += [bench.record({"id": n, "email": f"fill{n}@example.com"}) for n in range(1, 600)]
+    lines.append(bench.record({"id": 0, "email": "e@example.com"}))
+    run = bench.write(lines, bench.config(**KEY, **extra))
+    found = bench.statuses([f"{name}@example.com" for name in "abcde"])
 
-    assert run.exit_code == 0, run.log
-    assert found == {"a@example.com": None, "b@example.com": None, "c@example.com": None, "d@example.com": "subscribed"}
+    assert run.accounting() == {"received": 603, "updated": 1, "created": 599, "rejected": 3}
+    assert "key_not_unique" in run.log
+    if not extra:
+        assert [status for status in found.values() if status] == ["subscribed"]
+
+
+def test_keys_of_two_streams_are_not_mixed(bench: DestinationHarness) -> None:
+    keyed(bench)
+    run = bench.write([], bench.config(**KEY), [bench.stream_of("people"), bench.stream_of("clients")])
+
+    assert run.exit_code == 1
+    assert "key_field goes with one stream only" in run.output
 
 
 def test_a_move_that_mailchimp_refuses_adds_nobody(bench: DestinationHarness) -> None:

@@ -22,6 +22,7 @@ _REMEDIES: dict[Reason, str] = {
     "invalid_status": "Let status_field name a column that holds statuses, or correct the values in the source.",
     "invalid_deletion": "Let deleted_field name a column that holds yes, no or a date.",
     "unknown_stream": "Add the stream to the connection, or leave its records out.",
+    "key_not_unique": "Give the stream a primary key that tells people apart, or clear key_field.",
     "archived": "Set archived_contacts to leave or revive, if these records should not count as rejected.",
     "field_refused": "Correct the values in the source, send the column elsewhere with field_mapping, or keep it out "
     "by mapping it to an empty field.",

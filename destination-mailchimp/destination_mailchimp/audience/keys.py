@@ -25,6 +25,15 @@ class KeyIndex:
         self._tag = tag
         self._lock = threading.Lock()
         self._holders: dict[str, str] | None = None
+        self._claims: dict[str, str] = {}
+
+    def claim(self, key: str, digest: str) -> bool:
+        """A record of this sync says that the contact has the key; False if another one has said it of another contact.
+
+        Then the keys don't tell people apart, and moving contacts by them would make many people one.
+        """
+        with self._lock:
+            return self._claims.setdefault(key, digest) == digest
 
     def holder(self, key: str) -> str | None:
         """The subscriber hash of the contact that holds a key; None if nobody does, or several.

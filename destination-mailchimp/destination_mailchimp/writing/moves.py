@@ -39,6 +39,9 @@ class Mover:
             if not key or contact.removed:
                 unknown.append(contact)
                 continue
+            if not self._keys.claim(key, contact.hash):
+                result.rejected.append(Rejected(contact, not_unique()))
+                continue
             with self._moving:
                 self._sort_out(contact, key, unknown, known, result)
         for contact in known:
@@ -109,6 +112,15 @@ class Mover:
 
     def _look(self, digest: str) -> MemberFacts | None:
         return self._calls.member(digest)
+
+
+def not_unique() -> RecordRejected:
+    """Why a record is rejected whose key this sync has met with another address."""
+    return RecordRejected(
+        "key_not_unique",
+        "Another record of this sync has the same primary key and another address, so key_field can't tell whose "
+        "contact this is.",
+    )
 
 
 def _vanished() -> RecordRejected:

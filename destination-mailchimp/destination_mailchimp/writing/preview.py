@@ -16,6 +16,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.moves import not_unique
 from destination_mailchimp.writing.result import Noted, Rejected, Result, Skipped, Written
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -51,6 +52,9 @@ class Preview:
         found = self._statuses.of([contact.hash for contact in contacts])
         with self._lock:
             for contact in contacts:
+                if not self._claims(contact):
+                    result.rejected.append(Rejected(contact, not_unique()))
+                    continue
                 before = self._now.get(contact.hash, found.get(contact.hash, _NOBODY))
                 if before or not self._moves(contact, result):
                     self._decide(contact, before, result)
@@ -100,6 +104,10 @@ class Preview:
             self._skip(contact, before, "in the audience already", result)
         else:
             self._becomes(contact, before, self._status_of_existing(contact, before), Outcome.UPDATED, result)
+
+    def _claims(self, contact: Contact) -> bool:
+        key = contact.source_key
+        return self._keys is None or not key or contact.removed or self._keys.claim(key, contact.hash)
 
     def _moves(self, contact: Contact, result: Result) -> bool:
         """Whether the contact would be moved from another address, or left there: then it is decided on here."""
