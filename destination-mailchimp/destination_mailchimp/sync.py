@@ -141,6 +141,7 @@ def _run_sync(
             logger.error("%s", unfinished)
         if preview is not None:
             preview.report()
+        forms.report()
         _finish(engine.failure or unfinished, config, messages, rejects)
     finally:
         buffer.versions.close()

@@ -93,6 +93,7 @@ class TestAddressesWithoutAState:
         assert [address["state"] if address else None for address in kept] == [state] * 20
         assert bench.contact("us@example.com")["merge_fields"]["ADDRESS"]["state"] == "IN"
         assert ("state_placeholder" in run.log) == (reading == "refused")
+        assert ("20 addresses without a state were written with '-'" in run.log) == (state == "-")
         assert ("values lost" in run.log) == (state is None)
 
 

@@ -86,6 +86,7 @@ class AcceptedForms:
         self._existing = existing
         self._placeholder = placeholder
         self._state_refused = False
+        self._placeholders = 0
         self._lock = threading.Lock()
 
     def telling_first(self, merges: list[Merge]) -> list[bool]:
@@ -124,6 +125,7 @@ class AcceptedForms:
                 for tag in [tag for tag, value in merge.items() if lacks_state(value)]:
                     if self._placeholder:
                         merge[tag] = {**merge[tag], "state": self._placeholder}
+                        self._placeholders += 1
                     else:
                         lost.append((tag, "is an address without a state, which Mailchimp does not take here"))
                         del merge[tag]
@@ -163,6 +165,11 @@ class AcceptedForms:
                 if order.settled or not isinstance(value, Birthday) or not value.tells or shown.get(tag) != value:
                     continue
                 self._settle(order, tag, "has taken", day_first=value.day_first)
+
+    def report(self) -> None:
+        """Log how many values were written in another form than they came."""
+        if self._placeholders:
+            logger.info("%d addresses without a state were written with %r", self._placeholders, self._placeholder)
 
     def _refused_order(self, order: _Order, tag: str, *, day_first: bool) -> bool:
         order.refused.add(day_first)
