@@ -25,7 +25,7 @@ from mailchimp_api.options import option_schema
 
 Json = dict[str, Any]
 
-_DOCS = "https://docs.airbyte.com/integrations/destinations/mailchimp"
+_DOCS = "https://github.com/mailchimp-connectors/mailchimp-connectors/blob/main/docs/destinations/mailchimp.md"
 _CHECK_SECONDS = 25.0  # somebody waits in front of a screen
 _EXAMPLES = """examples:
   destination-mailchimp check --config config.json

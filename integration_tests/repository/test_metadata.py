@@ -51,6 +51,44 @@ class TestMetadata:
         assert data.language.value == "python"
         assert data.dockerRepository.endswith(f"/{connector}")
 
+    def test_airbytes_current_schema_takes_it(self, connector: str) -> None:
+        """The one that Airbyte's registry validates against, as its own package publishes it."""
+        schema = pytest.importorskip("airbyte_connector_models", reason="has no release for this Python")
+        definition = Path(schema.__file__).parent / "metadata" / "v0" / "ConnectorMetadataDefinitionV0.json"
+        metadata = yaml.safe_load((ROOT / connector / "metadata.yaml").read_text(encoding="utf-8"))
+
+        errors = Draft7Validator(json.loads(definition.read_text(encoding="utf-8"))).iter_errors(metadata)
+        assert [f"{'.'.join(map(str, error.path))}: {error.message}" for error in errors] == []
+
+    def test_the_folder_introduces_itself(self, connector: str) -> None:
+        """Its README, which also becomes the page on a package index, leads to the connector's page and changelog."""
+        text = (ROOT / connector / "README.md").read_text(encoding="utf-8")
+        kind = connector.partition("-")[0]
+
+        assert text.startswith(f"# {connector}\n")
+        assert f"(../docs/{kind}s/mailchimp.md)" in text
+        assert "(CHANGELOG.md)" in text
+
+    def test_the_page_has_the_headings_that_airbytes_documentation_checks_look_for(self, connector: str) -> None:
+        """In their order; and its changelog has a row for the version that there is."""
+        kind = connector.partition("-")[0]
+        page = (ROOT / "docs" / f"{kind}s" / "mailchimp.md").read_text(encoding="utf-8")
+        supported = "Supported streams" if kind == "source" else "Supported objects"
+        expected = ["Prerequisites", "Setup guide", "Supported sync modes", supported, "Performance considerations",
+                    "Data type map", "Limitations", "Troubleshooting", "Changelog"]  # fmt: skip
+        found = [line for line in re.findall(r"^## (.+)$", page, flags=re.MULTILINE) if line in expected]
+
+        assert found == expected
+        assert f"\n| {metadata_of(connector)['dockerImageTag']} |" in page.partition("\n## Changelog\n")[2]
+
+    def test_the_documentation_is_ours(self, connector: str) -> None:
+        """Airbyte's own page describes another connector."""
+        kind = connector.partition("-")[0]
+        url = metadata_of(connector)["documentationUrl"]
+
+        assert "airbyte.com" not in url
+        assert url.endswith(f"/docs/{kind}s/mailchimp.md")
+
     def test_the_definition_is_ours_and_no_others(self, connector: str) -> None:
         """A random id: neither Airbyte's nor that of the other connector."""
         found = uuid.UUID(metadata_of(connector)["definitionId"])

@@ -43,7 +43,7 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 Json = dict[str, Any]
 
-_DOCS = "https://docs.airbyte.com/integrations/sources/mailchimp"
+_DOCS = "https://github.com/mailchimp-connectors/mailchimp-connectors/blob/main/docs/sources/mailchimp.md"
 _USER_AGENT = f"airbyte-source-mailchimp/{VERSION}"
 # Somebody waits in front of a screen: fail rather sooner than later.
 _CHECK_SECONDS = 25.0
