@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import mailchimp_simulator
+from mailchimp_simulator.account.writes import KEPT, WRITES
 from mailchimp_simulator.settings import OpenFacts
 
 PACKAGE = Path(mailchimp_simulator.__file__).parent
@@ -39,3 +40,13 @@ def test_the_readme_has_every_switch_with_its_default_first() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)`", readme, flags=re.MULTILINE)
 
     assert dict(rows) == {name: str(value).lower() for name, value in asdict(OpenFacts()).items()}
+
+
+def test_the_readme_names_the_writes_that_nobody_here_asks_for() -> None:
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    offered = readme.partition("Its own offer are writes")[2].partition("## What it doesn't play")[0]
+
+    assert set(re.findall(r"`(/[^`]+)`", offered)) == {path for path, asked in KEPT.items() if asked == "own offer"}
+    assert {handler.asked_by for handler in WRITES.values()} == {
+        "the destination", "probes", "tests", "recorded answers",
+    }  # fmt: skip

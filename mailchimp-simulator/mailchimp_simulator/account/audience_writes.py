@@ -121,50 +121,12 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
     }  # fmt: skip
 
 
-def patch_segment(world: World, values: Values, query: Query, body: Json) -> Json:
-    """`PATCH /lists/{}/segments/{}`: another name; `static_segment` replaces the members."""
-    del query
-    audience = world.audiences.of(values)
-    segment = _segment(audience, values)
-    if body["name"] != segment.name:
-        audience.segments.rename(segment, body["name"], world.clock.now())
-    if "options" in body:
-        segment.options = body["options"]
-    if "static_segment" in body:
-        _limit("static_segment", body["static_segment"])
-        wanted = set(_members(world, audience, body["static_segment"])[0])
-        for index in {*audience.segments.members(segment), *wanted}:
-            audience.segments.put(segment, index, member=index in wanted)
-    return audience.segments.row(segment, audience.id)
-
-
 def delete_segment(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}`."""
     del query, body
     audience = world.audiences.of(values)
     audience.segments.remove(_segment(audience, values))
     world.invalidate()
-
-
-def post_segment_member(world: World, values: Values, query: Query, body: Json) -> Json:
-    """`POST /lists/{}/segments/{}/members`: one address."""
-    del query
-    audience = world.audiences.of(values)
-    found, _ = _members(world, audience, [body["email_address"]])
-    if not found:
-        raise invalid(("email_address", "The email address is not a member of the list."))
-    audience.segments.put(_segment(audience, values), found[0], member=True)
-    return segment_member(audience.rows.row(found[0], links=False))
-
-
-def delete_segment_member(world: World, values: Values, query: Query, body: Json) -> None:
-    """`DELETE /lists/{}/segments/{}/members/{}`."""
-    del query, body
-    audience = world.audiences.of(values)
-    index = audience.contacts.find(values[2])
-    if index is None or not audience.segments.has(_segment(audience, values), index):
-        raise not_found()
-    audience.segments.put(_segment(audience, values), index, member=False)
 
 
 def _check_field(audience: Audience, body: Json, own: Json | None) -> None:
@@ -203,15 +165,6 @@ def patch_merge_field(world: World, values: Values, query: Query, body: Json) ->
     return _public(field)
 
 
-def delete_merge_field(world: World, values: Values, query: Query, body: Json) -> None:
-    """`DELETE /lists/{}/merge-fields/{}`."""
-    del query, body
-    audience = world.audiences.of(values)
-    audience.merge_fields.remove(_field(audience, values))
-    audience.refresh_merge_text()
-    world.invalidate()
-
-
 def _field(audience: Audience, values: Values) -> Json:
     found = next((f for f in audience.merge_fields if str(f["merge_id"]) == values[1]), None)
     if found is None:
@@ -243,13 +196,6 @@ def patch_list(world: World, values: Values, query: Query, body: Json) -> Json:
     audience = world.audiences.of(values)
     audience.changes |= body
     return audience.row()
-
-
-def delete_list(world: World, values: Values, query: Query, body: Json) -> None:
-    """`DELETE /lists/{}`."""
-    del query, body
-    world.deleted_audiences.add(world.audiences.of(values).index)
-    world.invalidate()
 
 
 def post_event(world: World, values: Values, query: Query, body: Json) -> None:

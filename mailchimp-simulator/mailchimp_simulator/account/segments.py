@@ -76,11 +76,6 @@ class Segments:
         """Tags by name; of several that share one, the first."""
         self.by_name = {s.name.lower(): s for s in reversed(self.items) if s.type == "static"}
 
-    def rename(self, segment: Segment, name: str, now: int) -> None:
-        """A rename moves `updated_at`; membership changes do not (facts.md)."""
-        segment.name, segment.updated = name, now
-        self._index_names()
-
     def remove(self, segment: Segment) -> None:
         """Delete a segment."""
         self.items.remove(segment)

@@ -33,6 +33,8 @@ class Handler:
     """A special write."""
 
     run: Callable[[World, Values, Query, Json], Any]
+    asked_by: str
+    """For whose sake it is played: the destination, probes, tests, or recorded answers that are replayed."""
     lenient: bool = False
     """The body isn't checked before."""
     creates: bool = False
@@ -42,27 +44,22 @@ class Handler:
 
 
 WRITES: dict[tuple[str, str], Handler] = {
-    ("POST", "/lists"): Handler(audience.post_list),
-    ("PATCH", _LIST): Handler(audience.patch_list),
-    ("DELETE", _LIST): Handler(audience.delete_list),
-    ("POST", _LIST): Handler(post_batch),
-    ("POST", _LIST + "/members"): Handler(contacts.post_member),
-    ("PUT", _MEMBER): Handler(contacts.put_member, creates=True, needs_nothing=True),
-    ("PATCH", _MEMBER): Handler(contacts.patch_member, creates=True),
-    ("DELETE", _MEMBER): Handler(contacts.delete_member, creates=True),
-    ("POST", _MEMBER + "/actions/delete-permanent"): Handler(contacts.delete_permanent, creates=True),
-    ("POST", _MEMBER + "/tags"): Handler(contacts.post_member_tags, lenient=True, creates=True),
-    ("POST", "/audiences/{audience_id}/contacts"): Handler(contacts.post_audience_contact),
-    ("POST", _MEMBER + "/events"): Handler(audience.post_event),
-    ("POST", _LIST + "/segments"): Handler(audience.post_segment),
-    ("POST", _SEGMENT): Handler(audience.post_segment_members),
-    ("PATCH", _SEGMENT): Handler(audience.patch_segment),
-    ("DELETE", _SEGMENT): Handler(audience.delete_segment),
-    ("POST", _SEGMENT + "/members"): Handler(audience.post_segment_member),
-    ("DELETE", _SEGMENT + "/members/{subscriber_hash}"): Handler(audience.delete_segment_member),
-    ("POST", _LIST + "/merge-fields"): Handler(audience.post_merge_field),
-    ("PATCH", _FIELD): Handler(audience.patch_merge_field),
-    ("DELETE", _FIELD): Handler(audience.delete_merge_field),
+    ("POST", "/lists"): Handler(audience.post_list, "recorded answers"),
+    ("PATCH", _LIST): Handler(audience.patch_list, "recorded answers"),
+    ("POST", _LIST): Handler(post_batch, "the destination"),
+    ("POST", _LIST + "/members"): Handler(contacts.post_member, "recorded answers"),
+    ("PUT", _MEMBER): Handler(contacts.put_member, "the destination", creates=True, needs_nothing=True),
+    ("PATCH", _MEMBER): Handler(contacts.patch_member, "the destination", creates=True),
+    ("DELETE", _MEMBER): Handler(contacts.delete_member, "the destination", creates=True),
+    ("POST", _MEMBER + "/actions/delete-permanent"): Handler(contacts.delete_permanent, "probes", creates=True),
+    ("POST", _MEMBER + "/tags"): Handler(contacts.post_member_tags, "the destination", lenient=True, creates=True),
+    ("POST", "/audiences/{audience_id}/contacts"): Handler(contacts.post_audience_contact, "the destination"),
+    ("POST", _MEMBER + "/events"): Handler(audience.post_event, "recorded answers"),
+    ("POST", _LIST + "/segments"): Handler(audience.post_segment, "the destination"),
+    ("POST", _SEGMENT): Handler(audience.post_segment_members, "the destination"),
+    ("DELETE", _SEGMENT): Handler(audience.delete_segment, "probes"),
+    ("POST", _LIST + "/merge-fields"): Handler(audience.post_merge_field, "the destination"),
+    ("PATCH", _FIELD): Handler(audience.patch_merge_field, "tests"),
 }
 
 KEPT = {path: override.writes for path, override in OVERRIDES.items() if override.writes}
