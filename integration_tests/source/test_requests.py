@@ -24,11 +24,10 @@ def account() -> Json:
     return {
         "contacts": 60,
         "audiences": 2,
-        "campaigns": 6,
+        "campaigns": 16,
         "recipients": 20,
         "orders": 12,
         "products": 7,
-        "plain": True,
     }
 
 
@@ -88,3 +87,46 @@ class TestEmbedded:
         ended = source.read(["order_lines"], "full_refresh", state=[{"type": "STREAM", "stream": stream}])
 
         assert set(ended.keys("order_lines")) == true_keys(source, "order_lines")
+
+
+class TestSettled:
+    """What can't change any more is not asked for with every sync."""
+
+    BELOW = ("campaign_content", "campaign_feedback", "campaign_send_checklist")
+
+    def test_a_second_sync_asks_only_campaigns_that_were_not_sent(self, source: SourceHarness) -> None:
+        control = source.simulator.control
+        first = source.read(self.BELOW)
+        control.clock(advance=3 * 86_400)
+        control.reset_stats()
+
+        second = source.read(self.BELOW, state=first.last_states)
+
+        campaigns = [entry["row"] for entry in control.truth("/campaigns", "rows")["rows"]]
+        drafts = {row["id"] for row in campaigns if row["status"] != "sent"}
+        assert first.complete == second.complete == set(self.BELOW)
+        assert {key[0] for key in first.keys("campaign_content")} == {row["id"] for row in campaigns}
+        assert {key[0] for key in second.keys("campaign_content")} == drafts
+        assert 0 < len(drafts) < len(campaigns)
+        for name in self.BELOW:
+            assert requests(source, f"/{STREAMS[name].path}") == len(drafts)
+
+    def test_two_streams_of_one_answer_ask_once(self, source: SourceHarness) -> None:
+        both = ("campaign_eepurl", "campaign_eepurl_referrers")
+        alone = {name: source.read([name], "full_refresh").records(name) for name in both}
+        source.simulator.control.reset_stats()
+
+        run = source.read(both, "full_refresh")
+
+        assert run.complete == set(both)
+        assert requests(source, "/reports/{campaign_id}/eepurl") == len(run.keys("campaign_eepurl")) > 0
+        for name in both:
+            assert sorted(run.records(name), key=str) == sorted(alone[name], key=str)
+
+    def test_what_fails_for_one_of_the_two_is_asked_again_for_the_other(self, source: SourceHarness) -> None:
+        both = ("campaign_eepurl", "campaign_eepurl_referrers")
+        source.simulator.control.fault("missing_items", path="/reports/{campaign_id}/eepurl")
+
+        run = source.read(both, "full_refresh", retry_seconds=1)
+
+        assert (run.complete, run.incomplete) == ({"campaign_eepurl"}, {"campaign_eepurl_referrers"})

@@ -19,6 +19,9 @@ PathValues = Mapping[str, Any]
 LAST_ACTIVITY = "campaign_last_activity"
 """Where rows below a report carry no date that moves, the newest date of their campaign goes under this name."""
 
+PARENT_CHANGED = "parent_changed_at"
+"""Where rows carry no date and their parent's row does, its newest date goes under this name."""
+
 PARENT_CAMPAIGN = "parent_campaign_id"
 """Under this name a version's report has the id of the split campaign that it is a version of."""
 
@@ -115,6 +118,19 @@ class ChangedCampaigns:
 
 
 @dataclass(frozen=True)
+class ChangedParents:
+    """Below rows that show whether anything below them can have changed: only those where it can are asked.
+
+    ``dates``: fields of the parent's row; the newest of them is the cursor. ``settled``: whether, by its row, nothing
+    changes below the parent without one of these dates; asked in any case otherwise.
+    """
+
+    dates: tuple[str, ...]
+    settled: Callable[[Record], bool]
+    cursor: Cursor = field(default_factory=lambda: Cursor(PARENT_CHANGED))
+
+
+@dataclass(frozen=True)
 class PerContact:
     """One request for each contact of an audience; ``parent`` is the stream of contacts.
 
@@ -135,7 +151,7 @@ class Embedded:
     may_lack: Callable[[Record], bool]
 
 
-Reading = FullOnly | Window | Filter | Relist | Reports | ChangedCampaigns | PerContact | Embedded
+Reading = FullOnly | Window | Filter | Relist | Reports | ChangedCampaigns | ChangedParents | PerContact | Embedded
 """How a stream is read when only what is new is wanted. A full refresh reads everything in each case."""
 
 

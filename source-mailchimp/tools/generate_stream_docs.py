@@ -16,6 +16,7 @@ from generate_schemas import Contract
 
 from source_mailchimp.stream import (
     ChangedCampaigns,
+    ChangedParents,
     Embedded,
     Filter,
     Paging,
@@ -68,6 +69,8 @@ or have news (see gate), however old they are |
 | gate | {gated} | campaigns with news: the counts or dates of their report have changed since the last sync, or they \
 were sent within the look-back; split campaigns are always asked for their versions, one request each | \
 {gated_gives} |
+| parent | {settled} | what is below campaigns that weren't sent, templates that were edited and landing pages that \
+weren't taken down before the last sync | all of these; what is edited after the sending comes with a full refresh |
 
 Where no such way exists, changes can't be seen from outside, and the stream is read whole.
 If a connection asks for such a stream incrementally, it is read whole too, and the log says so.
@@ -81,6 +84,7 @@ Worth knowing:
   read incrementally, `tags` are as of the contact's last other change.
   A tag is a segment, so `segment_members` has the present ones; `member_tags` has them with their dates.
 - `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
+- `parent_changed_at` is the newest date in the row of the campaign, template or landing page.
 - `campaign_last_activity` is the newest of a campaign's send time, last open and last click.
   `open_details`, `click_details` and the like are emitted whole for each campaign with news.
 - `total_items` is too small or missing for {untrusted}: there the end of a listing is a page that is not full.
@@ -124,6 +128,7 @@ def page() -> str:
         filter=_names(streams, Filter),
         refresh=_names(streams, Relist, Reports),
         gated=gated,
+        settled=_names(streams, ChangedParents),
         untrusted=" and ".join(
             f"`{stream.name}`" for stream in streams if stream.paging is Paging.OFFSET and not stream.trust_total
         ),

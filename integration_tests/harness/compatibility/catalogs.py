@@ -24,7 +24,7 @@ def catalog_summary(streams: list[Json]) -> Json:
 def catalog_breaks(before: Json, now: Json) -> list[str]:
     """What a connection that was saved with ``before`` (a summary) would stumble over, a line each.
 
-    A new stream, mode or field breaks nothing. Another type does, a wider one too: the column has the old one.
+    A new stream, mode or field breaks nothing, nor does a cursor where there was none. Another type does, a wider one too: the column has the old one.
     """
     found = []
     for name, old in before.items():
@@ -33,7 +33,7 @@ def catalog_breaks(before: Json, now: Json) -> list[str]:
             found.append(f"{name}: the stream is gone")
             continue
         for part, word in (("primary_key", "primary key"), ("cursor", "cursor")):
-            if old[part] != new[part]:
+            if old[part] != new[part] and (old[part] or part != "cursor"):
                 found.append(f"{name}: the {word} was {old[part]} and is {new[part]}")
         found += [f"{name}: no longer offers {mode}" for mode in old["sync_modes"] if mode not in new["sync_modes"]]
         for field, kind in old["fields"].items():

@@ -131,6 +131,7 @@ class TestWhatCountsAsBreaking:
         after = copy.deepcopy(before)
         after["something_new"] = after["lists"]
         after["lists"]["fields"]["something_new"] = "string"
+        after["tags"].update(cursor=["something_new"], sync_modes=["full_refresh", "incremental"])
 
         assert catalog_breaks(before, after) == []
 

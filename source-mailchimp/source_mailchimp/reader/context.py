@@ -14,6 +14,7 @@ from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.records import Shape
+from source_mailchimp.reader.sharing import SharedAnswers
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Record, Stream
 
@@ -60,6 +61,7 @@ class SyncContext:
     config: Config
     fetcher: Fetcher
     memory: Budget
+    shared: SharedAnswers
     parents: Mapping[str, ParentRows] = field(default_factory=dict)
     selected: tuple[Selected, ...] = ()
     _began: float = field(default_factory=time.monotonic)

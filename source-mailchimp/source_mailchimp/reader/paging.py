@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from source_mailchimp.dates import ONE_SECOND, parse_date
@@ -130,7 +131,7 @@ class PageReader:
         """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless."""
         stream = self._stream
         items = stream.items or ""
-        body = await self._context.fetcher.get_object(path_of(stream, params), params_of(stream, filters), items=items)
+        body = await self._answer(params, filters, items)
         total = body.get("total_items")
         if isinstance(total, int) and total > len(body[items]):
             async with aclosing(self._by_offset(params, filters, 0)) as batches:
@@ -140,8 +141,19 @@ class PageReader:
             yield Batch(body[items], len(body[items]))
 
     async def _object(self, params: PathValues, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
-        body = await self._context.fetcher.get_object(path_of(self._stream, params), params_of(self._stream, filters))
-        yield Batch([body], 1)
+        yield Batch([await self._answer(params, filters, None)], 1)
+
+    async def _answer(
+        self, params: PathValues, filters: Mapping[str, str | int] | None, items: str | None
+    ) -> dict[str, Any]:
+        """The one answer that there is below ``params``; with ``items``, there is a list of objects under that key."""
+        context, path, query = self._context, path_of(self._stream, params), params_of(self._stream, filters)
+        if context.shared.concern(self._stream.path):
+            body = await context.shared.get(path, query)
+            rows = body.get(items) if items else []
+            if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+                return body
+        return await context.fetcher.get_object(path, query, items=items)
 
     async def _by_count(
         self, params: PathValues, filters: Mapping[str, str | int] | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from source_mailchimp.reader.state import Position, ResumePoint
-from source_mailchimp.stream import Record, Stream
+from source_mailchimp.stream import ChangedParents, Record, Stream
 
 # How far partitions may be done beyond the first that is not: bounds the state.
 _WINDOW = 200
@@ -48,7 +48,9 @@ def partitions_of(stream: Stream, parents: Iterable[Record]) -> list[Partition]:
         names = [str(value) for value in values.values()]
         # Below one level it is the parent's id, as in the official connector's states.
         partition_id = "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
-        position = (str(row.get("send_time") or ""), *names)
+        # The send time of a campaign that was not sent yet moves, and may move back.
+        sent = "" if isinstance(stream.reading, ChangedParents) else str(row.get("send_time") or "")
+        position = (sent, *names)
         partitions[partition_id] = Partition(partition_id, position, values, row)
     return sorted(partitions.values(), key=lambda item: item.position)
 

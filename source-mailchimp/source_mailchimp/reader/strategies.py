@@ -19,9 +19,23 @@ from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.split_campaigns import versions_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
-from source_mailchimp.stream import LAST_ACTIVITY, ChangedCampaigns, Cursor, Filter, Record, Relist, Reports, Stream
+from source_mailchimp.stream import (
+    LAST_ACTIVITY,
+    PARENT_CHANGED,
+    ChangedCampaigns,
+    ChangedParents,
+    Cursor,
+    Filter,
+    Record,
+    Relist,
+    Reports,
+    Stream,
+)
 
 Filters = dict[str, str | int]
+
+_LATE = timedelta(days=1)
+"""So much later than its date may a parent's row have shown that it is settled."""
 
 
 class Full:
@@ -296,6 +310,32 @@ class Changed(Filtered):
         return added
 
 
+class BelowChanged(Full):
+    """Below rows that show whether anything below them can have changed."""
+
+    def __init__(
+        self, context: SyncContext, state: StreamState, reading: ChangedParents, *, full_refresh: bool
+    ) -> None:
+        super().__init__(context, state, full_refresh=full_refresh)
+        self._reading = reading
+
+    def is_new(self, partition: Partition, since: datetime | None) -> bool:
+        """By the parent's row."""
+        if since is None or not self._reading.settled(partition.parent):
+            return True
+        newest = self._newest(partition)
+        return newest is None or newest >= since - _LATE
+
+    def added(self, partition: Partition) -> dict[str, Any]:
+        """The parent's newest date, which is the cursor."""
+        newest = self._newest(partition)
+        return {**super().added(partition), PARENT_CHANGED: format_date(newest) if newest else None}
+
+    def _newest(self, partition: Partition) -> datetime | None:
+        dates = [parse_date(partition.parent.get(name)) for name in self._reading.dates]
+        return max((date for date in dates if date), default=None)
+
+
 async def open_strategy(
     context: SyncContext, stream: Stream, state: StreamState, *, full_refresh: bool, parent_rows: ParentRows | None
 ) -> Full:
@@ -308,6 +348,8 @@ async def open_strategy(
     match reading:
         case Filter(cursor):
             return Filtered(context, state, cursor, full_refresh=full_refresh, filtering=filtering)
+        case ChangedParents():
+            return BelowChanged(context, state, reading, full_refresh=full_refresh)
         case Relist(reports=reports):
             changes = None
             if reports and not full_refresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partition_reader import PartitionReader
 from source_mailchimp.reader.per_contact import RowsPerContact
+from source_mailchimp.reader.sharing import SharedAnswers
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Embedded, PerContact, Relist, Reports, Stream, Window
 
@@ -127,10 +129,12 @@ class Sync:
                 needed[reading.reports.name] = reading.reports
             if isinstance(reading, Reports) and not item.full_refresh:
                 needed[item.stream.name] = item.stream  # what has changed shows when all of them are there
+        paths = Counter(item.stream.path for item in self._selected)
         return SyncContext(
             self._config,
             fetcher,
             memory=Budget(MEMORY_BYTES),
+            shared=SharedAnswers(fetcher, {path for path, count in paths.items() if count > 1}),
             parents={name: ParentRows(stream) for name, stream in needed.items()},
             selected=tuple(self._selected),
         )

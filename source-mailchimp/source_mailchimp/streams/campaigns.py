@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from source_mailchimp.dates import parse_date
-from source_mailchimp.stream import Cursor, Paging, Record, Relist, Stream
+from source_mailchimp.stream import PARENT_CHANGED, ChangedParents, Cursor, Paging, Record, Relist, Stream
 from source_mailchimp.streams.reports import REPORTS
 
 FAMILY = "Campaigns"
@@ -28,39 +29,50 @@ CAMPAIGNS = Stream(
     items="campaigns",
     key=("id",),
     reading=Relist(Cursor("create_time"), may_have_changed=may_have_changed, reports=REPORTS),
+    for_children=("status", "create_time", "send_time"),
     family=FAMILY,
     tells_deletions=True,
 )
 
-CAMPAIGN_CONTENT = Stream(
+
+def was_sent(campaign: Record) -> bool:
+    """Whether a campaign's content is final: it was sent, and we know when."""
+    return campaign.get("status") == "sent" and parse_date(campaign.get("send_time")) is not None
+
+
+_SENT_ONCE = "of those that were sent already at the last sync, none"
+_below_campaigns = partial(
+    Stream,
+    parent=CAMPAIGNS,
+    reading=ChangedParents(("create_time", "send_time"), was_sent),
+    adds={PARENT_CHANGED: "date-time"},
+    family=FAMILY,
+    cost=_SENT_ONCE,
+)
+
+CAMPAIGN_CONTENT = _below_campaigns(
     "campaign_content",
     "campaigns/{campaign_id}/content",
     items=None,
     key=("campaign_id",),
-    parent=CAMPAIGNS,
     paging=Paging.OBJECT,
-    family=FAMILY,
 )
 
-CAMPAIGN_FEEDBACK = Stream(
+CAMPAIGN_FEEDBACK = _below_campaigns(
     "campaign_feedback",
     "campaigns/{campaign_id}/feedback",
     items="feedback",
     key=("feedback_id",),
-    parent=CAMPAIGNS,
     paging=Paging.NONE,
-    family=FAMILY,
 )
 
-CAMPAIGN_SEND_CHECKLIST = Stream(
+CAMPAIGN_SEND_CHECKLIST = _below_campaigns(
     "campaign_send_checklist",
     "campaigns/{campaign_id}/send-checklist",
     items="items",
     key=("campaign_id", "id"),
-    parent=CAMPAIGNS,
     paging=Paging.NONE,
     trust_total=False,
-    family=FAMILY,
 )
 
 CAMPAIGN_FOLDERS = Stream(
@@ -73,6 +85,7 @@ SMS_CAMPAIGNS = Stream(
     items="sms_campaigns",
     key=("id",),
     as_text=("list_id",),
+    for_children=("status", "create_time", "send_time", "updated_at"),
     family=FAMILY,
     tells_deletions=True,
 )
@@ -84,6 +97,9 @@ SMS_CAMPAIGN_CONTENT = Stream(
     key=("sms_campaign_id",),
     parent=SMS_CAMPAIGNS,
     paging=Paging.OBJECT,
+    reading=ChangedParents(("create_time", "send_time", "updated_at"), was_sent),
+    adds={PARENT_CHANGED: "date-time"},
+    cost=_SENT_ONCE,
     family=FAMILY,
 )
 

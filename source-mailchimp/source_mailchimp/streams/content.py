@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from source_mailchimp.stream import Paging, Stream
+from source_mailchimp.stream import PARENT_CHANGED, ChangedParents, Paging, Record, Stream
 
 FAMILY = "Content"
 
-TEMPLATES = Stream("templates", "templates", items="templates", key=("id",), family=FAMILY, tells_deletions=True)
+TEMPLATES = Stream(
+    "templates",
+    "templates",
+    items="templates",
+    key=("id",),
+    for_children=("date_created", "date_edited"),
+    family=FAMILY,
+    tells_deletions=True,
+)
+
+
+def dates_its_edits(template: Record) -> bool:  # noqa: ARG001 - it holds for any
+    """Any template does: ``date_edited`` moves with each edit, and Mailchimp's own have no editor."""
+    return True
+
+
+def is_unpublished(page: Record) -> bool:
+    """Whether a landing page was taken down, and so stays as it is until one of its dates moves."""
+    return page.get("status") == "unpublished"
+
 
 TEMPLATE_DEFAULT_CONTENT = Stream(
     "template_default_content",
@@ -15,6 +34,9 @@ TEMPLATE_DEFAULT_CONTENT = Stream(
     key=("template_id",),
     parent=TEMPLATES,
     paging=Paging.OBJECT,
+    reading=ChangedParents(("date_created", "date_edited"), dates_its_edits),
+    adds={PARENT_CHANGED: "date-time"},
+    cost="only of those edited since the last sync",
     family=FAMILY,
 )
 
@@ -35,6 +57,7 @@ LANDING_PAGES = Stream(
     items="landing_pages",
     key=("id",),
     paging=Paging.COUNT_ONLY,
+    for_children=("status", "created_at", "updated_at", "published_at", "unpublished_at"),
     family=FAMILY,
     cost="no second page: of more than 1000, the other end is read too, which makes 2000 at most",
 )
@@ -46,6 +69,9 @@ LANDING_PAGE_CONTENT = Stream(
     key=("page_id",),
     parent=LANDING_PAGES,
     paging=Paging.OBJECT,
+    reading=ChangedParents(("created_at", "updated_at", "published_at", "unpublished_at"), is_unpublished),
+    adds={PARENT_CHANGED: "date-time"},
+    cost="of those that were unpublished already at the last sync, none",
     family=FAMILY,
 )
 

@@ -166,10 +166,12 @@ CAMPAIGN_PRODUCT_ACTIVITY = _below_report(
     adds={"product_activity_id": "string", **_ADDS_LAST_ACTIVITY},
 )
 
+# Both streams need the same answer, and ask for it in the same words, so that it comes once.
 CAMPAIGN_EEPURL = _below_report(
     "campaign_eepurl",
     "reports/{campaign_id}/eepurl",
     items=None,
+    params={"exclude_fields": "referrers._links,_links"},
     key=("campaign_id",),
     paging=Paging.OBJECT,
     reading=_BY_LAST_ACTIVITY,
