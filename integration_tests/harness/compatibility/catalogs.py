@@ -24,7 +24,8 @@ def catalog_summary(streams: list[Json]) -> Json:
 def catalog_breaks(before: Json, now: Json) -> list[str]:
     """What a connection that was saved with ``before`` (a summary) would stumble over, a line each.
 
-    A new stream, mode or field breaks nothing, nor does a cursor where there was none. Another type does, a wider one too: the column has the old one.
+    A new stream, mode or field breaks nothing, nor does a cursor where there was none.
+    Another type does, a wider one too: the column has the old one.
     """
     found = []
     for name, old in before.items():
