@@ -78,6 +78,12 @@ class Answer:
         return body
 
     @property
+    def looks_whole(self) -> bool:
+        """Whether the body begins and ends as a JSON object does; decoding it may still fail."""
+        body = self.body.strip()
+        return body[:1] == b"{" and body[-1:] == b"}"
+
+    @property
     def ok(self) -> bool:
         """Whether the request was carried out (2xx)."""
         return self.status // 100 == 2  # noqa: PLR2004 - as in 2xx

@@ -88,6 +88,15 @@ class MailchimpClient:
         query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
         return self._once("GET", path, query, None, mask(f"GET /{path}"), items) or {}
 
+    def answer_once(self, path: str, params: Params | None = None, *, items: str) -> Answer:
+        """As ``get_once``, but what came is not decoded yet: for a caller that keeps it for a while (``read_json``).
+
+        That it is a whole object is looked at; more shows when it is decoded.
+        """
+        query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
+        answer: Answer = self._once("GET", path, query, None, mask(f"GET /{path}"), items, decode=False)
+        return answer
+
     def request(
         self,
         method: str,
@@ -150,6 +159,8 @@ class MailchimpClient:
         items: str | None,
         read: Reader | None = None,
         language: str | None = None,
+        *,
+        decode: bool = True,
     ) -> Any:
         try:
             with self.limiter.slot() as slot, self.usage.request():
@@ -158,23 +169,27 @@ class MailchimpClient:
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._judge(answer, method, items, read)
+            return self._judge(answer, method, items, read, decode=decode)
         except TransientError as error:
             self.usage.note(error)
             raise
 
-    def _judge(self, answer: Answer, method: str, items: str | None, read: Reader | None) -> Any:
+    def _judge(
+        self, answer: Answer, method: str, items: str | None, read: Reader | None, *, decode: bool = True
+    ) -> Any:
         if not answer.ok:
             error = error_of(answer, field=self._credentials_field)
             if isinstance(error, RateLimited):
                 self.limiter.throttled()
             raise error
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
-        body: Any = None if no_body and read is None else read_json(answer, items=items, read=read)
+        body: Any = answer
+        if decode or not answer.looks_whole:
+            body = None if no_body and read is None else read_json(answer, items=items, read=read)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
         self._note_time(answer)
         self.limiter.succeeded()
-        return body
+        return body if decode else answer
 
     def _note_time(self, answer: Answer) -> None:
         if answer.date is None:

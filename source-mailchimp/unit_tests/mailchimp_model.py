@@ -17,6 +17,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 from unittest.mock import patch
 
+import orjson
+
+from mailchimp_api.answers import Answer
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
@@ -247,6 +250,10 @@ class ModelClient(MailchimpClient):
         if isinstance(world, Site):
             return world.page(path, params, items)
         return self.answer(path, params)
+
+    def answer_once(self, path: str, params: Params | None = None, *, items: str) -> Answer:
+        body = orjson.dumps(self.get_once(path, params, items=items))
+        return Answer(200, {}, body, call=f"GET /{path}")
 
     def answer(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The body for one request."""

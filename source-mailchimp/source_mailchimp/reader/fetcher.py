@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import orjson
-
+from mailchimp_api.answers import Answer, read_json
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import TooMuchForOneAnswer
+from mailchimp_api.errors import TooMuchForOneAnswer, UnreadableAnswer
 from mailchimp_api.retries import retrying_async
-from source_mailchimp.reader.concurrency import RetryLane, set_aside, size_of_rows
+from source_mailchimp.reader.concurrency import RetryLane, set_aside
 from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -25,7 +24,6 @@ T = TypeVar("T")
 MAX_PAGE_SIZE = 1000  # more is answered with 1000 rows (seen on the real API)
 THREADS = "mailchimp-request"
 _SMALLEST_PAGE = 25
-_WORTH_PACKING = 50
 
 Params = Mapping[str, str | int]
 
@@ -34,25 +32,42 @@ class Page:
     """Rows ``offset``, ``offset + 1``, … of a listing; ``total`` is its ``total_items`` when it was answered.
 
     ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that
-    moved. Until ``rows`` is asked for, they are kept as JSON, a third of their size: many pages wait while an
-    early one is slow. ``size``: about how many bytes they take then.
+    moved. Until ``load`` it is kept as the bytes that came, a quarter of what its rows take: many pages wait while an
+    early one is slow. ``size``: how many bytes those are.
     """
 
-    def __init__(self, offset: int, asked: int, rows: list[Record], total: int | None) -> None:
+    def __init__(
+        self, offset: int, asked: int, answer: Answer, items: str, ask_again: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> None:
         self.offset = offset
         self.asked = asked
-        self.count = len(rows)
-        self.total = total
-        self._rows: list[Record] | None = rows if len(rows) < _WORTH_PACKING else None
-        self._packed = orjson.dumps(rows) if self._rows is None else b""
-        self.size = len(self._packed) or size_of_rows(rows)
+        self.total: int | None = None
+        self.rows: list[Record] = []
+        self.size = len(answer.body)
+        self._answer: Answer | None = answer
+        self._items = items
+        self._ask_again = ask_again
+
+    async def load(self) -> Page:
+        """Decode it; before, ``rows`` and ``total`` are not there. What turns out to be unreadable is asked for again.
+
+        Raises what ``Fetcher.pages`` does.
+        """
+        if self._answer is not None:
+            try:
+                body = read_json(self._answer, items=self._items)
+            except UnreadableAnswer:
+                body = await self._ask_again()
+            self._answer = None
+            total = body.get("total_items")
+            self.total = total if isinstance(total, int) else None
+            self.rows = body[self._items]
+        return self
 
     @property
-    def rows(self) -> list[Record]:
-        """The rows, decoded when they are first asked for."""
-        if self._rows is None:
-            self._rows, self._packed = orjson.loads(self._packed), b""
-        return self._rows
+    def count(self) -> int:
+        """How many rows came."""
+        return len(self.rows)
 
 
 @dataclass
@@ -128,8 +143,10 @@ class Fetcher:
             if body is not None:
                 return body
 
-    async def pages(self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str) -> list[Page]:
-        """Rows ``offset`` … ``offset + count - 1``, usually as one page.
+    async def pages(
+        self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str, load: bool = True
+    ) -> list[Page]:
+        """Rows ``offset`` … ``offset + count - 1``, usually as one page. ``load=False``: it waits as it came.
 
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
         so are later ones of the same ``kind`` (the stream's name). Raises TooMuchForOneAnswer when even small ones do.
@@ -139,15 +156,20 @@ class Fetcher:
         done, timed_out = 0, False
         while done < count:
             size = sizer.ask(count - done)
-            get = partial(self._one_page, path, params, items, offset + done, size)
-            page = await self._in_time(sizer, size, kind, get, again=timed_out)
-            if page is None:
+            query = {**params, "count": size, "offset": offset + done}
+            get = partial(self.client.answer_once, path, query, items=items)
+            answer = await self._in_time(sizer, size, kind, get, again=timed_out)
+            if answer is None:
                 timed_out = True
                 continue
+            again = partial(self._ask, partial(self.client.get_once, path, query, items=items), again=True)
+            page = Page(offset + done, size, answer, items, again)
             pages.append(page)
             done += size
-            if page.count < size:
-                break
+            if load or done < count:
+                await page.load()
+                if page.count < size:
+                    break
         return pages
 
     async def _in_time(
@@ -170,19 +192,6 @@ class Fetcher:
             raise
         sizer.came(size)
         return answer
-
-    def _one_page(
-        self,
-        path: str,
-        params: Params,
-        items: str,
-        offset: int,
-        count: int,
-    ) -> Page:
-        query = {**params, "count": count, "offset": offset}
-        body = self.client.get_once(path, query, items=items)
-        total = body.get("total_items")
-        return Page(offset, count, body[items], total if isinstance(total, int) else None)
 
     async def _ask(self, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False) -> T:
         """What ``get`` returns, tried as often as the client's policy says; waits for the next try on the loop.

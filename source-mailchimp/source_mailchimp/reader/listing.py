@@ -49,9 +49,14 @@ class Listing:
     may_repeat: bool = False
     exact: bool = False
 
-    async def pages(self, fetcher: Fetcher, offset: int, count: int) -> list[Page]:
-        """Its rows ``offset`` … ``offset + count - 1``, in parts where they timed out as a whole."""
-        return await fetcher.pages(self.path, self.params, items=self.items, offset=offset, count=count, kind=self.kind)
+    async def pages(self, fetcher: Fetcher, offset: int, count: int, *, load: bool = True) -> list[Page]:
+        """Its rows ``offset`` … ``offset + count - 1``, in parts where they timed out as a whole.
+
+        ``load``: as of ``Fetcher.pages``.
+        """
+        return await fetcher.pages(
+            self.path, self.params, items=self.items, offset=offset, count=count, kind=self.kind, load=load
+        )
 
 
 @dataclass
@@ -93,7 +98,7 @@ class ListingReader:
 
     def _pages_at(self, offsets: Iterable[int]) -> AsyncGenerator[list[Page], None]:
         return ordered_map(
-            (partial(self.page_at, offset) for offset in offsets),
+            (partial(self.listing.pages, self._fetcher, offset, self._size, load=False) for offset in offsets),
             prefetch=self._prefetch,
             memory=self._memory,
             kind=self.listing.kind,
@@ -194,7 +199,7 @@ class ListingReader:
             async with aclosing(self._pages_at([start]) if first is None else _ready(first)) as beginning:
                 async for parts in beginning:
                     for page in parts:
-                        last = page
+                        last = await page.load()
                         yield page
             if last is None:
                 return
@@ -204,7 +209,7 @@ class ListingReader:
         async with aclosing(planned) as rest:
             async for parts in rest:
                 for page in parts:
-                    last = page
+                    last = await page.load()
                     yield page
         more = 1
         while last is not None and self._completeness.goes_on(last):
@@ -215,7 +220,7 @@ class ListingReader:
             async with aclosing(self._pages_at(offsets)) as rest:
                 async for parts in rest:
                     for page in parts:
-                        last = page
+                        last = await page.load()
                         yield page
             more = min(more * 2, self._prefetch)  # how far it goes on is unknown: ask for more and more at once
 

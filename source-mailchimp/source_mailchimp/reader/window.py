@@ -179,7 +179,7 @@ class WindowReader:
     async def _planned_page(self, its_chunk: asyncio.Future[Chunk], rank: int) -> list[Page]:
         """The page at ``rank`` of the window, asked for as a page of the chunk that it lies in."""
         chunk = await its_chunk
-        return await self._page(chunk, rank - chunk.rank, self._fetcher.page_size)
+        return await self._page(chunk, rank - chunk.rank, self._fetcher.page_size, load=False)
 
     async def changed_since(self, moment: datetime, now: Callable[[], datetime]) -> AsyncGenerator[ChunkRows, None]:
         """Yield the rows that changed after ``moment``, up to this very moment, however many change meanwhile.
@@ -247,8 +247,8 @@ class WindowReader:
         pages = await self._page(window, rank, 1)
         return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
 
-    async def _page(self, chunk: Chunk, offset: int, count: int) -> list[Page]:
-        return await self._listing_of(chunk).pages(self._fetcher, offset, count)
+    async def _page(self, chunk: Chunk, offset: int, count: int, *, load: bool = True) -> list[Page]:
+        return await self._listing_of(chunk).pages(self._fetcher, offset, count, load=load)
 
     def _listing_of(self, chunk: Chunk) -> Listing:
         bounds = {}
