@@ -264,6 +264,14 @@ class ModelClient(MailchimpClient):
     def server_time(self) -> datetime:
         return moment(self.seen_date)
 
+    @property
+    def clock(self) -> ModelClient:  # type: ignore[override]
+        return self
+
+    def latest(self) -> datetime:
+        """The later of all clocks."""
+        return moment(self.seen_date)
+
 
 class ModelFetcher(Fetcher):
     """Lets requests take turns instead of running them in threads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from mailchimp_api.errors import AnswerTimeout, ServerFault
+from mailchimp_api.answers import Answer
+from mailchimp_api.client import Params
+from mailchimp_api.errors import AnswerTimeout, ServerFault, UnreadableAnswer
 from source_mailchimp.reader.fetcher import Page
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
 
@@ -141,3 +144,70 @@ class TestPages:
         assert len(trials) < 8
         gaps = [second - first for first, second in pairwise(trials[1:])]
         assert gaps == sorted(gaps)
+
+
+class TestBrokenBodies:
+    """What looks like an answer and can't be decoded is asked for again when its turn comes."""
+
+    def test_a_page_that_turns_out_to_be_unreadable_comes_whole(self) -> None:
+        broken = [b'{"members": [{"id": }], "total_items": 1}', b'{"total_items": 10}', b'{"members": [null]}']
+
+        class Client(ModelClient):
+            def answer_once(self, path: str, params: Params | None = None, *, items: str) -> Answer:
+                if broken:
+                    return Answer(200, {}, broken.pop(), call=path)
+                return super().answer_once(path, params, items=items)
+
+        async def work() -> None:
+            fetcher = ModelFetcher(Client(Shelf(numbers=list(range(10)))), workers=4)
+            for _ in range(3):
+                [page] = await fetcher.pages(PATH, {}, items="members", offset=0, count=5, kind="m", load=False)
+                await page.load()
+                assert [row["id"] for row in page.rows] == list(range(5))
+
+        run(work)
+        assert broken == []
+
+    def test_what_stays_unreadable_is_an_error_and_no_empty_page(self) -> None:
+        class Client(ModelClient):
+            def answer_once(self, path: str, params: Params | None = None, *, items: str) -> Answer:
+                return Answer(200, {}, b"{}", call=path)
+
+            def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+                raise UnreadableAnswer("still")
+
+        async def work() -> None:
+            fetcher = ModelFetcher(Client(Shelf()), workers=4)
+            [page] = await fetcher.pages(PATH, {}, items="members", offset=0, count=5, kind="m", load=False)
+            with pytest.raises(UnreadableAnswer):
+                await page.load()
+
+        run(work)
+
+
+class TestRetries:
+    """Who waits for its next try keeps nobody from anything."""
+
+    def test_requests_that_fail_leave_the_connections_to_others(self) -> None:
+        """Virtual time: waits pass at once, and the order of requests shows who waited."""
+        world = Shelf(numbers=list(range(1000)), workers=2)
+
+        class Client(ModelClient):
+            def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+                if path == "broken":
+                    world.requests.append((path, {}))
+                    raise ServerFault("down")
+                return super().get_once(path, params, items=items)
+
+        async def work() -> None:
+            fetcher = ModelFetcher(Client(world, attempts=5), workers=2)
+            broken = [asyncio.ensure_future(fetcher.get_object("broken", {})) for _ in range(6)]
+            for offset in range(0, 1000, 10):
+                await fetcher.pages(PATH, {}, items="members", offset=offset, count=10, kind="m")
+            done = len(world.requests)
+            ended = await asyncio.gather(*broken, return_exceptions=True)
+            assert all(isinstance(error, ServerFault) for error in ended)
+            assert done <= 100 + 2 * 6, "the others did not wait for what is broken"
+            assert len(world.requests) == 100 + 5 * 6, "each was tried as often as the policy says"
+
+        run(work)

@@ -239,3 +239,20 @@ class TestUnlisted:
         assert reader.sync()
 
         assert "c150" in {row["id"] for row in reader.emitted}
+
+
+def test_a_cursor_ahead_of_every_clock_is_read_back(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong clock has moved it there; what changed before that moment was never read."""
+    world = World()
+    seconds(world, [3] * 20)
+    reader = Reader(world, STREAMS["list_members"])
+    assert reader.sync()
+    reader.state["slices"]["l1"]["cursor"] = date(world.now + 10_000)
+    new = world.add(world.now)
+    world.now += 5000
+
+    assert reader.sync()
+
+    assert new.id in {row["id"] for row in reader.emitted}
+    assert "lies in the future" in caplog.text
+    assert second_of(reader.state["slices"]["l1"]["cursor"]) <= world.now

@@ -98,6 +98,7 @@ class ContactReader:
     async def read(self) -> None:
         """Read all audiences to the end; raises the first error when the others are done."""
         audiences = await self._audiences()
+        self._context.check_dates(self._name, self._state)
         try:
             # Each begins with a page or two: a thousand audiences at once would fill the memory with them.
             audience_slots = Budget(self._context.fetcher.workers)

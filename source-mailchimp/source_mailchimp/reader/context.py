@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from source_mailchimp.reader.records import Shape
 from source_mailchimp.reader.sharing import SharedAnswers
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
 
 CONSISTENCY_LAG = timedelta(seconds=5)
 """The server's clock may run ahead of what its listings show; what is younger belongs to the next sync."""
@@ -86,6 +89,14 @@ class SyncContext:
     def now(self) -> datetime:
         """Mailchimp's clock."""
         return self.fetcher.client.server_time()
+
+    def check_dates(self, name: str, state: StreamState) -> None:
+        """Forget what ``state`` of stream ``name`` says of the future: a wrong clock has told it to an earlier sync."""
+        if state.forget_future(self.fetcher.client.clock.latest()):
+            logger.warning(
+                "%s: the state has a date that lies in the future by Mailchimp's clock and by that of this machine, so "
+                "what it stands for is read from the beginning", name,
+            )  # fmt: skip
 
     def stable_until(self) -> datetime:
         """The moment up to which listings show by now what happened."""

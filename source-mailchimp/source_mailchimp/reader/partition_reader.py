@@ -113,6 +113,7 @@ class PartitionReader:
             self._parent_rows.restart()
         above = await context.parent_rows(stream)
         until = None if self._full else await context.upper_bound()
+        context.check_dates(stream.name, state)
         self._strategy = strategy = await open_strategy(
             context, stream, state, full_refresh=self._full, parent_rows=self._parent_rows
         )

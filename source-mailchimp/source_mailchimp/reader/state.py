@@ -172,6 +172,23 @@ class StreamState:
             return StreamState()
         return replace(self, slices=dict(self.slices), missing=dict(self.missing), run=run, complete=False)
 
+    def forget_future(self, latest: datetime) -> bool:
+        """Forget every date beyond ``latest``, the later of all clocks; True if there was one.
+
+        Nobody knows up to when was read what such a date speaks for: it is read from its beginning.
+        """
+        run = self.run
+        ahead = [key for key, date in self.slices.items() if date and date > latest]
+        for key in ahead:
+            self.slices[key] = None
+        whole = bool(self.cursor and self.cursor > latest)
+        if whole:
+            self.cursor = None
+        late = bool(run and run.until and run.until > latest)
+        if late:
+            self.run = None
+        return bool(ahead) or whole or late
+
     def cursor_of(self, *names: str) -> datetime | None:
         """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
         return next((self.slices[name] for name in names if name in self.slices), self.cursor)
