@@ -24,7 +24,7 @@ from mailchimp_api.errors import (
     ServerFault,
 )
 from mailchimp_api.retries import RetryPolicy
-from source_mailchimp.errors import ParentRefused, PartlyRefused
+from source_mailchimp.errors import ParentFailed, ParentRefused, PartlyRefused
 from source_mailchimp.reader import fetcher, partition_reader
 from source_mailchimp.reader.concurrency import MEMORY_BYTES
 from source_mailchimp.reader.fetcher import Page
@@ -576,6 +576,21 @@ class TestLateEvents:
             assert ("r0007", "late") in {(row["campaign_id"], row["email_id"]) for row in reader.emitted}
             asked = {path for path, _ in site.requests if path.endswith(name.replace("_", "-"))}
             assert len(asked) <= 3
+
+
+class TestParentsThatFail:
+    """Nobody reads below what could not be read as if it were empty."""
+
+    @pytest.mark.parametrize("name", ["list_members", "member_tags", "merge_fields", "segment_members"])
+    def test_a_listing_of_audiences_that_fails_is_the_reason(self, name: str) -> None:
+        site = segment(3, faults={"lists": lambda _: ServerFault("down")})
+        for full_refresh in (True, not STREAMS[name].incremental):
+            reader = Reader(site, STREAMS[name], full_refresh=full_refresh)
+
+            assert not reader.sync()
+
+            assert isinstance(reader.error, ParentFailed)
+            assert "lists could not be read" in str(reader.error)
 
 
 class TestVersions:

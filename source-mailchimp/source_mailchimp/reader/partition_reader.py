@@ -75,7 +75,8 @@ class PartitionReader:
             # The run that had been cut short ended where it meant to; now for what happened since.
             await self._run_once()
         missing = self._missing
-        if self._parent_rows and not self._given_up and not self.refusal:
+        nothing_came = self.refusal or (self._failed and len(self._failed) == self._asked)
+        if self._parent_rows and not self._given_up and not nothing_came:
             self._parent_rows.missing = missing or next((error for _, error in self._refused), None)
         if missing:
             raise missing
