@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from destination_mailchimp.audience.calls import Calls
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy
-from unit_tests.builders import ROOT
+from unit_tests.builders import LIST, ROOT
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def calls() -> Calls:
 
 @pytest.fixture
 def mock() -> Iterator[requests_mock.Mocker]:
-    """Answers in place of Mailchimp; a request that none was given for fails the test."""
+    """Answers in place of Mailchimp; a request that none was given for fails the test. Nobody was archived lately."""
     with requests_mock.Mocker() as mocker:
+        mocker.get(f"{LIST}/members?status=archived", json={"members": [], "total_items": 0})
         yield mocker

@@ -29,12 +29,14 @@ class Mailchimp:
         self.tags_fail = False
         self.batches: list[int] = []
         empty = {"members": [], "segments": [{"id": 7, "name": "vip"}], "total_items": 0}
-        mock.get(f"{LIST}/members", json={"members": [], "total_items": 0})
+        nobody = {"members": [], "total_items": 0}
+        mock.get(f"{LIST}/members", json=lambda _, context: self._if_up(context, nobody))
         mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
         mock.get(f"{LIST}/segments", json=empty)
         mock.post(LIST, json=self._batch, headers=PROBLEM)
         mock.register_uri(requests_mock.ANY, requests_mock.ANY, json=self._single, headers=PROBLEM)
-        mock.get(f"{LIST}/members", json={"members": [], "total_items": 0})
+        nobody = {"members": [], "total_items": 0}
+        mock.get(f"{LIST}/members", json=lambda _, context: self._if_up(context, nobody))
         mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
         mock.get(f"{LIST}/segments", json=empty)
         mock.post(LIST, json=self._batch, headers=PROBLEM)

@@ -44,6 +44,7 @@ class TestSingleCalls:
             return {"title": "Invalid Resource", "status": 400, "errors": [{"field": tags[0], "message": "No."}]}
 
         mock.put(f"{LIST}/members/{contact.hash}", json=answer)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
 
@@ -61,6 +62,7 @@ class TestSingleCalls:
         faults = [{"field": field, "message": "No."} for field in named]
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": faults}
         put = mock.put(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
 

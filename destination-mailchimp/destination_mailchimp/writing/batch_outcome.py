@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import CONTACT_EXISTS, from_row
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
+from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.writing.result import FieldLost, Rejected
 from destination_mailchimp.writing.shown import fields_not_taken, note_shown
 
 
 @dataclass
 class BatchOutcome:
-    """What all answers to the calls of one pass have said."""
+    """What all answers to the calls of one pass have said. ``creating``: they are to make new contacts only."""
 
+    creating: bool = False
+    calls: int = 0
+    """How many have been begun."""
     created: list[Contact] = field(default_factory=list)
     updated: list[Contact] = field(default_factory=list)
     refused: list[Rejected] = field(default_factory=list)
     exists: list[Contact] = field(default_factory=list)
+    archived: list[Contact] = field(default_factory=list)
+    """Found to have been archived since the pass began: they are in no further call."""
+    revived: list[Contact] = field(default_factory=list)
+    """Brought back from the archive by a call that was to make new contacts."""
     unanswered: list[Contact] = field(default_factory=list)
     """No batch answer tells what became of them: a call about each alone does."""
     put_off: list[Contact] = field(default_factory=list)
@@ -46,8 +54,11 @@ class BatchOutcome:
                 contact = waiting.pop(key_of(row.get("email_address")), None)
                 if contact is None:
                     continue
-                found.append(contact)
                 note_shown(contact, row)
+                if self.creating and name == "updated_members" and _came_back(contact, row, since):
+                    self.revived.append(contact)
+                    continue
+                found.append(contact)
                 forms.accepted(contact.merge_fields, row.get("merge_fields"))
                 fields = fields_not_taken(contact.body, row)
                 if fields or not_as_asked(contact):
@@ -56,6 +67,21 @@ class BatchOutcome:
             contact.unanswered += 1
             self.unanswered.append(contact)
         note_possibly_written(waiting.values(), since)
+
+
+def _came_back(contact: Contact, row: Json, since: datetime) -> bool:
+    """Whether the call of ``since`` has revived an archived contact, as it shows one that was there before.
+
+    Who comes back opts in anew (recorded: ``timestamp_opt`` moves then, and by no other write). Only a date of before
+    the call shows that nothing of the kind has happened; so does an attempt of ours that may have made the contact.
+    """
+    if contact.possibly_written_since or contact.written_before:
+        return False
+    if contact.shown_status not in ("subscribed", "transactional"):
+        return True
+    opted = read_cursor(str(row.get("timestamp_opt") or ""))[1]
+    began = read_cursor((since - timedelta(seconds=1)).isoformat())[1]
+    return not (isinstance(opted, int) and isinstance(began, int) and opted < began)
 
 
 def not_as_asked(contact: Contact) -> bool:

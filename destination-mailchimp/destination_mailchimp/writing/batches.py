@@ -21,12 +21,13 @@ from destination_mailchimp.audience.refusals import (
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, note_possibly_written
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.languages import by_language, language_of
 from destination_mailchimp.writing.limit import NewContactLimit
-from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.membership import StatusIndex, Watch
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
@@ -42,6 +43,12 @@ _A_FEW = 10
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
+
+
+class _ArchivedMeanwhile(Exception):
+    def __init__(self, hashes: set[str]) -> None:
+        super().__init__(f"{len(hashes)} contacts were archived")
+        self.hashes = hashes
 
 
 class BatchWriter:
@@ -64,6 +71,7 @@ class BatchWriter:
         self._policy = policy
         self.stubborn = StubbornFields()
         self._archived = archived
+        self._archived_policy = ArchivedPolicy(calls, config, archived)
         self._present = StatusIndex(calls)
         self._movable = {status: StatusIndex(calls, *statuses_upgradable_to(status)) for status in ACTIVE_STATUSES}
         self._limit = NewContactLimit(config.max_new_contacts)
@@ -78,12 +86,13 @@ class BatchWriter:
 
     def write_batch(self, contacts: list[Contact], result: Result) -> None:
         """Write up to 500 contacts, no address twice. Fills ``result``; what it lacks at an error is not written."""
+        watch = self._archived.watch()
         rest = self._sort_out(contacts, result)
         if self._mover:
             rest, known = self._mover.sort_out(rest, result)
-            self._update(known, result)
-        existing = self._create(rest, result)
-        self._update(existing, result)
+            self._update(known, result, watch)
+        existing = self._create(rest, result, watch)
+        self._update(existing, result, watch)
 
     # -- before anything is written ----------------------------------------------------------------------
 
@@ -96,15 +105,7 @@ class BatchWriter:
         rest = []
         for contact in contacts:
             if contact.hash in archived:
-                if contact.removed:
-                    result.skipped.append(Skipped(contact, "archived already"))
-                elif self._config.archived_contacts == "revive":
-                    result.follow_ups.append(FollowUp(contact, Step.REVIVE))
-                elif self._config.archived_contacts == "reject":
-                    fault = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
-                    result.rejected.append(Rejected(contact, fault))
-                else:
-                    result.skipped.append(Skipped(contact, "archived"))
+                self._archived_policy.apply(contact, result)
             elif contact.removed:
                 result.follow_ups.append(FollowUp(contact, Step.REMOVE))
             else:
@@ -113,8 +114,9 @@ class BatchWriter:
 
     # -- first pass --------------------------------------------------------------------------------------
 
-    def _create(self, contacts: list[Contact], result: Result) -> list[Contact]:
+    def _create(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> list[Contact]:
         """Make those that don't exist; returns those that do."""
+        watch = watch or self._archived.watch()
         existing: list[Contact] = []
         if self._config.update_only:
             existing, strangers = self._split_by_presence(contacts)
@@ -128,24 +130,26 @@ class BatchWriter:
             granted = self._limit.reserve(len(contacts), wait=True)
         while contacts:
             if not granted:
-                self._update(existing, result)
+                self._update(existing, result, watch)
                 raise self._limit.exceeded()
-            existing += self._create_batch(contacts[:granted], granted, result)
+            existing += self._create_batch(contacts[:granted], granted, watch, result)
             contacts = contacts[granted:]
             # Those that Mailchimp refused have used up nothing.
             granted = self._limit.reserve(len(contacts), wait=True)
         return existing
 
-    def _create_batch(self, contacts: list[Contact], reserved: int, result: Result) -> list[Contact]:
-        outcome = BatchOutcome()
+    def _create_batch(self, contacts: list[Contact], reserved: int, watch: Watch, result: Result) -> list[Contact]:
+        outcome = BatchOutcome(creating=True)
         # Nobody knows how many a call has made that ends with an error, or for the contacts it does not mention.
         made = reserved
         try:
             for part in by_language(contacts, self._policy):
-                self._send(part, outcome, create=True)
+                self._send(part, outcome, watch, create=True)
+            self._settle_archived(outcome, result)
             made_earlier = self._made_earlier(outcome)
             self._sort_refused(contacts, outcome, result)
-            made = sum(map(len, (outcome.created, made_earlier, outcome.unanswered, outcome.put_off)))
+            revived = outcome.revived if self._archived_policy.may_revive else []
+            made = sum(map(len, (outcome.created, made_earlier, revived, outcome.unanswered, outcome.put_off)))
         finally:
             self._limit.confirm(reserved, made)
         self._present.add(contact.hash for contact in (*outcome.created, *outcome.exists))
@@ -160,6 +164,16 @@ class BatchWriter:
         result.follow_ups += [FollowUp(contact, Step.CONFIRM) for contact in outcome.unanswered]
         result.put_off += [FollowUp(contact, Step.CONFIRM) for contact in outcome.put_off]
         return outcome.exists
+
+    def _settle_archived(self, outcome: BatchOutcome, result: Result) -> None:
+        """Whoever was archived since it was known who is: nobody of them comes back unless the user wants that."""
+        if self._archived_policy.may_revive:
+            result.written += [Written(contact, Outcome.UPDATED) for contact in outcome.revived]
+        else:
+            self._archived_policy.undo(outcome.revived, result)
+        self._archived.add(contact.hash for contact in outcome.archived)
+        for contact in outcome.archived:
+            self._archived_policy.apply(contact, result)
 
     def _insist(self, outcome: BatchOutcome, result: Result) -> None:
         for contact, fields in outcome.not_taken:
@@ -196,7 +210,7 @@ class BatchWriter:
 
     # -- second pass -------------------------------------------------------------------------------------
 
-    def _update(self, contacts: list[Contact], result: Result) -> None:
+    def _update(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> None:
         """Write the fields of contacts that exist. Their status stays, unless the user asked for another."""
         left = [contact for contact in contacts if self.existing.left_alone(contact)]
         if left:
@@ -210,7 +224,8 @@ class BatchWriter:
         if not contacts:
             return
         outcome = BatchOutcome()
-        self._send(contacts, outcome, create=False)
+        self._send(contacts, outcome, watch or self._archived.watch(), create=False)
+        self._settle_archived(outcome, result)
         self._note_refused_status(contacts, outcome, result)
         wanted = [contact for contact in outcome.updated if self._policy.needs_current_status(contact)]
         movable: set[str] = set()
@@ -275,7 +290,7 @@ class BatchWriter:
             else:
                 result.rejected.append(refused)
 
-    def _send(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
+    def _send(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
         """Send contacts, and again those that the answer has not mentioned or whose only fault are some fields.
 
         A row names one field at a time. A few contacts are left to single calls soon: those name all.
@@ -284,20 +299,15 @@ class BatchWriter:
         for early in (True, False):
             part = [contact for contact, first in zip(contacts, tells, strict=True) if first is early]
             if part:
-                self._send_part(part, outcome, create=create)
+                self._send_part(part, outcome, watch, create=create)
 
-    def _send_part(self, waiting: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
+    def _send_part(self, waiting: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
         for number in range(_ROUNDS_AT_MOST):
             again: list[Contact] = []
             before = len(outcome.refused)
             for contact in waiting:
                 outcome.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
-            send_or_split(
-                waiting,
-                partial(self._send_once, outcome=outcome, create=create),
-                lambda contact, problem: outcome.refused.append(Rejected(contact, from_problem(problem))),
-                lambda contact: self._leave_to_single_call(contact, outcome),
-            )
+            self._send_all(waiting, outcome, watch, create=create)
             latest, outcome.refused[before:] = outcome.refused[before:], []
             for refused in latest:
                 if has_other_form(refused.contact, refused.fault, self._forms):
@@ -313,22 +323,53 @@ class BatchWriter:
                 break
         outcome.unanswered += waiting
 
+    def _send_all(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
+        send_or_split(
+            contacts,
+            partial(self._send_once, outcome=outcome, watch=watch, create=create),
+            lambda contact, problem: outcome.refused.append(Rejected(contact, from_problem(problem))),
+            lambda contact: self._leave_to_single_call(contact, outcome),
+        )
+
     @staticmethod
     def _leave_to_single_call(contact: Contact, outcome: BatchOutcome) -> None:
         contact.unanswered = _UNANSWERED_AT_MOST
         outcome.unanswered.append(contact)
 
-    def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, *, create: bool) -> None:
-        """One call. Raises RequestRefused and BatchTooLarge if nothing of it is known to be written."""
+    def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
+        """One call. Raises RequestRefused and BatchTooLarge if nothing of it is known to be written.
+
+        Before it is made again, in whole or in part, it is looked who was archived meanwhile: a status in it might
+        bring them back. Where that can't be known, it is not made.
+        """
+
+        def look() -> None:
+            if gone := watch.among([contact.hash for contact in contacts]):
+                raise _ArchivedMeanwhile(gone)
+
         body = {
             "members": [self._member(contact, create=create) for contact in contacts],
             "update_existing": not create,
         }
         params = SKIP_VALIDATION if not create or self._config.accept_missing_required else None
         since = self._calls.client.server_time()
+        begun = False
         try:
             language = language_of(contacts[0], self._policy) if create else None
-            answered = self._calls.send("POST", "", params, json=body, may_shrink=True, language=language)
+            if outcome.calls or watch.stale:
+                look()
+            begun = True
+            outcome.calls += 1
+            answered = self._calls.send(
+                "POST", "", params, json=body, may_shrink=True, language=language, before_repeat=look
+            )
+        except _ArchivedMeanwhile as found:
+            if begun:  # an attempt may have written the others
+                note_possibly_written(contacts, since)
+            outcome.archived += [contact for contact in contacts if contact.hash in found.hashes]
+            if rest := [contact for contact in contacts if contact.hash not in found.hashes]:
+                self._send_all(rest, outcome, watch, create=create)
+            return
         except BatchTooLarge:
             note_possibly_written(contacts, since)
             raise

@@ -21,6 +21,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 _PAGE = 1000
 _REFRESH_SECONDS = 60.0
 _SMALLEST_PAGE = 25
+_STALE_SECONDS = 30.0
 _PATIENCE = 3
 """Looking contacts up is always possible, so a listing is given up sooner than where it is all there is."""
 
@@ -99,7 +100,7 @@ class StatusIndex:
                 self._read_changes()
             members = self._members
         if members is None:
-            return self._look_up(hashes)
+            return self.look_up(hashes)
         return {digest for digest in hashes if digest in members}
 
     def add(self, hashes: Iterable[str]) -> None:
@@ -108,7 +109,12 @@ class StatusIndex:
             if self._members is not None:
                 self._members.add(hashes)
 
-    def _look_up(self, hashes: list[str]) -> set[str]:
+    def watch(self) -> Watch:
+        """Tells from now on who becomes one of them."""
+        return Watch(self, self._new_listings())
+
+    def look_up(self, hashes: list[str]) -> set[str]:
+        """Those of the subscriber hashes that are among them at this moment, by a call each."""
         with self._calls.pool() as pool:
             found = list(pool.map(self._calls.member, hashes))
         wanted = self._statuses or STATUSES
@@ -116,12 +122,18 @@ class StatusIndex:
 
     def _begin(self) -> None:
         """Count them: a count costs one call for each status."""
-        clock, reading = self._calls.client.clock, Reading(self._calls.workers, self._calls.wait, patience=_PATIENCE)
-        self._listings = [ContactListing(self._page, clock, reading, status) for status in self._statuses or (None,)]
         self._read_at = time.monotonic()
-        for listing in self._listings:
-            listing.since = clock.now()
+        self._listings = self._new_listings()
         self._total = sum(self._count(listing.status) for listing in self._listings)
+
+    def _new_listings(self) -> list[ContactListing]:
+        """One for each status, that know of nobody who came before now."""
+        clock = self._calls.client.clock
+        reading = Reading(self._calls.workers, self._calls.wait, patience=_PATIENCE)
+        listings = [ContactListing(self._page, clock, reading, status) for status in self._statuses or (None,)]
+        for listing in listings:
+            listing.since = clock.now()
+        return listings
 
     def _read_all(self) -> None:
         self._read_at = time.monotonic()
@@ -158,3 +170,29 @@ class StatusIndex:
         params = {"status": status, "fields": "total_items", "count": 0}
         total: int = self._calls.send("GET", "members", params, read=readers.total_items).body
         return total
+
+
+class Watch:
+    """Who has come among an index's contacts since the watch began. Not thread-safe."""
+
+    def __init__(self, index: StatusIndex, listings: list[ContactListing]) -> None:
+        self._index = index
+        self._listings = listings
+        self._found: set[str] = set()
+        self._looked_at = time.monotonic()
+
+    @property
+    def stale(self) -> bool:
+        """Whether so much time has passed that it is better to look again before anything is written."""
+        return time.monotonic() - self._looked_at > _STALE_SECONDS
+
+    def among(self, hashes: list[str]) -> set[str]:
+        """Those of the hashes that have become, and are, among them at this moment. Raises as ``StatusIndex.among``."""
+        self._looked_at = time.monotonic()
+        try:
+            for listing in self._listings:
+                for rows in listing.changed():
+                    self._found.update(row["id"] for row in rows)
+        except IncompleteListing:
+            self._found |= self._index.look_up(hashes)
+        return {digest for digest in hashes if digest in self._found}

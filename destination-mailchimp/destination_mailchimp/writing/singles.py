@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_outcome import not_as_asked
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
@@ -39,8 +41,20 @@ from mailchimp_api.errors import RequestRefused, ResourceGone
 _METHOD_NOT_ALLOWED = 405
 
 
+class StatusChanged(Exception):
+    """The contact has another status than the one its call was meant for: it is not made again."""
+
+    def __init__(self, status: str | None) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class Singles:
-    """Makes these calls, from any number of threads."""
+    """Makes these calls, from any number of threads.
+
+    Whatever carries a status is not repeated unseen: between two attempts minutes may pass, in which the person leaves
+    or is archived. It is looked again right before each, and where that can't be known, nothing is sent.
+    """
 
     def __init__(
         self,
@@ -63,6 +77,7 @@ class Singles:
         self._forms = forms or AcceptedForms()
         self._existing = existing or ExistingContacts(leave=False)
         self._sms = SmsWriter(calls)
+        self._archived_policy = ArchivedPolicy(calls, config, archived)
         self._steps = {
             Step.UPDATE: self._update,
             Step.CONFIRM: self._confirm,
@@ -88,6 +103,12 @@ class Singles:
                 self._steps[follow_up.step](contact, result)
         except Undecided:
             result.put_off.append(follow_up)
+        except StatusChanged:
+            # Archived meanwhile, so that the call would have brought it back.
+            self._archived.add([contact.hash])
+            if follow_up.step is Step.CONFIRM:
+                self._limit.give_back()
+            self._archived_policy.apply(contact, result)
         except LastingFault as error:
             text = f"Mailchimp answers this contact with an error each time: {error.message}"
             self._reject(follow_up, RecordRejected("server_error", text, by_call=True), result)
@@ -167,9 +188,13 @@ class Singles:
     def _move(self, contact: Contact, result: Result) -> None:
         """Looks at the present status first: nobody who has left is ever brought back by this."""
         present = self._calls.member(contact.hash, contact.suspect)
-        if contact.status and present is not None and present.status in statuses_upgradable_to(contact.status):
-            self._set_status(contact, contact.status)
-            _check_status(contact)
+        wanted = contact.status
+        if wanted and present is not None and present.status in statuses_upgradable_to(wanted):
+            try:
+                self._set_status(contact, wanted, lambda now: now in statuses_upgradable_to(wanted))
+                _check_status(contact)
+            except StatusChanged:
+                pass  # who has left meanwhile stays out; who has it by a lost answer has it
         result.written.append(Written(contact, Outcome.UPDATED))
 
     def _insist(self, contact: Contact, result: Result) -> None:
@@ -185,7 +210,7 @@ class Singles:
         try:
             row = self._patch(contact, contact.body)
             if wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
-                self._set_status(contact, wanted)
+                wanted = self._ask_again(contact, wanted)
         except ResourceGone:
             raise _vanished() from None
         contact.asked_status = wanted
@@ -193,6 +218,15 @@ class Singles:
         self._stubborn.note(missing)
         result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in missing]
         _check_status(contact)
+
+    def _ask_again(self, contact: Contact, wanted: str) -> str | None:
+        """Set the status once more; None if the person has left meanwhile, so that it isn't asked for any longer."""
+        try:
+            self._set_status(contact, wanted, lambda now: now != "archived" and self._may_set(wanted, now))
+        except StatusChanged as changed:
+            contact.shown_status = changed.status
+            return None
+        return wanted
 
     def _may_set(self, wanted: str, present: object) -> bool:
         if wanted not in ACTIVE_STATUSES or present in ACTIVE_STATUSES:
@@ -208,7 +242,20 @@ class Singles:
         if present is not None and present.status != "archived":
             self._update(contact, result)
             return
-        self._write(contact, self._policy.new(contact), result, create=True)
+        # It is one more contact for the plan, and for the user's own limit.
+        if not self._limit.reserve(1, wait=True):
+            raise self._limit.exceeded()
+        revived = 0
+        try:
+            self._write(contact, self._policy.new(contact), result, create=True, only_if=_is_archived)
+            revived = 1
+        except StatusChanged:
+            # By a lost answer of ours it is back, or by somebody else; they may have left again since.
+            revived = 1
+            self._update(contact, result)
+            return
+        finally:
+            self._limit.confirm(1, revived)
         result.written.append(Written(contact, Outcome.UPDATED))
         if not_as_asked(contact):
             result.follow_ups.append(FollowUp(contact, Step.INSIST))
@@ -275,16 +322,29 @@ class Singles:
     # -- calls -------------------------------------------------------------------------------------------
 
     def _write(
-        self, contact: Contact, status: str | None, result: Result, *, create: bool, validate: bool = False
+        self,
+        contact: Contact,
+        status: str | None,
+        result: Result,
+        *,
+        create: bool,
+        validate: bool = False,
+        only_if: Callable[[str | None], bool] | None = None,
     ) -> None:
         """Write fields and permissions; without ``create`` a contact that is not there is never made.
 
-        Values that Mailchimp refuses are left out. Raises RequestRefused where it does not take the contact even so,
-        and ResourceGone: with ``create`` that means the audience.
+        Sent again only while the contact's status is one that ``only_if`` admits: any but archived, if not given.
+        Values that Mailchimp refuses are left out. Raises StatusChanged, RequestRefused where it does not take the
+        contact even so, and ResourceGone: with ``create`` that means the audience.
         """
         method = "PUT" if create else "PATCH"
         params: Params | None = None if validate else SKIP_VALIDATION
+        look = self._look(contact, only_if or _is_not_archived) if status or create else None
+        again = False
         while True:
+            if again and look is not None:
+                look()
+            again = True
             result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
             body: dict[str, Any] = dict(contact.body)
             if contact.permissions:
@@ -296,7 +356,7 @@ class Singles:
             contact.asked_status = status
             try:
                 language = language_of(contact, self._policy) if create else None
-                row = self._send(method, contact, body, params, language)
+                row = self._send(method, contact, body, params, look, language)
             except RequestRefused as error:
                 # Each round leaves out at least one value more, so it ends.
                 self._drop_or_raise(contact, error, result)
@@ -317,16 +377,28 @@ class Singles:
             raise error
         result.lost_fields += [FieldLost(contact, what) for what in lost]
 
-    def _set_status(self, contact: Contact, status: str) -> None:
-        """Set the status of a contact whose present one has just been looked at. Raises ResourceGone."""
+    def _look(self, contact: Contact, only_if: Callable[[str | None], bool]) -> Callable[[], None]:
+        """What looks at the present status (None: not there) before a call is repeated; raises StatusChanged."""
+
+        def look() -> None:
+            present = self._calls.member(contact.hash, contact.suspect)
+            status = present.status if present is not None else None
+            if not only_if(status):
+                raise StatusChanged(status)
+
+        return look
+
+    def _set_status(self, contact: Contact, status: str, only_if: Callable[[str | None], bool]) -> None:
+        """Set the status of a contact whose present one has just been looked at. Raises ResourceGone, StatusChanged."""
+        look = self._look(contact, only_if)
         contact.asked_status = status
         if status == "transactional":
             # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
             address = {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
-            self._send("PUT", contact, {**address, "status": status}, SKIP_VALIDATION)
+            self._send("PUT", contact, {**address, "status": status}, SKIP_VALIDATION, look)
             return
         try:
-            self._patch(contact, {"status": status})
+            self._send("PATCH", contact, {"status": status}, SKIP_VALIDATION, look)
         except ResourceGone:
             raise _vanished() from None
 
@@ -334,15 +406,31 @@ class Singles:
         return self._send("PATCH", contact, body, SKIP_VALIDATION)
 
     def _send(
-        self, method: str, contact: Contact, body: Json, params: Params | None, language: str | None = None
+        self,
+        method: str,
+        contact: Contact,
+        body: Json,
+        params: Params | None,
+        look: Callable[[], None] | None = None,
+        language: str | None = None,
     ) -> Json:
         """The contact as the answer shows it."""
         contact.shown_status = None
         path = f"members/{contact.hash}"
-        row = self._calls.send(method, path, params, json=body, suspect=contact.suspect, language=language).body
+        row = self._calls.send(
+            method, path, params, json=body, suspect=contact.suspect, language=language, before_repeat=look
+        ).body
         row = row if isinstance(row, dict) else {}
         note_shown(contact, row)
         return row
+
+
+def _is_archived(status: str | None) -> bool:
+    return status == "archived"
+
+
+def _is_not_archived(status: str | None) -> bool:
+    return status != "archived"
 
 
 def _vanished() -> RecordRejected:

@@ -1,0 +1,135 @@
+"""Between any two calls, and between any two attempts at one, a person may leave: that is never undone.
+
+Every call that carries a status × every way in which its first attempt fails × what the person does meanwhile;
+and for each configuration, what the person does before each call of a whole sync, whichever that is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.destination import DestinationHarness
+
+BATCH, MEMBER = "/lists/{list_id}", "/lists/{list_id}/members/{subscriber_hash}"
+UPDATING = {"status_field": "state", "update_status": True}
+LEFT = {"unsubscribe": "unsubscribed", "archive": "archived", "clean": "cleaned", "delete_permanent": "gone"}
+
+CALLS: dict[str, dict[str, Any]] = {
+    "create": {"start": "new", "path": BATCH, "method": "POST"},
+    "move": {"start": "pending", "state": "subscribed", "path": MEMBER, "method": "PATCH", "options": UPDATING},
+    "move by PUT": {
+        "start": "pending", "state": "transactional", "path": MEMBER, "method": "PUT", "options": UPDATING,
+    },
+    "revive": {"start": "archived", "path": MEMBER, "method": "PUT", "options": {"archived_contacts": "revive"}},
+    "update without a status": {"start": "subscribed", "path": BATCH, "method": "POST", "nth": 1},
+}  # fmt: skip
+FAULTS: dict[str, dict[str, Any]] = {
+    "its answer is lost": {"kind": "lose_answer"},
+    "503": {"kind": "status", "status": 503, "body": "none"},
+    "503 with a long Retry-After": {"kind": "status", "status": 503, "body": "none", "retry_after": 1},
+    "throttled": {"kind": "status", "status": 429},
+    "an answer that is no JSON": {"kind": "not_json"},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+class TestBetweenTwoAttempts:
+    """The first attempt fails, the person leaves, and the call is due again."""
+
+    def test_who_has_left_stays_out(
+        self, bench: DestinationHarness, call: dict[str, Any], fault: dict[str, Any]
+    ) -> None:
+        for deed, left in LEFT.items():
+            for reading in ("exists", "revives"):
+                bench.control.reset()
+                bench.control.facts(archived_in_create=reading, resubscribe_succeeds=True)
+                start = call["start"]
+                address = "somebody@example.com" if start == "new" else bench.one_with(start)
+                where = {"path": call["path"], "method": call["method"], "skip": call.get("nth", 0), "times": 1}
+                carried_out = fault["kind"] != "status"
+                # What a refusal has not carried out, a person may as well have come before.
+                when = "after" if carried_out else "before"
+                bench.control.fault(**fault, **where)
+                bench.control.person(deed, emails=[address], list_id=bench.list_id, when=when, **where)
+                run = bench.write(
+                    [bench.record({"id": 1, "email": address, "state": call.get("state")})],
+                    bench.config(**call.get("options", {})),
+                )
+                after = bench.status(address)
+                struck = [rule["applied"] for rule in bench.control.faults()]
+
+                allowed = {left}
+                if start == "new" and not carried_out:
+                    allowed = {"subscribed"}  # nobody was there who could leave
+                elif start == "archived" and deed == "archive":
+                    allowed = {"subscribed"}  # as the user wants it
+                assert struck == [1, 1], run.log
+                assert after in allowed, (deed, reading, run.log)
+                accounting = run.accounting()
+                assert accounting["received"] == 1
+                assert sum(accounting.values()) - accounting.get("tags_failed", 0) == 2, run.log
+
+
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "as installed": {},
+    "status updated": UPDATING,
+    "update only": {**UPDATING, "update_only": True},
+    "archived rejected": {"archived_contacts": "reject"},
+}
+
+
+@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+class TestBetweenTwoCalls:
+    """The person leaves before the n-th call of a sync that goes well otherwise."""
+
+    @pytest.mark.parametrize("deed", ["unsubscribe", "archive"])
+    @pytest.mark.parametrize("start", ["subscribed", "pending"])
+    def test_who_has_left_stays_out_whenever_it_was(
+        self, bench: DestinationHarness, options: dict[str, Any], deed: str, start: str
+    ) -> None:
+        wrong = {}
+        for number in range(1, 12):
+            bench.control.reset()
+            bench.control.facts(archived_in_create="revives", resubscribe_succeeds=True)
+            address = bench.one_with(start)
+            bench.control.person(deed, emails=[address], list_id=bench.list_id, skip=number - 1, times=1)
+            run = bench.write(
+                [bench.record({"id": 1, "email": address, "state": "subscribed"})], bench.config(**options)
+            )
+            if not bench.control.faults()[0]["applied"]:
+                break
+            if (after := bench.status(address)) != LEFT[deed]:
+                wrong[number] = (after, run.log)
+
+        assert wrong == {}
+        assert number > 4
+
+
+class TestRevivalsAgainstThePolicy:
+    """Somebody who was archived after it was known who is, and whom a call has brought back, is archived again."""
+
+    @pytest.mark.parametrize("policy", ["leave", "reject"])
+    def test_it_is_undone_at_once_counted_and_told(self, bench: DestinationHarness, policy: str) -> None:
+        bench.control.facts(archived_in_create="revives")
+        address = bench.one_with("subscribed")
+        bench.control.person("archive", BATCH, emails=[address], list_id=bench.list_id, method="POST", times=1)
+        lines = [bench.record({"id": n, "email": mail}) for n, mail in enumerate([address, "new@example.com"])]
+        run = bench.write(lines, bench.config(archived_contacts=policy))
+
+        assert run.exit_code == 0, run.log
+        assert bench.status(address) == "archived"
+        assert run.accounting() == {"received": 2, "created": 1, "skipped": 1}
+        assert "Mailchimp brought 1 archived contacts back" in run.log
+
+    def test_those_whom_the_user_wants_back_count_as_new_ones(self, bench: DestinationHarness) -> None:
+        addresses = [row["email_address"] for row in bench.members() if row["status"] == "archived"][:5]
+        lines = [bench.record({"id": n, "email": mail}) for n, mail in enumerate(addresses)]
+        run = bench.write(lines, bench.config(archived_contacts="revive", max_new_contacts=3))
+        back = [address for address in addresses if bench.status(address) != "archived"]
+
+        assert run.exit_code == 1
+        assert len(back) == 3
+        assert "more than 3 contacts" in run.output
