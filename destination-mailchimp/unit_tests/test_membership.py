@@ -63,6 +63,18 @@ class TestStatusIndex:
         assert roster.among(HASHES[:10]) == set(HASHES[:10])
         assert archive.listing.call_count == asked
 
+    @pytest.mark.parametrize("archived,calls_more", [(48, 0), (1000, 0), (1001, 3)])
+    def test_those_that_fit_one_answer_are_known_from_the_start(
+        self, calls: Calls, mock: requests_mock.Mocker, archived: int, calls_more: int
+    ) -> None:
+        archive = Archive(mock, HASHES[:archived])
+        index = StatusIndex(calls, "archived")
+        index.prepare()
+
+        assert archive.listing.call_count == 1
+        assert index.among(HASHES[:2000]) == set(HASHES[:archived])
+        assert archive.listing.call_count == 1 + calls_more
+
     def test_many_archived_contacts_are_looked_up_while_few_addresses_are_at_hand(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:

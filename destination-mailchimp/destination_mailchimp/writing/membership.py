@@ -19,6 +19,7 @@ from mailchimp_api.readers import ContactPage
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _PAGE = 1000
+_FIELDS = "members.id,total_items"
 _REFRESH_SECONDS = 60.0
 _SMALLEST_PAGE = 25
 _STALE_SECONDS = 30.0
@@ -75,10 +76,10 @@ class StatusIndex:
         self._read_at = 0.0
 
     def prepare(self) -> None:
-        """Ask how many they are, before the first contacts wait for it."""
+        """Ask who they are if they fit one answer, and else how many, before the first contacts wait for it."""
         with self._lock:
             if self._total is None:
-                self._begin()
+                self._begin(first_page=True)
 
     def among(self, hashes: list[str]) -> set[str]:
         """Those of the subscriber hashes that are among them, as of a minute ago at most. Thread-safe.
@@ -120,11 +121,22 @@ class StatusIndex:
         wanted = self._statuses or STATUSES
         return {digest for digest, facts in zip(hashes, found, strict=True) if facts and facts.status in wanted}
 
-    def _begin(self) -> None:
-        """Count them: a count costs one call for each status."""
+    def _begin(self, *, first_page: bool = False) -> None:
+        """Count them: a count costs one call for each status.
+
+        With ``first_page`` the same call asks for a page of them. One answer that holds all is a listing that
+        nothing can have moved in.
+        """
         self._read_at = time.monotonic()
         self._listings = self._new_listings()
-        self._total = sum(self._count(listing.status) for listing in self._listings)
+        if not first_page:
+            self._total = sum(self._count(listing.status) for listing in self._listings)
+            return
+        pages = [self._page({"status": each.status, "fields": _FIELDS, "count": _PAGE}) for each in self._listings]
+        self._total = sum(page.total for page in pages)
+        if all(page.total <= len(page.rows) for page in pages):
+            self._members = HashSet()
+            self._members.add(row["id"] for page in pages for row in page.rows)
 
     def _new_listings(self) -> list[ContactListing]:
         """One for each status, that know of nobody who came before now."""
