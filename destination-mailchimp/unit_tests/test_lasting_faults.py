@@ -79,7 +79,7 @@ class TestOneContact:
     def test_it_is_never_everybodys_trouble(
         self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         mailchimp = Mailchimp(mock)
         sync = Sync(patient)
         sync.run(40)
@@ -95,7 +95,7 @@ class TestOneContact:
     def test_it_is_rejected_where_nothing_else_is_to_be_written(
         self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock)
         sync = Sync(patient)
         sync.feed([{"id": 3, "email": BAD}])
@@ -106,7 +106,7 @@ class TestOneContact:
     def test_its_tag_is_not_everybodys_trouble_either(
         self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("destination_mailchimp.engine.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock).tags_fail = True
         sync = Sync(patient, tags="vip")
         sync.run(10)

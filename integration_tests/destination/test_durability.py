@@ -185,7 +185,7 @@ class TestTrickle:
     def test_it_is_flushed_while_input_stays_open(
         self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("destination_mailchimp.engine.TRICKLE_SECONDS", 0.3)
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.TRICKLE_SECONDS", 0.3)
         read, write = os.pipe()
         os.write(write, b"\n".join([bench.record(person(number)) for number in range(3)] + [bench.state(3)]) + b"\n")
         written: list[bool] = []
