@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -32,6 +33,7 @@ BIN = Path(sys.executable).parent
 _LATENCY = 0.02  # seconds a request, so that ten connections have something to do
 _TAG = "From the demo"
 _CHANGED = 25
+_ACTIVE = {"subscribed", "pending", "transactional"}  # who gets e-mails, or is asked whether to
 
 QUESTIONS = {
     "Which campaigns were opened by most of those who got them?": """
@@ -142,17 +144,32 @@ class Demo:
         with Progress(f"writing {len(held):,} contacts into “{names[target]}”", self.simulator):
             destination = self._ab.get_destination(
                 "destination-mailchimp",
-                config={**self._access, "list_id": target, "tags": _TAG},
+                config={**self._access, "list_id": target, "tags": _TAG, "status_field": "status"},
                 local_executable=BIN / "destination-mailchimp",
             )
             destination.write(contacts, cache=False, state_cache=False)
-        print(f"\n{self._accounting()}\n")
+        for line in self._said():
+            print(f"\n{line}")
+        print()
         with Progress("reading them back", self.simulator):
             found = self._members(target)
-        wanted = {address for _, address in held if address}
-        missing = len(wanted - {address.lower() for address in found})
-        print(f"\n{len(found):,} contacts read back; of {len(wanted):,} different addresses {missing:,} are missing.")
-        return missing
+        statuses: dict[str, set[str]] = {}
+        for address, status in self.ask("SELECT lower(email_address), status FROM list_members")[1]:
+            statuses.setdefault(address, set()).add(status)
+        return self._judge({address: held for address, held in statuses.items() if address}, found)
+
+    def _judge(self, held: dict[str, set[str]], found: dict[str, str]) -> int:
+        """Print what became of each status; return how many contacts are missing, or are back though they had left."""
+        rows = Counter((" + ".join(sorted(was)), found.get(address, "not there")) for address, was in held.items())
+        print()
+        print_table(("was", "is now", "contacts"), [(*pair, f"{count:,}") for pair, count in sorted(rows.items())])
+        missing = [address for address, was in held.items() if was & _ACTIVE and address not in found]
+        back = [address for address, was in held.items() if not was & _ACTIVE and found.get(address) in _ACTIVE]
+        print(
+            f"\n{len(found):,} contacts read back; of those who get e-mails {len(missing):,} are missing, "
+            f"of those who have left {len(back):,} are back."
+        )
+        return len(missing) + len(back)
 
     def ask(self, query: str) -> tuple[list[str], list[Any]]:
         """Column names and rows."""
@@ -160,21 +177,29 @@ class Demo:
             found = connection.exec_driver_sql(query)
             return [str(name) for name in found.keys()], [tuple(row) for row in found.fetchall()]  # noqa: SIM118
 
-    def _accounting(self) -> str:
-        """What the destination says at its end about every record; PyAirbyte keeps it in a log."""
-        logs = (self.folder / "logs").rglob("destination-mailchimp-log-*.log")
-        text = "\n".join(path.read_text(encoding="utf-8") for path in logs)
-        found = re.findall(r"Stream \w+: \d+ received = .*", text)
-        return found[-1] if found else "The destination has left no accounting."
+    def _said(self) -> list[str]:
+        """What both connectors warn of, and what the destination says about every record; PyAirbyte logs it."""
+        logs = sorted((self.folder / "logs").rglob("*-mailchimp-log-*.log"))
+        lines = [line for path in logs for line in path.read_text(encoding="utf-8").splitlines()]
+        wanted = re.compile(r"\bWARN|\bERROR|Stream \w+: \d+ (received =|skipped|rejected)")
+        stamp = re.compile(r"^[\d:., -]*(INFO|WARN\w*|ERROR)?[ :-]*")
+        found = list(dict.fromkeys(stamp.sub(r"\1 ", line).strip() for line in lines if wanted.search(line)))
+        if not any("received = " in line for line in found):
+            found.append("The destination has left no accounting.")
+        return found
 
-    def _members(self, list_id: str) -> set[str]:
-        """The addresses of an audience, read by source-mailchimp without anything in between."""
+    def _members(self, list_id: str) -> dict[str, str]:
+        """The statuses of an audience by address, read by source-mailchimp without anything in between."""
         installed = Installed("source-mailchimp", self.folder / "source")
         config = {**self._access, "list_ids": [list_id]}
         catalog = configured(installed.streams(config), ["list_members"])
         run = installed.run("read", config=config, catalog=catalog).succeeded()
         records = run.records("list_members")
-        return {str(record["email_address"]) for record in records if record["list_id"] == list_id}
+        return {
+            str(record["email_address"]).lower(): str(record["status"])
+            for record in records
+            if record["list_id"] == list_id
+        }
 
 
 def rows_there(simulator: Simulator, stream: Stream) -> int:
