@@ -55,7 +55,7 @@ RUN pip --disable-pip-version-check --python /opt/connector/bin/python install -
         /opt/connector/lib/python3*/site-packages/connector_cli \
     && rm -r /opt/connector/wheels \
     && ln -s "${CONNECTOR}" /opt/connector/bin/connector \
-    && installed=$(/opt/connector/bin/python -c "from importlib.metadata import version; print(version('${CONNECTOR}'))") \
+    && installed=$(/opt/connector/bin/python -c "from importlib.metadata import version; print(version('airbyte-connectors-mailchimp-${CONNECTOR%-mailchimp}'))") \
     && if [ "${VERSION}" != "${installed}" ]; then echo "build with --build-arg VERSION=${installed}" >&2; exit 1; fi
 LABEL io.airbyte.name="mailchimp-connectors/${CONNECTOR}" \
       io.airbyte.version="${VERSION}" \

@@ -12,7 +12,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from integration_tests.harness import Container
-from integration_tests.harness.repository import CONNECTORS, ROOT, installed, version_of
+from integration_tests.harness.repository import CONNECTORS, ROOT, installed, pyproject, version_of
 
 Json = dict[str, Any]
 MODULES = {
@@ -66,7 +66,8 @@ def test_an_image_holds_its_connector_the_shared_package_and_their_pinned_depend
 ) -> None:
     """Nothing else of the repository is inside, no build tool, and no package that was not tested."""
     inside = python(LIST_PACKAGES)
-    own = {name: version_of(name) for name in (connector, "mailchimp-api", "connector-cli")}
+    folders = (connector, "mailchimp-api", "connector-cli")
+    own = {pyproject(folder)["project"]["name"]: version_of(folder) for folder in folders}
 
     pinned = installed(connector.partition("-")[0], inside["python"], inside["full"])
     packages = {canonicalize_name(name): version for name, version in inside["packages"].items()}

@@ -136,6 +136,21 @@ class TestMetadata:
         assert "href" not in text
 
 
+@pytest.mark.parametrize("folder", ["connector-cli", "mailchimp-api", *CONNECTORS])
+def test_a_distribution_has_a_name_of_its_own_and_brings_its_licence(folder: str) -> None:
+    """On the public package index ``source-mailchimp`` belongs to a stranger, and is another program."""
+    project = pyproject(folder)["project"]
+
+    assert project["name"].startswith("airbyte-connectors-mailchimp-")
+    assert project["license-files"] == ["LICENSE"]
+    assert (ROOT / folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (ROOT / folder / project["readme"]).read_text(encoding="utf-8").startswith(f"# {folder}\n")
+    assert {"Homepage", "Documentation"} <= project["urls"].keys()
+    if folder in CONNECTORS:
+        assert list(project["scripts"]) == [folder]
+        assert project["urls"]["Documentation"] == metadata_of(folder)["documentationUrl"]
+
+
 def test_the_suggested_streams_are_the_stream_tables() -> None:
     """What the interface ticks at first is what most people want, and all of it exists."""
     suggested = metadata_of("source-mailchimp")["suggestedStreams"]["streams"]

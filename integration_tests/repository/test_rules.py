@@ -33,7 +33,7 @@ ENVIRONMENTS = {
     "dev": PACKAGES,
     "dbt": (),
 }
-OWN_PACKAGES = {"connector-cli", "mailchimp-api", "source-mailchimp", "destination-mailchimp"}
+OWN_PACKAGES = {pyproject(folder)["project"]["name"] for folder in PACKAGES}
 # By scripts that run in another program's environment: one that ours is measured beside, one an example is for.
 IMPORTED_ELSEWHERE = {"tap_mailchimp", "dagster"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -143,7 +143,9 @@ def undeclared(modules: list[Path], folder: Path, declared: Iterable[str], besid
     """The packages that ``modules`` import from elsewhere than their own folder, and nobody has declared."""
     own = {part.removesuffix(".py") for path in modules for part in path.relative_to(folder).parts} | set(beside)
     names = {name.split(".")[0] for module in modules for name in imported(module)}
-    providers = packages_distributions()
+    # What is installed editable names no modules of its own.
+    ours = {folder.replace("-", "_"): [pyproject(folder)["project"]["name"]] for folder in PACKAGES}
+    providers = {**packages_distributions(), **ours}
 
     return {
         name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-VERSION = version("source-mailchimp")
+try:
+    VERSION = version("airbyte-connectors-mailchimp-source")
+except PackageNotFoundError:  # run from a checkout that is on the path, but not installed
+    VERSION = "unknown"
