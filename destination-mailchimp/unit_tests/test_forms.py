@@ -7,8 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
+from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.audience.forms import AcceptedForms, Birthday
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.mapping.targets import field_put
+from destination_mailchimp.writing.refused_fields import prepare
 
 FIELDS = [
     MergeField("BDAY", "Birthday", "birthday", date_format="DD/MM"),
@@ -142,3 +146,17 @@ class TestAddressesWithoutAState:
 
     def test_an_address_with_a_state_is_none_of_this(self) -> None:
         assert not forms(placeholder="-").refused({"ADDRESS": {**NO_STATE, "state": "X"}}, "ADDRESS", "Incomplete")
+
+
+def test_a_contact_that_is_being_sent_is_not_changed_by_a_later_record() -> None:
+    """A column that turns out to have the day first turns round what waits, and nothing that is on its way."""
+    put = field_put(FIELDS[1], "dob")
+    merges: list[dict[str, Any]] = [{}, {}]
+    for merge in merges:
+        put(merge, "09/06")
+    sent_contact = Contact("a@example.com", {"merge_fields": merges[0]}, StreamLedger("people").receive())
+    assert prepare(sent_contact, forms()) == []
+    put({}, "25/12")
+
+    assert sent_contact.merge_fields == {"USDAY": "09/06"}
+    assert merges[1] == {"USDAY": "06/09"}

@@ -171,5 +171,6 @@ class DayReader:
                 self._guessed,
             )
             for merge, day in self._waiting:
+                # Whoever sends a contact has taken a copy, so this reaches only those that still wait.
                 merge[self._tag] = self._written(day.swapped() if day_first else day)
         self._waiting.clear()

@@ -18,7 +18,12 @@ _OBJECTS = frozenset({"merge_fields", "interests", "location", "marketing_permis
 
 
 def prepare(contact: Contact, forms: AcceptedForms) -> list[str]:
-    """Bring a contact into the form that the audience takes; returns what had to be left out, for the accounting."""
+    """Bring a contact into the form that the audience takes; returns what had to be left out, for the accounting.
+
+    Its merge fields are the sender's own from now on: mapping may still turn a day and month round in what waits.
+    """
+    if contact.merge_fields:
+        contact.body = {**contact.body, "merge_fields": dict(contact.merge_fields)}
     return [f"{tag} {why}" for tag, why in forms.prepare(contact.merge_fields)]
 
 
