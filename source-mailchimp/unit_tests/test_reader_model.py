@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from source_mailchimp.errors import IncompleteListing, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, World, date, every_state_goes_out, second_of, seconds
+from unit_tests.mailchimp_model import Reader, Site, World, date, every_state_goes_out, second_of, seconds
 
 CONTACTS = STREAMS["list_members"]
 
@@ -256,3 +256,30 @@ def test_a_cursor_ahead_of_every_clock_is_read_back(caplog: pytest.LogCaptureFix
     assert new.id in {row["id"] for row in reader.emitted}
     assert "lies in the future" in caplog.text
     assert second_of(reader.state["slices"]["l1"]["cursor"]) <= world.now
+
+
+class TestAsItIsUsed:
+    """With states as a sync hands them on, and many audiences."""
+
+    def test_a_state_follows_about_every_page(self) -> None:
+        world = World()
+        seconds(world, [1] * 600)
+        reader = Reader(world, STREAMS["list_members"], page_size=20)
+        reader.rows_per_state = None  # as a sync has it
+
+        assert reader.sync()
+
+        assert 10 <= len(reader.states) <= 40
+
+    def test_no_more_audiences_are_under_way_than_there_are_connections(self) -> None:
+        """Each holds a page or two: a thousand at once would fill the memory."""
+        names = [f"l{number:02}" for number in range(30)]
+        site = Site(tables={"lists": [{"id": name} for name in names]}, workers=3)
+        for name in names:
+            site.tables[f"lists/{name}/members"] = [{"id": f"{name}-{n}", "last_changed": date(n)} for n in range(20)]
+        assert Reader(site, STREAMS["list_members"], page_size=5).sync()
+
+        asked = [path.split("/")[1] for path, _ in site.requests if path.endswith("/members")]
+        for index in range(len(asked)):
+            under_way = set(asked[: index + 1]) & set(asked[index:])
+            assert len(under_way) <= 3

@@ -268,6 +268,19 @@ class TestOutput:
 
         assert told == ["rows", "rows", 1, "rows", 9]
 
+    def test_a_state_comes_after_some_seconds_however_few_rows_there_were(self) -> None:
+        """Ten thousand campaigns with a row each must not be read again because of the last one."""
+
+        async def work(out: StreamOutput) -> None:
+            for number in range(10):
+                await out.emit_records([{"id": str(number)}], {})
+                await out.emit_state(partial(dict, version=number))
+                await asyncio.sleep(1)
+
+        told = [event for event in self.events(work) if isinstance(event, Checkpoint)]
+
+        assert 3 <= len(told) <= 6
+
     def test_no_rows_are_no_event(self) -> None:
         async def work(out: StreamOutput) -> None:
             await out.emit_records([], {})

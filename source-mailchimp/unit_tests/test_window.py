@@ -70,6 +70,14 @@ class TestPieces:
         assert borders == sorted(borders)
         assert (borders[-1], had) == (moment(90_000), set(world.rows))
 
+    def test_a_long_window_is_cut_into_chunks_so_that_a_kill_costs_little(self) -> None:
+        world = World()
+        seconds(world, [1] * 1000)
+
+        borders = [batch.complete_to for batch in window(world, None, 90_000, 10) if batch.complete_to]
+
+        assert len(borders) >= 8
+
     def test_only_what_is_in_the_window_comes(self) -> None:
         world = World()
         seconds(world, [3] * 100)

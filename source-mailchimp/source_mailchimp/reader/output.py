@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -89,7 +88,7 @@ class StreamOutput:
     shape: Shape | None = None
     deletions: Deletions | None = None
     _rows_since_state: int = 0
-    _last_state: float = field(default_factory=time.monotonic)
+    _last_state: float | None = None
     _expected: int = 0
     _announced: int = 0
     _state: dict[str, Any] = field(default_factory=dict)
@@ -111,10 +110,13 @@ class StreamOutput:
 
     async def emit_state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
-        waited = time.monotonic() - self._last_state
+        moment = asyncio.get_running_loop().time()
+        if self._last_state is None:
+            self._last_state = moment
+        waited = moment - self._last_state
         if now or self._rows_since_state >= self.rows_per_state or waited >= _SECONDS_PER_STATE:
             self._rows_since_state = 0
-            self._last_state = time.monotonic()
+            self._last_state = moment
             self._state = dump()
             await self._put_state()
 
