@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailchimp_simulator.account import audience_sources as audience
 from mailchimp_simulator.account import campaign_sources as campaign
+from mailchimp_simulator.account import recipient_sources as recipient
 from mailchimp_simulator.account.embedded_sources import EMBEDDED, WithChildren
 from mailchimp_simulator.account.ground import CONTACTS, MEMBERS, SEGMENT_MEMBERS
 from mailchimp_simulator.account.sources import Generic, Source, StoreOrders
@@ -30,12 +31,12 @@ _CAMPAIGN: dict[str, type[campaign.CampaignSource]] = {
     "/campaigns": campaign.CampaignRows,
     "/reports": campaign.ReportRows,
     "/reports/{campaign_id}/sub-reports": campaign.SubReports,
-    "/reports/{campaign_id}/email-activity": campaign.EmailActivity,
-    "/reports/{campaign_id}/sent-to": campaign.SentTo,
-    "/reports/{campaign_id}/open-details": campaign.OpenDetails,
-    "/reports/{campaign_id}/unsubscribed": campaign.Unsubscribed,
-    "/reports/{campaign_id}/click-details": campaign.ClickDetails,
-    "/reports/{campaign_id}/click-details/{link_id}/members": campaign.ClickMembers,
+    "/reports/{campaign_id}/email-activity": recipient.EmailActivity,
+    "/reports/{campaign_id}/sent-to": recipient.SentTo,
+    "/reports/{campaign_id}/open-details": recipient.OpenDetails,
+    "/reports/{campaign_id}/unsubscribed": recipient.Unsubscribed,
+    "/reports/{campaign_id}/click-details": recipient.ClickDetails,
+    "/reports/{campaign_id}/click-details/{link_id}/members": recipient.ClickMembers,
     "/search-campaigns": campaign.SearchCampaigns,
 }
 _WITH_CAMPAIGNS: dict[str, type[campaign.GenericWithCampaigns]] = {
