@@ -80,7 +80,8 @@ Worth knowing:
 - `segments` moves when a segment is made or renamed. Contacts that join or leave move nothing, neither there
   nor in `list_members`: read incrementally, `member_count` is as of the last such change.
   `segment_members` is always read whole.
-- `list_members` has contacts of every status. Tagging a contact doesn't move its `last_changed`:
+- `list_members` has contacts of every status. Not every way of tagging a contact moves its `last_changed`
+  (tags of one contact were seen to move it, joining a tag in bulk was not):
   read incrementally, `tags` are as of the contact's last other change.
   A tag is a segment, so `segment_members` has the present ones; `member_tags` has them with their dates.
 - `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
@@ -95,7 +96,7 @@ Worth knowing:
 
 {per_contact} ask once for each contact:
 a hundred thousand contacts are a hundred thousand requests, ten at a time. Select them only when they are needed.
-A new tag doesn't move a contact's `last_changed`, and nothing shows that a new open, event, goal or note does,
+A new tag doesn't always move a contact's `last_changed`, and nothing shows that a new open, event, goal or note does,
 so there is no telling whose are new: these streams are read whole in every sync.
 `member_notes` asks only for contacts whose row names a last note, `member_tags` only for those that have tags.
 
