@@ -100,6 +100,13 @@ class Scratch:
         assert tag in self._tags
         self._client.request("POST", f"{self._path(address)}/tags", json={"tags": [{"name": tag, "status": "active"}]})
 
+    def join(self, tag: str, *addresses: str) -> None:
+        """Make a tag, and let contacts join it by one call."""
+        assert tag in self._tags
+        segment: Json = self._client.request("POST", f"{self._list}/segments", json={"name": tag, "static_segment": []})
+        body = {"members_to_add": [self._own(address) for address in addresses]}
+        self._client.request("POST", f"{self._list}/segments/{segment['id']}", json=body)
+
     def shows_tag(self, address: str, tag: str) -> bool:
         """Whether a contact has a tag, sooner or later."""
         return self.seen(lambda scratch: any(row["name"] == tag for row in scratch.below(address, "tags")))

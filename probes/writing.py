@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from mailchimp_api.errors import RequestRefused
 from mailchimp_api.members import subscriber_hash
 from probes.findings import Account, Finding, Probe, Unsettled
 from probes.scratch import Json
 
 _COMPLIANCE = "memberincompliancestate"
+_A_SECOND = 1.1
+"""Dates are whole seconds: after so long another one has begun."""
 
 
 def batch_takes_tags(account: Account) -> Finding:
@@ -124,6 +129,55 @@ def incomplete_address(account: Account) -> Finding:
     return Finding("stored", "it replaces the old one")
 
 
+def empty_state(account: Account) -> Finding:
+    """Is a postal address with an empty state taken, as of countries that have none?"""
+    scratch = account.scratch
+    tag = scratch.address_field()
+    if tag is None:
+        raise Unsettled("the audience has no field of type address")
+    value = {"addr1": "1 Test Street", "city": "Paris", "state": "", "zip": "75001", "country": "FR"}
+    address = scratch.add()
+    try:
+        scratch.put(address, merge_fields={tag: value})
+    except RequestRefused as error:
+        return Finding("refused", error.problem.title)
+    if _first_line(scratch.contact(address), tag) != value["addr1"]:
+        return Finding("refused", "without an error: it was dropped")
+    return Finding("accepted")
+
+
+def member_tags_move_last_changed(account: Account) -> Finding:
+    """Does tagging one contact move its date of change?"""
+    return _tagging_moves(account, account.scratch.put_tag)
+
+
+def segment_joins_move_last_changed(account: Account) -> Finding:
+    """Does joining a tag by a call about the tag move a contact's date of change?"""
+    return _tagging_moves(account, lambda address, tag: account.scratch.join(tag, address))
+
+
+def segments_take_unsubscribed(account: Account) -> Finding:
+    """Does a call about a tag take contacts that are not subscribed?"""
+    scratch = account.scratch
+    subscribed, left, tag = scratch.add(), scratch.add("unsubscribed"), scratch.tag()
+    scratch.join(tag, subscribed, left)
+    if not scratch.shows_tag(subscribed, tag):
+        raise Unsettled("a contact that is subscribed does not show the tag either")
+    return Finding(_text(scratch.shows_tag(left, tag)), "for one that was unsubscribed")
+
+
+def _tagging_moves(account: Account, put_tag: Callable[[str, str], None]) -> Finding:
+    scratch = account.scratch
+    address, tag = scratch.add(), scratch.tag()
+    before = scratch.contact(address)["last_changed"]
+    time.sleep(_A_SECOND)
+    put_tag(address, tag)
+    if not scratch.shows_tag(address, tag):
+        raise Unsettled("the tag does not show")
+    after = scratch.contact(address)["last_changed"]
+    return Finding(_text(after != before), f"from {before} to {after}" if after != before else "")
+
+
 def _first_line(contact: Json, tag: str) -> str:
     value = (contact.get("merge_fields") or {}).get(tag)
     return str(value.get("addr1", "")) if isinstance(value, dict) else ""
@@ -158,4 +212,8 @@ PROBES = (
     Probe("put_tags_ignored_for_existing", put_tags_ignored_for_existing),
     Probe("resubscribe_after_api", resubscribe_after_api),
     Probe("incomplete_address", incomplete_address),
+    Probe("empty_state", empty_state),
+    Probe("member_tags_move_last_changed", member_tags_move_last_changed),
+    Probe("segment_joins_move_last_changed", segment_joins_move_last_changed),
+    Probe("segments_take_unsubscribed", segments_take_unsubscribed),
 )
