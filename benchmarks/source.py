@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.connector import SOURCE, Source
-from benchmarks.measure import Cost, Distinct, cpu_per_record, latest_states, run
+from benchmarks.connector import SOURCE, Source, discovered
+from benchmarks.measure import Cost, Distinct, Json, cpu_per_record, latest_states, run
 from benchmarks.table import Row, checked
 from mailchimp_simulator.client import SimulatorProcess, busy_window, mean_in_flight
 
@@ -18,6 +18,14 @@ CONNECTIONS = 10
 _MEMBERS = "/members"
 _DAY = 86_400
 # Types of campaigns that have no versions of their own, hence no sub-reports to ask for.
+# One request for each contact, or the contacts a second time.
+_NOT_COUNTED = {"member_activity", "member_events", "member_goals", "member_notes", "member_tags", "list_member_keys"}
+# What Airbyte's own source has.
+_TWELVE = (
+    "automations", "campaigns", "email_activity", "interest_categories", "interests", "list_members", "lists",
+    "reports", "segment_members", "segments", "tags", "unsubscribes",
+)  # fmt: skip
+_ROUND_TRIP = 1.0
 _SENT_AS_ONE = {"regular", "plaintext", "automation-email"}
 _BROKEN = {
     "templates": "templates",
@@ -52,6 +60,7 @@ class Sizes:
     per_contact: tuple[int, int] = (20_000, 400_000)
     per_contact_seconds: float = 40.0
     gated_campaigns: int = 1000
+    asked: tuple[int, int, int, int] = (3000, 300, 2000, 400)
     rounds: int = 3
 
 
@@ -69,6 +78,7 @@ QUICK = Sizes(
     per_contact=(300, 600),
     per_contact_seconds=4.0,
     gated_campaigns=30,
+    asked=(60, 10, 12, 8),
     rounds=1,
 )
 
@@ -92,6 +102,7 @@ class SourceBenchmark:
             "memory": self.memory,
             "per-contact": self.per_contact,
             "activity": self.email_activity,
+            "requests": self.requests,
         }
         return {name: partial(_all, part) for name, part in measure.items()}
 
@@ -286,6 +297,42 @@ class SourceBenchmark:
         note = ", ".join(f"{count} {name.removeprefix('GET ')}" for name, count in by_operation.items())
         limit = 5 + pages + 1 + split
         yield checked("requests of that sync", requests, limit, "", note=f"{note}; {second.records} records")
+
+    def requests(self) -> Iterator[Row]:
+        """How often Mailchimp is asked: for everything, again when nothing has changed, and for the usual streams."""
+        contacts, campaigns, orders, products = self._sizes.asked
+        account = {"contacts": contacts, "audiences": 3, "campaigns": campaigns, "recipients": 40}
+        stores = {"stores": 2, "orders": orders, "products": products}
+        everything = [stream["name"] for stream in discovered() if stream["name"] not in _NOT_COUNTED]
+        with SimulatorProcess(**account, **stores) as simulator:
+            first, again = self._twice(simulator, everything)
+            rows = [entry["row"] for entry in simulator.control.truth("/campaigns", "rows")["rows"]]
+        unsent = sum(row["status"] != "sent" for row in rows)
+        split = again["by_operation"].get("GET /reports/{campaign_id}/sub-reports", 0)
+        note = f"{contacts:,} contacts, {campaigns} campaigns, 2 stores with {orders:,} orders and {products} products"
+        yield checked(f"requests of a first sync, {len(everything)} streams", first["requests"], 5400, "", note=note)
+        note = f"three for each of {unsent} campaigns that are not sent yet, one for each of {split} split ones"
+        yield checked("requests of a second one, nothing has changed", again["requests"], 400, "", note=note)
+        with SimulatorProcess(**account) as simulator:
+            _, again = self._twice(simulator, _TWELVE)
+        split = again["by_operation"].get("GET /reports/{campaign_id}/sub-reports", 0)
+        note = f"beside one for each of {split} split campaigns"
+        yield checked("the same, the twelve streams of Airbyte's", again["requests"] - split, 45, "", note=note)
+        with SimulatorProcess(**{**account, "audiences": 1}, plain=True) as simulator:
+            _, again = self._twice(simulator, _TWELVE, latency=_ROUND_TRIP)
+            log = simulator.control.log()
+        trips = (max(entry[1] for entry in log) - min(entry[0] for entry in log)) / _ROUND_TRIP
+        note = f"{again['requests']} requests of {_ROUND_TRIP:g} s; one audience, so that none waits for a connection"
+        yield checked("  round trips one after the other", round(trips, 1), 5, "", note=note)
+
+    def _twice(self, simulator: SimulatorProcess, streams: Iterable[str], latency: float = 0.0) -> tuple[Json, Json]:
+        """What the simulator counts in a first sync, and in a second one after it (with ``latency``)."""
+        source, names = Source(simulator, self._folder), list(streams)
+        first = source.read(names, mode="incremental")
+        counted: Json = simulator.control.stats()
+        simulator.control.latency(seconds=latency)
+        source.read(names, mode="incremental", state=latest_states(first.states))
+        return counted, simulator.control.stats()
 
 
 def _all(part: Callable[[], Iterator[Row]]) -> list[Row]:
