@@ -130,3 +130,16 @@ class TestSettled:
         run = source.read(both, "full_refresh", retry_seconds=1)
 
         assert (run.complete, run.incomplete) == ({"campaign_eepurl"}, {"campaign_eepurl_referrers"})
+
+
+def test_a_stream_per_contact_says_what_it_will_cost_before_it_begins(source: SourceHarness) -> None:
+    run = source.read(["member_tags", "member_goals"], "full_refresh")
+
+    texts = run.logs("INFO")
+    contacts = sum(
+        entry["row"]["stats"][name]
+        for entry in source.simulator.control.truth("/lists", "rows")["rows"]
+        for name in ("member_count", "unsubscribe_count", "cleaned_count")
+    )
+    assert f"member_goals: one request for each of about {contacts} contacts" in texts
+    assert f"member_tags: one request for each that may have any of about {contacts} contacts" in texts

@@ -34,6 +34,9 @@ class ContactSink(Protocol):
     def bounds(self) -> Bounds:
         """See above."""
 
+    def begin(self, contacts: int) -> None:
+        """About so many contacts will be walked, archived ones not counted."""
+
     def expect(self, contacts: int) -> None:
         """A window with so many contacts begins."""
 
@@ -50,6 +53,9 @@ class ContactRecords:
     def __init__(self, context: SyncContext, out: StreamOutput) -> None:
         self.bounds = Bounds(context.prefetch, context.memory)
         self._out = out
+
+    def begin(self, contacts: int) -> None:
+        """Has nothing to say: a page brings a thousand."""
 
     def expect(self, contacts: int) -> None:
         """Add them to the estimate."""
@@ -99,6 +105,7 @@ class ContactReader:
         """Read all audiences to the end; raises the first error when the others are done."""
         audiences = await self._audiences()
         self._context.check_dates(self._name, self._state)
+        self._sink.begin(sum(map(_size_of, audiences)))
         try:
             # Each begins with a page or two: a thousand audiences at once would fill the memory with them.
             audience_slots = Budget(self._context.fetcher.workers)

@@ -40,6 +40,11 @@ class RowsPerContact:
         self._refused = 0
         self._answered = False
 
+    def begin(self, contacts: int) -> None:
+        """Say what it will cost."""
+        which = "each of" if self._has_any is None else "each that may have any of"
+        logger.info("%s: one request for %s about %s contacts", self._stream.name, which, f"{contacts:,}")
+
     def expect(self, contacts: int) -> None:
         """Says nothing of the rows below them."""
 
