@@ -77,8 +77,13 @@ images: $(CONNECTORS:%=image-%) ## Build both images; BASE_IMAGE=name:tag stands
 $(CONNECTORS:%=image-%): image-%:
 	@echo "== $(IMAGE_PREFIX)/$*:$(call version_of,$*)"
 	@$(DOCKER) build --quiet --network host $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
-		--build-arg CONNECTOR=$* --build-arg VERSION=$(call version_of,$*) \
+		--target connector --build-arg CONNECTOR=$* --build-arg VERSION=$(call version_of,$*) \
 		--tag $(IMAGE_PREFIX)/$*:$(call version_of,$*) --tag $(IMAGE_PREFIX)/$*:latest .
+
+.PHONY: image-simulator
+image-simulator: ## Build an image of the simulator
+	@$(DOCKER) build --quiet --network host $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--target simulator --tag $(IMAGE_PREFIX)/mailchimp-simulator .
 
 .PHONY: test-images
 test-images: venv ## Run both images against the simulator
@@ -135,6 +140,16 @@ lock: venv ## Pin requirements/*.txt anew; UPGRADE=1 takes the newest releases
 	&& $(BIN)/python -m venv "$$tmp" \
 	&& "$$tmp/bin/python" -m pip --disable-pip-version-check -qq install "$(UV)" \
 	&& requirements/lock.sh "$$tmp/bin/uv" $(if $(UPGRADE),--upgrade)
+
+# The database of known vulnerabilities is asked over the network, so this runs in the hosted workflow of every night.
+AUDIT := pip-audit==2.10.1
+.PHONY: audit
+audit: venv ## Look for known vulnerabilities in everything that is pinned (asks the package index)
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT \
+	&& $(BIN)/python -m venv "$$tmp" \
+	&& "$$tmp/bin/python" -m pip --disable-pip-version-check -qq install "$(AUDIT)" \
+	&& for file in source destination build; do echo "== requirements/$$file.txt" \
+	&& "$$tmp/bin/pip-audit" --strict --disable-pip --require-hashes --requirement requirements/$$file.txt || exit 1; done
 
 .PHONY: clean
 clean: ## Remove the environment and everything tools have left behind
