@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
 from mailchimp_simulator.client import SimulatorProcess
-from mailchimp_simulator.contract.evidence import Recorded, operation_of, recorded_answers, shown_fields
+from mailchimp_simulator.contract.evidence import (
+    Recorded,
+    operation_of,
+    recorded_answers,
+    recorded_sequences,
+    shown_fields,
+)
 from mailchimp_simulator.contract.operations import Contract
 
 CONTRACT = Contract()
@@ -469,6 +476,41 @@ def test_a_token_is_told_its_data_center_as_it_was(api: Any, simulator: Any) -> 
     )  # fmt: skip
 
     compare(recorded, answer, set(shown_fields(answer.json())))
+
+
+@pytest.mark.parametrize("steps", recorded_sequences())
+def test_a_contact_goes_through_what_it_went_through(steps: list[dict[str, Any]], api: Any, simulator: Any) -> None:
+    """Its status, its tags and its date of change after each call; a call that changes nothing moves no date."""
+    list_id = api.lists()[0]
+    for tag, kind in (("LTV", "number"), ("JOINED_AT", "date")):
+        field = {"name": tag, "tag": tag, "type": kind}
+        assert api.call("POST", f"/lists/{list_id}/merge-fields", json=field).status_code == 200
+    there = False
+    simulator.control.clock(freeze=True)
+    for number, step in enumerate(steps):
+        moment = datetime.fromisoformat(f"2021-11-23T{step['at']}+00:00").timestamp()
+        simulator.control.clock(set=moment)
+        if not there and step["status"] != 404:
+            member = {"email_address": "person1@example.org", "status": "subscribed", "merge_fields": {"FNAME": "x"}}
+            assert api.call("POST", f"/lists/{list_id}/members", json=member).status_code == 200
+            there = True
+        method, _, path = step["call"].partition(" ")
+        path = f"/lists/{list_id}{path.format(hash=digest('person1@example.org'))}"
+
+        request = step["request"]
+        if request and (step["last_changed"] or "").endswith(f"T{step['at']}+00:00"):
+            # Every name has become "x": where a date moved, another one had been sent.
+            names = {tag: f"x{number}" for tag in ("FNAME", "LNAME") if request.get("merge_fields", {}).get(tag)}
+            request = {**request, "merge_fields": {**request.get("merge_fields", {}), **names}}
+
+        response = api.call(method, path, json=request)
+
+        assert response.status_code == step["status"], (number, step, response.text)
+        if step["member_status"]:
+            shown = response.json()
+            tags = {tag["name"] for tag in shown["tags"]}
+            assert (shown["status"], shown["last_changed"]) == (step["member_status"], step["last_changed"]), number
+            assert tags == set(step["tags"]), number
 
 
 def test_every_exception_names_an_answer() -> None:

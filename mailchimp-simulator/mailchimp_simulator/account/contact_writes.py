@@ -88,7 +88,11 @@ class Writer:
         return index
 
     def update(self, index: int, status: str | None, body: Json) -> None:
-        """Change a contact. Nothing is changed if anything is refused. Raises Refusal."""
+        """Change a contact. Nothing is changed if anything is refused. Raises Refusal.
+
+        A call about one contact that changes nothing leaves `last_changed` as it was (recorded); a batch moves it.
+        """
+        row = self.audience.rows.row(index, links=False) if self.route == "member" else {}
         number = self.status_for(index, status)
         stored = self.values.stored(body, index)
         opt, signup = dates(body)
@@ -98,6 +102,9 @@ class Writer:
             stored["email_address"] = email
         if stored:
             self.contacts.patch(index, stored)
+        same = number is None or number == self.contacts.status[index]
+        if row and same and opt is None and signup is None and row == self.audience.rows.row(index, links=False):
+            return
         if number == SUBSCRIBED and self.contacts.status[index] != SUBSCRIBED and opt is None:
             opt = self.now
         if number is not None:

@@ -74,6 +74,12 @@ def recorded_answers() -> list[Recorded]:
     return found
 
 
+def recorded_sequences() -> list[list[Json]]:
+    """What happened to one contact, call by call: `at` (time of day), `call`, `request`, `status`, what it showed."""
+    lines = map(json.loads, ANSWERS.read_text(encoding="utf-8").splitlines())
+    return [line["steps"] for line in lines if line["kind"] == "sequence"]
+
+
 def operation_of(contract: Contract, recorded: Recorded) -> Operation | None:
     """The operation that a recorded request was, or None: its path is a template with `{id}`, `{hash}` and `{n}`."""
     parts = [part for part in recorded.path.split("/") if part]
