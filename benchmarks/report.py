@@ -17,6 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks import picture
+
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,6 +98,13 @@ def write(results: Json, folder: Path = DOCS) -> None:
     from benchmarks import plots  # noqa: PLC0415 - takes a second to import
 
     plots.write(series(results), folder / "benchmarks")
+    (folder / "benchmarks" / picture.NAME).write_text(beside_others(results), encoding="utf-8")
+
+
+def beside_others(results: Json) -> str:
+    """The picture of the README; empty where not all of it has been measured."""
+    parts = results["parts"].get(SIDE_BY_SIDE, {})
+    return picture.svg([line for part in parts.values() for line in part["lines"]])
 
 
 def series(results: Json) -> dict[str, dict[str, list[tuple[float, float]]]]:

@@ -15,7 +15,7 @@ from typing import get_args
 
 import pytest
 
-from benchmarks import plots, profiles, report, side_by_side
+from benchmarks import picture, plots, profiles, report, side_by_side
 from destination_mailchimp.failures import Reason
 from integration_tests.harness.repository import PACKAGES, ROOT, TEST_FOLDERS
 from mailchimp_simulator.client import SimulatorProcess
@@ -239,9 +239,10 @@ class TestBenchmarks:
     def test_the_plots_are_drawn_from_the_results(self, tmp_path: Path) -> None:
         """To the byte: a plot that somebody has touched, or forgotten, would show."""
         plots.write(report.series(report.load()), tmp_path)
+        (tmp_path / picture.NAME).write_text(report.beside_others(report.load()), encoding="utf-8")
         drawn = {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
 
-        assert set(drawn) == {"memory.svg", "throughput.svg"}
+        assert set(drawn) == {"memory.svg", "throughput.svg", picture.NAME}
         assert {path.name: path.read_bytes() for path in (ROOT / "docs" / "benchmarks").glob("*.svg")} == drawn
 
     def test_a_profile_counts_what_works_and_shows_no_path_of_the_machine(self) -> None:
