@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV ?= .venv
 BIN := $(VENV)/bin
+# dbt has an environment of its own: it and the CDK ask for different releases of what both use.
+DBT_VENV := .venv-dbt
 PACKAGES := connector-cli mailchimp-api source-mailchimp destination-mailchimp mailchimp-simulator
 # What stands beside the packages and is not installed: run from here.
 FOLDERS := integration_tests benchmarks probes examples
@@ -103,11 +105,9 @@ coverage: venv ## Run all tests and measure what they cover, in every process (d
 	@$(BIN)/python -m integration_tests.repository.coverage_page
 
 .PHONY: demo
-demo: venv ## Read a simulated account into DuckDB and ask it three questions
+demo: venv $(DBT_VENV)/.requirements ## Read a simulated account into DuckDB, ask it questions, build marts
 	@$(BIN)/python -m examples.demo
 
-# dbt has an environment of its own: it and the CDK ask for different releases of what both use.
-DBT_VENV := .venv-dbt
 DEMO_DATABASE := .demo/mailchimp.duckdb
 
 .PHONY: dbt

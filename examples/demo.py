@@ -1,6 +1,7 @@
-"""`make demo`: reads a simulated Mailchimp account into DuckDB, asks it three questions, and writes contacts back.
+"""`make demo`: reads a simulated Mailchimp account into DuckDB, asks it questions, and writes contacts back.
 
 The simulator runs on loopback; PyAirbyte runs the real commands `source-mailchimp` and `destination-mailchimp`.
+Merge fields come with their types, and where dbt is there, dbt-mailchimp makes its marts of the tables.
 Exits with 1 if a single row is missing or a contact did not arrive.
 """
 
@@ -11,6 +12,7 @@ import importlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -29,7 +31,9 @@ from mailchimp_simulator.client import Simulator, SimulatorProcess
 from source_mailchimp.stream import Paging, Stream
 from source_mailchimp.streams import STREAMS
 
+ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+DBT = ROOT / ".venv-dbt" / "bin" / "dbt"
 _LATENCY = 0.02  # seconds a request, so that ten connections have something to do
 _TAG = "From the demo"
 _CHANGED = 25
@@ -47,12 +51,29 @@ QUESTIONS = {
                count(*) FILTER (list_members.status = 'subscribed') AS "still subscribed"
         FROM list_members JOIN lists ON lists.id = list_members.list_id
         WHERE timestamp_opt IS NOT NULL GROUP BY ALL ORDER BY audience, "year" """,
+    "What do merge fields say? (with their types, by the option merge_fields: typed)": """
+        SELECT lists.name AS audience, coalesce(merge_fields ->> 'PLAN', '') AS plan, count(*) AS contacts,
+               round(avg(CAST(merge_fields ->> 'POINTS' AS DOUBLE))) AS "points on average",
+               max(CAST(merge_fields ->> 'JOINED' AS DATE)) AS "last joined"
+        FROM list_members JOIN lists ON lists.id = list_members.list_id
+        WHERE merge_fields ->> 'PLAN' IS NOT NULL GROUP BY ALL ORDER BY audience, plan""",
     "Who are the most active subscribers?": """
         SELECT regexp_replace(any_value(email_address), '^(..)[^@]*', '\\1…') AS subscriber,
                count(*) FILTER (action = 'open') AS opens, count(*) FILTER (action = 'click') AS clicks,
                count(DISTINCT campaign_id) AS campaigns
         FROM email_activity GROUP BY email_id ORDER BY clicks * 3 + opens DESC, subscriber LIMIT 5""",
 }
+
+
+MART_STREAMS = {
+    "automations", "campaigns", "email_activity", "list_members", "lists", "reports", "segment_members", "segments",
+    "sent_to", "sub_reports", "unsubscribes",
+}  # fmt: skip
+MART = """
+    SELECT name AS audience, subscribed_members AS subscribed, engaged_members AS engaged, campaigns_sent AS campaigns,
+           printf('%.1f %%', 100 * open_rate) AS opened, printf('%.1f %%', 100 * click_rate) AS clicked,
+           printf('%.1f %%', 100 * unsubscribe_rate) AS "unsubscribed"
+    FROM mailchimp__lists WHERE campaigns_sent > 0 ORDER BY audience"""
 
 
 def main() -> int:
@@ -70,8 +91,10 @@ def main() -> int:
         wrong = demo.compare()
         demo.answer_questions()
         wrong += demo.write_back()
+        wrong += demo.build_marts()
     print(
-        f"\n{time.monotonic() - begun:.0f} seconds in all. The tables are in {demo.database}: ask them what you like."
+        f"\n{time.monotonic() - begun:.0f} seconds in all. The tables are in {demo.database}: ask them what you like.\n"
+        "docs/relations.md pictures how they hang together, docs/fields says what is in them."
     )
     return 1 if wrong else 0
 
@@ -96,7 +119,7 @@ class Demo:
         with Progress("starting source-mailchimp", self.simulator):
             self._source = self._ab.get_source(
                 "source-mailchimp",
-                config={**self._access, "num_workers": 10},
+                config={**self._access, "num_workers": 10, "merge_fields": "typed"},
                 local_executable=BIN / "source-mailchimp",
                 streams=self.streams,
             )
@@ -170,6 +193,25 @@ class Demo:
             f"of those who have left {len(back):,} are back."
         )
         return len(missing) + len(back)
+
+    def build_marts(self) -> int:
+        """Let dbt make marts of the tables, and show one; returns 1 if it fails."""
+        if not DBT.exists() or not set(self.streams) >= MART_STREAMS:
+            return 0
+        print("\ndbt-mailchimp makes its marts of these tables. How do the audiences do?\n")
+        self._cache.get_sql_engine().dispose()  # one process at a time may write into the file
+        package = ROOT / "dbt-mailchimp"
+        command: list[str | Path] = [DBT, "build", "--project-dir", package, "--profiles-dir", package]
+        command += ["--target-path", self.folder.resolve() / "dbt", "--log-path", self.folder.resolve() / "dbt"]
+        with Progress("dbt build", self.simulator):
+            environment = {**os.environ, "MAILCHIMP_DUCKDB": str(self.database.resolve())}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(done.stdout)
+            return 1
+        head, rows = self.ask(MART)
+        print_table(head, [[str(value) for value in row] for row in rows])
+        return 0
 
     def ask(self, query: str) -> tuple[list[str], list[Any]]:
         """Column names and rows."""

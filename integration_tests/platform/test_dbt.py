@@ -12,6 +12,7 @@ import duckdb
 import pytest
 import yaml
 
+from examples.demo import MART_STREAMS
 from source_mailchimp.schemas import schema_of
 from source_mailchimp.streams import STREAMS
 
@@ -28,6 +29,10 @@ TABLES = {table["name"]: [column["name"] for column in table["columns"]] for tab
 @pytest.mark.parametrize("table", TABLES)
 def test_what_a_model_reads_is_a_stream_with_these_columns(table: str) -> None:
     assert set(TABLES[table]) <= set(schema_of(STREAMS[table])["properties"])
+
+
+def test_the_demo_reads_what_the_marts_are_made_of() -> None:
+    assert set(TABLES) == MART_STREAMS
 
 
 @pytest.mark.parametrize("table", TABLES)

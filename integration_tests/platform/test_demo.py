@@ -31,6 +31,7 @@ def test_the_demo_reads_an_account_and_writes_its_contacts_back(tmp_path: Path) 
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"{len(STREAMS)} tables: as many as the account holds" in run.stdout
     assert "Which campaigns were opened by most of those who got them?" in run.stdout
+    assert "What do merge fields say?" in run.stdout
     assert "60 received = " in run.stdout
     assert "of those who get e-mails 0 are missing, of those who have left 0 are back." in run.stdout
     assert re.search(r"unsubscribed +unsubscribed +\d", run.stdout)
