@@ -209,6 +209,7 @@ class Demo:
         if done.returncode:
             print(done.stdout)
             return 1
+        print()
         head, rows = self.ask(MART)
         print_table(head, [[str(value) for value in row] for row in rows])
         return 0
