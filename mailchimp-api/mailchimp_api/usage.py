@@ -60,7 +60,7 @@ class Usage:
             concurrent = self._busy / seconds if seconds else 0.0
             return (
                 f"{self.requests:,} requests in {seconds:,.1f} s, "
-                f"{concurrent:.1f} concurrent (limit {self._limit}); "
+                f"{concurrent:.1f} concurrent on average (limit {self._limit}); "
                 f"{self.throttled:,} throttled, {self.timed_out:,} timed out, "
                 f"{self.failed:,} failed"
             )

@@ -62,11 +62,11 @@ def test_it_tells_how_many_were_under_way_at_a_time(client: MailchimpClient, req
         thread.start()
     for thread in threads:
         thread.join()
-    found = re.search(r"([\d.]+) concurrent \(limit 4\)", str(client.usage))
+    found = re.search(r"([\d.]+) concurrent on average \(limit 4\)", str(client.usage))
 
     assert found
     assert 1.5 < float(found[1]) <= 4.0
 
 
 def test_a_client_that_asked_for_nothing_says_so(client: MailchimpClient) -> None:
-    assert str(client.usage).startswith("0 requests in 0.0 s, 0.0 concurrent")
+    assert str(client.usage).startswith("0 requests in 0.0 s, 0.0 concurrent on average")
