@@ -14,7 +14,7 @@ from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
 from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentRefused, PartlyRefused, RowsMissing
-from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
+from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, ParentsRead, Records, Started
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
@@ -84,6 +84,8 @@ class EventWriter:
             case Estimate(_, rows):
                 count.estimate = rows
                 self._output.emit(messages.estimate(name, self._namespaces.get(name), rows))
+            case ParentsRead(_, done, total):
+                count.parents_done, count.parents = done, total
             case Started():
                 count.open = True
                 self._status(name, "STARTED")

@@ -61,6 +61,10 @@ class EmbeddedOutput:
         """Hand on a checkpoint."""
         await self._out.emit_state(dump, now=now)
 
+    def tell_parents(self, done: int, total: int) -> None:
+        """Tell how many parents are done."""
+        self._out.tell_parents(done, total)
+
     async def emit_records(self, parents: list[Record], params: PathValues) -> None:
         """Hand on the records of all rows inside ``parents``."""
         inside: list[Record] = []

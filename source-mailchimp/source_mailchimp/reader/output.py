@@ -43,6 +43,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class ParentsRead:
+    """Under so many of the parents (audiences, campaigns, …) that the stream looks under its rows have been read."""
+
+    stream: Stream
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Started:
     """The stream is being read."""
 
@@ -57,7 +66,7 @@ class Ended:
     error: Exception | None = None
 
 
-Event = Records | Checkpoint | Estimate | Started | Ended
+Event = Records | Checkpoint | Estimate | ParentsRead | Started | Ended
 
 
 class RecordSink(Protocol):
@@ -68,6 +77,9 @@ class RecordSink(Protocol):
 
     async def emit_state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
+
+    def tell_parents(self, done: int, total: int) -> None:
+        """Under so many of its parents everything has been read."""
 
     def expect(self, rows: int) -> None:
         """So many more rows will come."""
@@ -92,6 +104,7 @@ class StreamOutput:
     _expected: int = 0
     _announced: int = 0
     _state: dict[str, Any] = field(default_factory=dict)
+    _parents_told: float = 0.0
 
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream, self.shape)
@@ -119,6 +132,13 @@ class StreamOutput:
             self._last_state = moment
             self._state = dump()
             await self._put_state()
+
+    def tell_parents(self, done: int, total: int) -> None:
+        """Tell how many parents are done, at most once a second; not if something else waits to be printed."""
+        now = asyncio.get_running_loop().time()
+        if now - self._parents_told >= 1 and not self.queue.full():
+            self._parents_told = now
+            self.queue.put_nowait(ParentsRead(self.stream, done, total))
 
     async def emit_deletions(self, context: SyncContext) -> None:
         """Hand on tombstones of what is gone, and the last checkpoint once more, with what is known now."""

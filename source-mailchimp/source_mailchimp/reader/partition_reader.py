@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -164,6 +165,8 @@ class PartitionReader:
         return run.is_done(partition.id, partition.position) and not passed_by
 
     async def _read_all(self, pending: list[Partition], progress: Progress) -> None:
+        read_so_far = itertools.count(1)
+
         async def read(index: int, partition: Partition) -> None:
             await progress.wait_within_window(index)
             if self._hopeless:
@@ -171,6 +174,8 @@ class PartitionReader:
                 progress.fail(index)  # others may go on, and must not wait for a partition that nobody reads
                 return
             await self._read_partition(index, partition, progress)
+            if self._out and self._stream.parent:
+                self._out.tell_parents(next(read_so_far), len(pending))
 
         def jobs() -> Iterator[Job[None]]:
             for index, partition in enumerate(pending):
