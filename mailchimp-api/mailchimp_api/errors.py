@@ -137,6 +137,8 @@ class IncompleteListing(MailchimpError):
 
     def __init__(self, kind: str, *, seen: int, total: int | None) -> None:
         rows = f"{seen} of {'an unknown number of' if total is None else total} rows"
+        if total is not None and seen > total:
+            rows = f"{seen} rows, of which Mailchimp counts {total},"
         super().__init__(
             f"{kind} could not be read completely: {rows} were seen, while rows changed faster than "
             "they could be read or some would not come"

@@ -41,3 +41,15 @@ def test_every_error_is_raised_somewhere_or_gathers_those_that_are(name: str) ->
     }
 
     assert name in made or getattr(errors, name).__subclasses__()
+
+
+@pytest.mark.parametrize(
+    "seen, total, told",
+    [
+        (3, 60, "3 of 60 rows were seen"),
+        (60, 0, "60 rows, of which Mailchimp counts 0, were seen"),
+        (3, None, "unknown"),
+    ],
+)
+def test_a_listing_that_is_not_complete_says_how_many_rows_were_seen(seen: int, total: int | None, told: str) -> None:
+    assert told in str(errors.IncompleteListing("lists", seen=seen, total=total))

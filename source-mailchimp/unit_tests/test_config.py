@@ -16,7 +16,7 @@ KEY = {"auth_type": "apikey", "apikey": "0123-us10"}
 WRONG: dict[str, list[Any]] = {
     "start_date": [SECRET, 5, "2020-13-01", ["2020-01-01"]],
     "num_workers": [1, 11, SECRET, 2.5],
-    "list_ids": [SECRET, 7],
+    "list_ids": [7, {"id": SECRET}],
     "include_archived": [SECRET, 7],
     "activity_lookback_days": [-1, 366, SECRET],
     "refresh_window_days": [-1, 3651, SECRET],
