@@ -167,3 +167,21 @@ class TestDeletedRecords:
         assert [(refused.contact, refused.fault.reason) for refused in result.rejected] == [
             (self.contact, "not_removable")
         ]
+
+
+class TestAnotherStatusThanAsked:
+    """A single call that ends otherwise than it asked counts as written, and says so."""
+
+    @pytest.mark.parametrize("step,shown", [(Step.UPDATE, "subscribed"), (Step.CONFIRM, "pending")])
+    def test_it_is_said(self, calls: Calls, mock: requests_mock.Mocker, step: Step, shown: str) -> None:
+        (contact,), result = people(1), Result()
+        contact.status = "unsubscribed" if step is Step.UPDATE else None
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
+        mock.get(f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=PROBLEM)
+        mock.put(f"{LIST}/members/{contact.hash}", json=row_of(contact, status=shown))
+        writing = Writing(calls, config_of(), StatusPolicy("subscribed", update=True))
+        writing.singles.run(FollowUp(contact, step), result)
+
+        outcome = Outcome.UPDATED if step is Step.UPDATE else Outcome.CREATED
+        assert result.written == [Written(contact, outcome)]
+        assert [refused.fault.reason for refused in result.rejected] == ["status_not_taken"]

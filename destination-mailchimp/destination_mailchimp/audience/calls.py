@@ -322,9 +322,10 @@ class _Watch:
     def _is_lasting(self, error: TransientError, enough: int) -> bool:
         """Whether the same answer came so often that it may be this call's own.
 
-        What could not be read may have been carried out, and being throttled says nothing about the call.
+        Where no answer came, or none that could be read, the call may have been carried out; and being throttled says
+        nothing about the call.
         """
-        if isinstance(error, UnreadableAnswer):
+        if error.status is None or isinstance(error, UnreadableAnswer):
             return False
         if isinstance(error, RateLimited):
             return error.status == _FORBIDDEN and self._equal >= max(enough, _EQUAL_FORBIDDEN)

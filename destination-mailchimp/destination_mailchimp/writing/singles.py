@@ -149,6 +149,7 @@ class Singles:
             result.skipped.append(Skipped(contact, "not in the audience"))
             return
         result.written.append(Written(contact, Outcome.UPDATED))
+        _note_other_status(contact, result)
         if self._policy.needs_current_status(contact):
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
@@ -173,6 +174,9 @@ class Singles:
         if not made:
             self._limit.give_back()
         result.written.append(Written(contact, Outcome.CREATED if made else Outcome.UPDATED))
+        if present is None:
+            contact.asked_status = self._policy.new(contact)
+        _note_other_status(contact, result)
         if present is not None and self._policy.needs_current_status(contact):
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
@@ -436,6 +440,14 @@ def _is_not_archived(status: str | None) -> bool:
 def _vanished() -> RecordRejected:
     """Deleted by somebody after this sync had written it: the accounting says so beside ``created`` or ``updated``."""
     return RecordRejected("vanished", "The contact was deleted while the sync ran.")
+
+
+def _note_other_status(contact: Contact, result: Result) -> None:
+    """Say of a contact that is written if the newest answer shows another status than was asked for."""
+    try:
+        _check_status(contact)
+    except RecordRejected as fault:
+        result.rejected.append(Rejected(contact, fault))
 
 
 def _check_status(contact: Contact) -> None:
