@@ -44,7 +44,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 }
 _INTEREST: Mapping[str, Any] = {"type": ["null", "boolean"]}
 # The class of the values that need no further look.
-_PLAIN: Mapping[str, type] = {"address": dict, "text": str}
+_PLAIN: Mapping[str, type] = {"address": dict, "number": int, "text": str}
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _NOT_IN_A_COLUMN = re.compile(r"\W+")
@@ -159,7 +159,7 @@ class ContactShape:
         if values:
             for tag, value in values.items():
                 if (known := rules.get(tag)) and type(value) is not known[1]:
-                    values[tag] = known[2](value)
+                    values[tag] = None if value is None or value == "" else known[2](value)
         chosen = record.get("interests")
         if chosen:
             labels = self._labels[record["list_id"]]
@@ -168,18 +168,33 @@ class ContactShape:
     def _to_columns(self, record: Json) -> None:
         """Columns of both; an audience's field that nobody knew when the sync began goes out as it came."""
         rules = self._rules.get(record["list_id"], {})
-        for tag, value in (record.pop("merge_fields", None) or {}).items():
-            known = rules.get(tag)
-            if known is None:
+        values = record.pop("merge_fields", None)
+        if values:
+            try:
+                for tag, value in values.items():
+                    name, plain, rule = rules[tag]
+                    if type(value) is plain:
+                        record[name] = value
+                    else:
+                        record[name] = None if value is None or value == "" else rule(value)
+            except KeyError:
+                self._with_unknown(record, values, rules)
+        chosen = record.pop("interests", None)
+        if chosen:
+            labels = self._labels.get(record["list_id"], {})
+            try:
+                record.update(zip(map(labels.__getitem__, chosen), chosen.values(), strict=True))
+            except KeyError:
+                record |= {labels.get(name) or f"interest_{name}": value for name, value in chosen.items()}
+
+    def _with_unknown(self, record: Json, values: Json, rules: Mapping[str, tuple[str, type | None, Rule]]) -> None:
+        for tag, value in values.items():
+            if tag in rules:
+                name, _, rule = rules[tag]
+                record[name] = rule(value)
+            else:
                 self.unknown[f"merge_{tag}"] += 1
                 record[f"merge_{tag}"] = value if value is None else _to_text(value)
-            elif type(value) is known[1]:
-                record[known[0]] = value
-            else:
-                record[known[0]] = known[2](value)
-        labels = self._labels.get(record["list_id"], {})
-        for name, value in (record.pop("interests", None) or {}).items():
-            record[labels.get(name) or f"interest_{name}"] = value
 
 
 def _labels(interests: Iterable[Interest], *, as_columns: bool) -> dict[str, str]:
