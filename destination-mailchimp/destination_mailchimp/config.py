@@ -366,7 +366,10 @@ def read_config(values: Any) -> Config:
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: "
-            + fault["msg"].removeprefix("Value error, ")
+            # That message would quote what was given, which may be a key in the wrong place.
+            + (
+                "auth_type must be apikey or oauth2.0" if fault["type"] == "union_tag_invalid" else fault["msg"]
+            ).removeprefix("Value error, ")
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         )
         raise SyncFailure(f"The configuration is not valid. {mask(faults)}") from None

@@ -54,3 +54,12 @@ class TestConfig:
         config = read_config({"apikey": KEY, "list_id": " a1 ", "email_field": "", "tags": "a, A ,b", "new_option": 1})
 
         assert (config.list_id, config.email_field, config.tag_names) == ("a1", None, ["a", "b"])
+
+
+def test_a_wrong_auth_type_is_not_quoted() -> None:
+    """It may be the key itself, in the wrong place."""
+    credentials = {"auth_type": "0123456789abcdef0123456789abcdef-us10", "apikey": KEY}
+
+    with pytest.raises(SyncFailure, match=r"credentials: auth_type must be apikey or oauth2\.0") as caught:
+        read_config({**CONFIG, "credentials": credentials})
+    assert "0123456789" not in caught.value.message

@@ -12,7 +12,7 @@ from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
 from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
-from mailchimp_api.errors import RequestRefused
+from mailchimp_api.errors import IncompleteListing, RequestRefused, UnreadableAnswer
 from unit_tests.builders import LIST, PROBLEM, Writing, people
 
 
@@ -162,3 +162,34 @@ class TestWhatATagsCallDoesNotConfirm:
         Writing(calls).singles.run(FollowUp(contact, Step.TAGS, (TagChange("a"),)), result)
 
         assert result.tags_failed == [TagFailed(contact, "the contact is not in the audience")]
+
+
+class TestAnswersThatLackWhatDecides:
+    """They are asked for again, and then an error that says what they lack: no error of the connector's own."""
+
+    @pytest.mark.parametrize("made", [{}, {"id": None}, {"id": "seven"}])
+    def test_a_tag_that_was_made_without_an_id(
+        self, calls: Calls, mock: requests_mock.Mocker, made: dict[str, object]
+    ) -> None:
+        mock.get(f"{LIST}/segments", json={"segments": [], "total_items": 0})
+        mock.post(f"{LIST}/segments", [{"json": made}, {"json": {"id": 7, "name": "vip"}}])
+
+        assert TagIds(calls).id_of("vip") == 7
+
+    @pytest.mark.parametrize("row", [None, {}, {"id": 7}, {"name": "vip"}])
+    def test_a_listing_of_tags_with_a_row_that_is_none(
+        self, calls: Calls, mock: requests_mock.Mocker, row: object
+    ) -> None:
+        mock.get(f"{LIST}/segments", json={"segments": [row], "total_items": 1})
+
+        with pytest.raises(UnreadableAnswer, match="GET /lists/abc/segments"):
+            TagIds(calls).id_of("vip")
+
+    def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.get(f"{LIST}/segments", json={"segments": [{"id": 7, "name": "other"}], "total_items": 10**9})
+
+        with pytest.raises(IncompleteListing):
+            TagIds(calls).id_of("vip")
+        assert mock.call_count < 5

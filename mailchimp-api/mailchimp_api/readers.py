@@ -41,7 +41,7 @@ class MemberFacts:
 
 @dataclass(frozen=True)
 class ContactPage:
-    """Some of the contacts in a listing, and how many there are in it."""
+    """Some of the contacts (or other rows) in a listing, and how many there are in it."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -70,6 +70,19 @@ def contact_page(body: Body) -> ContactPage:
     for row in rows:
         _text(row, "id")
     return ContactPage(rows, total_items(body))
+
+
+def listed(items: str, *names: str) -> Callable[[Body], ContactPage]:
+    """A reader of a page whose rows are under ``items``, each with a text or a number under each of ``names``."""
+    whole = identified(*names)
+
+    def read(body: Body) -> ContactPage:
+        rows = _rows(body, items)
+        for row in rows:
+            whole(row)
+        return ContactPage(rows, total_items(body))
+
+    return read
 
 
 def audience(body: Body) -> AudienceFacts:

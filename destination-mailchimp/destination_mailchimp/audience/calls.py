@@ -19,6 +19,7 @@ from mailchimp_api import readers
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, Params, Reader, RetryPolicy
 from mailchimp_api.errors import (
+    IncompleteListing,
     Problem,
     RateLimited,
     RequestRefused,
@@ -204,14 +205,22 @@ class Calls:
             self._wrote_at = self._answered_at
         return Answered(body, watch.replayed, since)
 
-    def pages(self, path: str, items: str, params: dict[str, Any], *, size: int = 1000) -> Iterator[dict[str, Any]]:
-        """All rows of a collection, page after page."""
-        offset = 0
+    def pages(
+        self, path: str, items: str, params: dict[str, Any], *names: str, size: int = 1000
+    ) -> Iterator[dict[str, Any]]:
+        """All rows of a collection, page after page; each has something under each of ``names``.
+
+        Raises IncompleteListing where the server gives the same page again and again.
+        """
+        read = readers.listed(items, *names)
+        offset, before = 0, None
         while True:
-            page = self.get(path, {**params, "count": size, "offset": offset}, items=items)
-            yield from page[items]
-            offset += len(page[items])
-            if not page[items] or offset >= int(page.get("total_items") or 0):
+            page = self.send("GET", path, {**params, "count": size, "offset": offset}, read=read).body
+            if page.rows and page.rows == before:
+                raise IncompleteListing(path, seen=offset, total=page.total)
+            yield from page.rows
+            offset, before = offset + len(page.rows), page.rows
+            if not page.rows or offset >= page.total:
                 return
 
     @contextmanager

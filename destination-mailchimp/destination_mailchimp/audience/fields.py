@@ -80,7 +80,7 @@ class Audience:
 
 def merge_fields(calls: Calls) -> list[dict[str, Any]]:
     """The rows of the audience's ``merge-fields``."""
-    return list(calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"}))
+    return list(calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"}, "tag"))
 
 
 def read_audience(calls: Calls, *beside: Callable[[], object]) -> Audience:
@@ -131,12 +131,12 @@ def some_merge_fields(calls: Calls) -> list[dict[str, Any]]:
 
 def _categories(calls: Calls) -> list[dict[str, Any]]:
     params = {"exclude_fields": "categories._links,_links"}
-    return list(calls.pages("interest-categories", "categories", params))
+    return list(calls.pages("interest-categories", "categories", params, "id"))
 
 
 def _interests(calls: Calls, category: dict[str, Any]) -> list[Interest]:
     path = f"interest-categories/{category['id']}/interests"
-    rows = calls.pages(path, "interests", {"exclude_fields": "interests._links,_links"})
+    rows = calls.pages(path, "interests", {"exclude_fields": "interests._links,_links"}, "id")
     return [Interest(str(row["id"]), str(row.get("name") or ""), str(category.get("title") or "")) for row in rows]
 
 

@@ -198,7 +198,7 @@ class BatchWriter:
             contact.possibly_written_since for contact in doubtful if contact.possibly_written_since
         ) - timedelta(seconds=1)
         params = {"since_last_changed": since.isoformat(), "fields": "members.id,total_items"}
-        changed = {str(row["id"]) for row in self._calls.pages("members", "members", params)}
+        changed = {str(row["id"]) for row in self._calls.pages("members", "members", params, "id")}
         return [contact for contact in doubtful if contact.hash in changed]
 
     def _split_by_presence(self, contacts: list[Contact]) -> tuple[list[Contact], list[Contact]]:

@@ -14,6 +14,7 @@ from destination_mailchimp.audience.calls import BATCH, Calls, send_or_split
 from destination_mailchimp.audience.refusals import is_account_wide, nobody_subscribed
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
+from mailchimp_api import readers
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -58,7 +59,7 @@ class TagIds:
     def _read(self) -> dict[str, int]:
         if self._ids is None:
             params = {"type": "static", "fields": "segments.id,segments.name,total_items"}
-            rows = self._calls.pages("segments", "segments", params)
+            rows = self._calls.pages("segments", "segments", params, "id", "name")
             # A name may stand there twice (recorded): the first is the older one.
             self._ids = {}
             for row in rows:
@@ -67,7 +68,8 @@ class TagIds:
 
     def _make(self, name: str) -> None:
         try:
-            answered = self._calls.send("POST", "segments", json={"name": name, "static_segment": []})
+            body = {"name": name, "static_segment": []}
+            answered = self._calls.send("POST", "segments", json=body, read=readers.segment_id)
         except RequestRefused:
             # Made by somebody else meanwhile, or by a first attempt of ours whose answer was lost.
             self._ids = None
@@ -75,11 +77,11 @@ class TagIds:
                 raise
             return
         assert self._ids is not None
-        self._ids[name.casefold()] = int(answered.body["id"])
+        self._ids[name.casefold()] = answered.body
         if answered.replayed:
             # Made twice, should the lost answer have been that of a call that was carried out.
             self._ids = None
-            self._read()
+            self._read().setdefault(name.casefold(), answered.body)
         logger.info("Created tag %s", name)
 
 
