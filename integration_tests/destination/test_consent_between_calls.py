@@ -124,6 +124,18 @@ class TestRevivalsAgainstThePolicy:
         assert run.accounting() == {"received": 2, "created": 1, "skipped": 1}
         assert "Mailchimp brought 1 archived contacts back" in run.log
 
+    def test_it_is_undone_when_the_call_was_repeated_too(self, bench: DestinationHarness) -> None:
+        """The person is archived after the look that comes before the second attempt."""
+        bench.control.facts(archived_in_create="revives")
+        address = bench.one_with("pending")
+        bench.control.fault("status", BATCH, method="POST", status=503, body="none", times=1)
+        bench.control.person("archive", BATCH, emails=[address], list_id=bench.list_id, method="POST", skip=1, times=1)
+        run = bench.write([bench.record({"id": 1, "email": address})])
+
+        assert run.exit_code == 0, run.log
+        assert bench.status(address) == "archived"
+        assert run.accounting() == {"received": 1, "skipped": 1}
+
     def test_those_whom_the_user_wants_back_count_as_new_ones(self, bench: DestinationHarness) -> None:
         addresses = [row["email_address"] for row in bench.members() if row["status"] == "archived"][:5]
         lines = [bench.record({"id": n, "email": mail}) for n, mail in enumerate(addresses)]

@@ -73,10 +73,9 @@ def _came_back(contact: Contact, row: Json, since: datetime) -> bool:
     """Whether the call of ``since`` has revived an archived contact, as it shows one that was there before.
 
     Who comes back opts in anew (recorded: ``timestamp_opt`` moves then, and by no other write). Only a date of before
-    the call shows that nothing of the kind has happened; so does an attempt of ours that may have made the contact.
+    the call shows that nothing of the kind has happened. A contact that an earlier attempt of ours has made exists
+    for the next one: it comes as an error row, not in this one.
     """
-    if contact.possibly_written_since or contact.written_before:
-        return False
     if contact.shown_status not in ("subscribed", "transactional"):
         return True
     opted = read_cursor(str(row.get("timestamp_opt") or ""))[1]
