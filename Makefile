@@ -120,6 +120,13 @@ dbt: $(DBT_VENV)/.requirements ## Build and test dbt-mailchimp on the demo's dat
 bench: venv ## Measure both connectors against the simulator
 	@$(BIN)/python -m benchmarks
 
+# An hour, nightly; MINUTES=10 for less. PUBLISH=1 puts the figures into docs/benchmarks.md.
+MINUTES ?= 60
+
+.PHONY: soak
+soak: venv ## Run both connectors for an hour while everything changes and fails at once
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(if $(PUBLISH),--publish)
+
 .PHONY: schemas
 schemas: venv ## Make the streams' schemas from the contract of Mailchimp's API
 	@$(BIN)/python source-mailchimp/tools/generate_schemas.py

@@ -120,6 +120,7 @@ def page(results: Json) -> str:
     blocks += _limits("The source against its limits", parts.get("source", {}))
     blocks += _side_by_side(results)
     blocks += _limits("The destination against its limits", parts.get("destination", {}))
+    blocks += _limits("Everything at once", parts.get("soak", {}))
     blocks += _profiles(parts.get("profile", {}))
     blocks += _taken(parts)
     return "\n".join(blocks)
