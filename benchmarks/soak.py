@@ -11,6 +11,7 @@ The figures stand in `docs/benchmarks.md` if the command line says so (`--publis
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -221,11 +222,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--publish", action="store_true", help="put the figures into docs/benchmarks.md")
     options = parser.parse_args()
+    load = round(os.getloadavg()[0], 1)
     rows = list(soak(options.minutes, options.seed).rows(options.minutes))
     print(limits_table(rows))
     if options.publish:
         results = report.load()
-        report.note(results, "soak", "soak", {"load": 0.0, "rows": [row.to_json() for row in rows]})
+        report.note(results, "soak", "soak", {"load": load, "rows": [row.to_json() for row in rows]})
         report.save(results)
         (report.DOCS / "benchmarks.md").write_text(report.page(results), encoding="utf-8")
     return 1 if any(row.ok is False for row in rows) else 0
