@@ -247,6 +247,32 @@ class TestRefusedRows:
         assert result.written == [Written(contact, Outcome.CREATED)]
         assert len(result.lost_fields) == 1
 
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_a_refused_field_that_was_not_sent_costs_the_fields_of_a_contact_that_exists(
+        self, calls: Calls, mock: requests_mock.Mocker, *, exists: bool
+    ) -> None:
+        (contact,) = people(1, merge_fields={"FNAME": "Ann"}, interests={"i": True})
+        fault = {"error": "Your merge fields were invalid.", "field": "ADDRESS", "field_message": "Please enter it."}
+        refused = batch_answer(errors=[{"email_address": contact.address, **fault}])
+        sent = mock.post(LIST, [{"json": refused}, {"json": batch_answer(updated=[row_of(contact)])}])
+        if exists:
+            result = Result()
+            Writing(calls).writer._update([contact], result)
+        else:
+            result = self.created(calls, [contact])
+
+        assert sent.call_count == 1 + exists
+        assert ("merge_fields" in sent.request_history[-1].json()["members"][0]) is not exists
+        assert (len(result.written), len(result.lost_fields), len(result.rejected)) == (exists, exists, not exists)
+
+    def test_a_bounced_address_that_stays_out_is_told_as_such(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        (contact,) = people(1)
+        text = f"{contact.address} has bounced, and cannot be resubscribed"
+        mock.post(LIST, json=batch_answer(errors=[{"email_address": contact.address, "error": text}]))
+        result = self.created(calls, [contact])
+
+        assert [rejected.fault.reason for rejected in result.rejected] == ["compliance_state"]
+
     def test_a_refusal_for_the_time_being_is_put_off_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         (contact,) = people(1)
         text = f"{contact.address} has signed up to a lot of lists very recently; we're not allowing more signups"

@@ -72,6 +72,31 @@ class TestSingleCalls:
         assert not {"language", "interests", "marketing_permissions"} & set(sent)
         assert (len(result.lost_fields), result.rejected) == (4, [])
 
+    def test_a_field_refused_that_the_contact_had_before_does_not_keep_somebody_subscribed(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        singles, contact, _ = self.one(calls)
+        contact.status = "unsubscribed"
+        contact.body |= {"merge_fields": {"FNAME": "Ann"}, "interests": {"i": True}}
+
+        def answer(request: Any, context: Any) -> Json:
+            if "merge_fields" not in request.json():
+                return row_of(contact)
+            context.status_code = 400
+            faults = [{"field": "ADDRESS", "message": "Please enter a complete address"}]
+            detail = "Your merge fields were invalid."
+            return {"title": "Invalid Resource", "status": 400, "detail": detail, "errors": faults}
+
+        put = mock.put(f"{LIST}/members/{contact.hash}", json=answer)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        assert (result.rejected, result.written) == ([], [Written(contact, Outcome.UPDATED)])
+        sent = put.request_history[-1].json()
+        assert (sent["status"], sent["interests"]) == ("unsubscribed", {"i": True})
+        assert ["ADDRESS" in lost.what for lost in result.lost_fields] == [True]
+
     def test_who_is_rejected_is_not_moved(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         singles, contact, _ = self.one(calls)
         refusal = {"title": "Invalid Resource", "status": 400, "detail": f"{contact.address} looks fake or invalid"}

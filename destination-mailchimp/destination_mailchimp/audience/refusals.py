@@ -17,6 +17,7 @@ _TEXTS: tuple[tuple[str, Reason], ...] = (
     ("compliance state", "compliance_state"),
     ("has previously unsubscribed", "compliance_state"),
     ('status is "cleaned', "compliance_state"),
+    ("cannot be resubscribed", "compliance_state"),
     ("permanently deleted", "forgotten"),
     ("forgotten email", "forgotten"),
     ("previously removed from this", "forgotten"),

@@ -312,7 +312,7 @@ class BatchWriter:
             for refused in latest:
                 if has_other_form(refused.contact, refused.fault, self._forms):
                     again.append(refused.contact)
-                elif lost := drop_refused(refused.contact, refused.fault):
+                elif lost := drop_refused(refused.contact, refused.fault, exists=not create):
                     outcome.lost_fields += [FieldLost(refused.contact, what) for what in lost]
                     again.append(refused.contact)
                 else:

@@ -11,6 +11,7 @@ from destination_mailchimp.failures import RecordRejected
 
 _SEPARATOR = re.compile(r"[.\[\]:]+")
 _INTEREST = re.compile(r"invalid interest id:? *['\"]?([0-9a-z]+)", re.IGNORECASE)
+_MERGE_FIELDS = "merge fields were invalid"
 _OPTIONAL = frozenset(
     ["language", "vip", "location", "email_type", "ip_signup", "ip_opt", "timestamp_signup", "timestamp_opt"]
 )
@@ -35,9 +36,11 @@ def has_other_form(contact: Contact, fault: RecordRejected, forms: AcceptedForms
     return any(settled)
 
 
-def drop_refused(contact: Contact, fault: RecordRejected) -> list[str]:
+def drop_refused(contact: Contact, fault: RecordRejected, *, exists: bool = False) -> list[str]:
     """Take away all values that ``fault`` names, whichever part of the contact they are.
 
+    Of a contact that ``exists`` Mailchimp may refuse a merge field that isn't sent, but was kept from earlier
+    (verbb/formie#2387): then all merge fields are taken away, so that its status, groups and the like are written.
     Returns how the accounting puts it, one text a value; empty if the fault is about nothing that can be left out.
     """
     lost = []
@@ -46,6 +49,9 @@ def drop_refused(contact: Contact, fault: RecordRejected) -> list[str]:
             lost.append(f"{name} was refused by Mailchimp: {message}")
     if not lost and (name := _drop(contact, [], fault.text)):
         lost.append(f"{name} was refused by Mailchimp: {fault.text}")
+    if not lost and exists and fault.field and _MERGE_FIELDS in fault.text.lower() and contact.merge_fields:
+        _whole(contact, "merge_fields")
+        lost.append(f"merge_fields were refused by Mailchimp for the contact's own {fault.field}: {fault.text}")
     return lost
 
 

@@ -365,20 +365,20 @@ class Singles:
                 row = self._send(method, contact, body, params, look, language)
             except RequestRefused as error:
                 # Each round leaves out at least one value more, so it ends.
-                self._drop_or_raise(contact, error, result)
+                self._drop_or_raise(contact, error, result, exists=not validate)
             else:
                 self._forms.accepted(contact.merge_fields, row.get("merge_fields"))
                 missing = fields_not_taken(contact.body, row)
                 result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in missing]
                 return
 
-    def _drop_or_raise(self, contact: Contact, error: RequestRefused, result: Result) -> None:
+    def _drop_or_raise(self, contact: Contact, error: RequestRefused, result: Result, *, exists: bool = False) -> None:
         if is_account_wide(error.problem):
             raise error
         fault = from_problem(error.problem)
         if has_other_form(contact, fault, self._forms):
             return
-        lost = drop_refused(contact, fault)
+        lost = drop_refused(contact, fault, exists=exists)
         if not lost:
             raise error
         result.lost_fields += [FieldLost(contact, what) for what in lost]
