@@ -121,6 +121,17 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
     }  # fmt: skip
 
 
+def patch_segment(world: World, values: Values, query: Query, body: Json) -> Json:
+    """`PATCH /lists/{}/segments/{}`: another name, which moves ``updated_at``."""
+    del query
+    audience = world.audiences.of(values)
+    segment = _segment(audience, values)
+    if body["name"] != segment.name:
+        audience.segments.rename(segment, body["name"], world.clock.now())
+    row: Json = audience.segments.row(segment, audience.id)
+    return row
+
+
 def delete_segment(world: World, values: Values, query: Query, body: Json) -> None:
     """`DELETE /lists/{}/segments/{}`."""
     del query, body

@@ -76,6 +76,10 @@ class Segments:
         """Tags by name; of several that share one, the first."""
         self.by_name = {s.name.lower(): s for s in reversed(self.items) if s.type == "static"}
 
+    def rename(self, segment: Segment, name: str, now: int) -> None:
+        """Another name, which moves the date of change."""
+        segment.name, segment.updated = name, now
+
     def remove(self, segment: Segment) -> None:
         """Delete a segment."""
         self.items.remove(segment)

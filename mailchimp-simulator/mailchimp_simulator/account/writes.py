@@ -57,6 +57,7 @@ WRITES: dict[tuple[str, str], Handler] = {
     ("POST", _MEMBER + "/events"): Handler(audience.post_event, "recorded answers"),
     ("POST", _LIST + "/segments"): Handler(audience.post_segment, "the destination"),
     ("POST", _SEGMENT): Handler(audience.post_segment_members, "the destination"),
+    ("PATCH", _SEGMENT): Handler(audience.patch_segment, "tests"),
     ("DELETE", _SEGMENT): Handler(audience.delete_segment, "probes"),
     ("POST", _LIST + "/merge-fields"): Handler(audience.post_merge_field, "the destination"),
     ("PATCH", _FIELD): Handler(audience.patch_merge_field, "tests"),
