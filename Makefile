@@ -58,7 +58,7 @@ unit: venv ## Run the unit tests of the three packages
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS)
 
 .PHONY: integration
-integration: venv ## Run the tests across processes, against the simulator
+integration: venv $(DBT_VENV)/.requirements ## Run the tests across processes, against the simulator
 	@echo "== integration tests"
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST) $(PROCESS_TESTS)
 
