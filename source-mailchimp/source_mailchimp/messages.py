@@ -129,11 +129,15 @@ class EventWriter:
             return
         kinds = {failure.failure_type for failure in self._failures.values()}
         order: tuple[FailureType, ...] = ("config_error", "system_error", "transient_error")
-        names = ", ".join(sorted(self._failures))
         told = sorted(self._failures.items())[:_REASONS_TOLD]
-        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in told)
+        reasons = "; ".join(
+            failure.message if f"no stream {name}." in failure.message else f"{name}: {failure.message}"
+            for name, failure in told
+        )
+        # Once each is enough: names stand in front only if some have no reason told.
+        names = f"{', '.join(sorted(self._failures))}. " if len(self._failures) > _REASONS_TOLD else ""
         raise SyncFailed(
-            f"Not complete: {names}. {reasons}", next(kind for kind in order if kind in kinds), internal=reasons
+            f"Not complete: {names}{reasons}", next(kind for kind in order if kind in kinds), internal=reasons
         )
 
     def _status(self, name: str, status: messages.StreamStatus) -> None:

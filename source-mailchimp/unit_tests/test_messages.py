@@ -99,7 +99,7 @@ class TestFailures:
     def test_the_sync_fails_in_the_end_and_names_each_stream(self) -> None:
         failure = failed(Ended(TAGS, ServerFault("a")), Ended(LISTS, ParentFailed("b")))
 
-        assert failure.message == "Not complete: lists, tags. lists: b; tags: a"
+        assert failure.message == "Not complete: lists: b; tags: a"
         assert failure.failure_type == "transient_error"
 
     def test_a_sync_without_failures_fails_not(self) -> None:
