@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from connector_cli.errors import UsageError
@@ -21,13 +21,15 @@ _OPTIONS = {
 class Command:
     """One command: its ``name``, what it does in a few words, and the options it needs and those it may have.
 
-    An entry of ``needs`` such as ``catalog|streams`` is a choice of one.
+    An entry of ``needs`` such as ``catalog|streams`` is a choice of one. ``helps``: what ``--help`` says of options,
+    where that is special to this command.
     """
 
     name: str
     what: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    helps: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,18 +57,29 @@ def parse(
             epilog=examples,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        helps = {**_OPTIONS, **command.helps}
         for need in command.needs:
             names = need.split("|")
             if len(names) == 1:
-                sub.add_argument(f"--{need}", required=True, metavar="FILE", help=_OPTIONS[need])
+                sub.add_argument(f"--{need}", required=True, metavar="FILE", help=helps[need])
                 continue
             group = sub.add_mutually_exclusive_group(required=True)
             for name in names:
-                group.add_argument(f"--{name}", metavar="NAMES" if name == "streams" else "FILE", help=_OPTIONS[name])
+                group.add_argument(f"--{name}", metavar="NAMES" if name == "streams" else "FILE", help=helps[name])
         for name in command.takes:
-            sub.add_argument(f"--{name}", metavar="FILE", help=_OPTIONS[name])
+            sub.add_argument(f"--{name}", metavar="FILE", help=helps[name])
         sub.add_argument("--debug", action="store_true", help="log more")
-    parsed = parser.parse_args(list(args))
+    parsed, rest = parser.parse_known_args(list(args))
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_separated(getattr(parsed, 'streams', None), rest)}")
     if not parsed.command:
         parser.error(f"there is no command; give one of {', '.join(command.name for command in commands)}")
     return parsed
+
+
+def _separated(streams: str | None, rest: Sequence[str]) -> str:
+    """What to say if ``rest`` looks like names that belong to ``--streams``."""
+    if streams is None or any(argument.startswith("-") for argument in rest):
+        return ""
+    names = [name for argument in [streams, *rest] for name in argument.split(",") if name]
+    return f"; separate names by commas: --streams {','.join(names)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,32 +12,39 @@ from connector_cli.files import parse_documents, read_text
 
 Json = dict[str, Any]
 
+logger = logging.getLogger("airbyte.catalogs")
+
+_SYNC_MODES = ("full_refresh", "incremental")
 _FORMS = (
     "It must hold a configured catalog, the output of discover, or a list of stream names "
     'such as ["lists", "list_members"].'
 )
 
 
-def read_catalog(path: str, streams: Sequence[Json] = (), option: str = "--catalog") -> Json:
+def read_catalog(path: str, streams: Sequence[Json] = (), option: str = "--catalog", *, forms: str = _FORMS) -> Json:
     """The configured catalog in the file. ``streams``: the connector's own, as ``discover`` has them.
 
     Taken are a configured catalog, which comes back as it is, what ``discover`` says (its output, its message or its
-    catalog), and a list of stream names; the last two get ``configured``'s choices.
-    Raises UsageError for anything else, and for a name in a list that ``streams`` lacks.
+    catalog), and, unless ``streams`` is empty, a list of stream names; the last two get ``configured``'s choices.
+    ``forms``: a sentence on what may be in the file. One that selects no stream is warned of.
+    Raises UsageError for anything else, for a name in a list that ``streams`` lacks, and for an unknown sync mode.
     """
     documents = parse_documents(read_text(path, option), path, option)
     if len(documents) > 1:
         documents = [item for item in documents if isinstance(item, dict) and item.get("type") == "CATALOG"]
     if len(documents) != 1:
-        raise UsageError(f"{option}: {path} holds no catalog. {_FORMS}")
+        raise UsageError(f"{option}: {path} holds no catalog. {forms}")
     [value] = documents
     if isinstance(value, dict) and value.get("type") == "CATALOG":
         value = value.get("catalog")
     if isinstance(value, dict):
         value = value.get("streams")
     if not isinstance(value, list):
-        raise UsageError(f"{option}: {path} holds no list of streams. {_FORMS}")
-    return {"streams": [_entry(item, number, streams, path, option) for number, item in enumerate(value, start=1)]}
+        raise UsageError(f"{option}: {path} holds no list of streams. {forms}")
+    if not value:
+        logger.warning("%s: %s selects no stream", option, path)
+    where = f"{option}: {path}"
+    return {"streams": [_entry(item, number, streams, where, forms) for number, item in enumerate(value, start=1)]}
 
 
 def choose(names: str, streams: Sequence[Json], option: str = "--streams") -> Json:
@@ -71,15 +79,25 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f" Did you mean {folded[near[0]]}?" if near else ""
 
 
-def _entry(item: Any, number: int, streams: Sequence[Json], path: str, option: str) -> Json:
-    if isinstance(item, str):
-        return configured(_named(item, streams, f"{option}: {path}"))
+def _entry(item: Any, number: int, streams: Sequence[Json], where: str, forms: str) -> Json:
+    if isinstance(item, str) and streams:
+        return configured(_named(item, streams, where))
     if isinstance(item, Mapping):
-        if isinstance(item.get("stream"), dict) and isinstance(item["stream"].get("name"), str):
+        stream = item.get("stream")
+        if isinstance(stream, dict) and isinstance(stream.get("name"), str):
+            _check_sync_mode(item.get("sync_mode"), stream["name"], where)
             return {**item}
         if isinstance(item.get("name"), str):
             return configured({**item})
-    raise UsageError(f"{option}: stream {number} of {path} has no name. {_FORMS}")
+    what = "is only a name" if isinstance(item, str) else "has no name"
+    raise UsageError(f"{where}: stream {number} {what}. {forms}")
+
+
+def _check_sync_mode(mode: Any, name: str, where: str) -> None:
+    """One that is left out is a full refresh; one that nobody knows must not pass for it."""
+    if mode is not None and mode not in _SYNC_MODES:
+        remedy = did_you_mean(str(mode), _SYNC_MODES) or f" There are {' and '.join(_SYNC_MODES)}."
+        raise UsageError(f"{where}: stream {name}: there is no sync_mode {mode}.{remedy}")
 
 
 def _named(name: str, streams: Sequence[Json], where: str) -> Json:

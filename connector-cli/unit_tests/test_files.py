@@ -178,6 +178,39 @@ class TestCatalogs:
         with pytest.raises(UsageError, match="--catalog"):
             read_catalog(str(file), STREAMS)
 
+    @pytest.mark.parametrize(
+        "mode, remedy",
+        [("incremantal", "Did you mean incremental?"), ("Full-Refresh", "Did you mean full_refresh?"),
+         (7, "There are full_refresh and incremental.")],
+    )  # fmt: skip
+    def test_a_sync_mode_that_nobody_knows_is_refused(self, file: Path, mode: object, remedy: str) -> None:
+        """It passed for a full refresh. One that is left out still does."""
+        file.write_text(json.dumps({"streams": [{"stream": MEMBERS, "sync_mode": mode}]}), encoding="utf-8")
+
+        with pytest.raises(UsageError) as caught:
+            read_catalog(str(file), STREAMS)
+
+        assert f"stream list_members: there is no sync_mode {mode}. {remedy}" in caught.value.message
+        file.write_text(json.dumps({"streams": [{"stream": MEMBERS}]}), encoding="utf-8")
+        assert read_catalog(str(file), STREAMS) == {"streams": [{"stream": MEMBERS}]}
+
+    @pytest.mark.parametrize("text", ['{"streams": []}', "[]"])
+    def test_one_that_selects_no_stream_is_warned_of(
+        self, file: Path, text: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        file.write_text(text, encoding="utf-8")
+
+        assert read_catalog(str(file), STREAMS) == {"streams": []}
+        assert [record.getMessage() for record in caplog.records] == [f"--catalog: {file} selects no stream"]
+
+    @pytest.mark.parametrize("text", ['["lists"]', "[1]", "7", '{"a": 1}\n{"b": 2}'])
+    def test_it_is_told_which_forms_this_command_takes(self, file: Path, text: str) -> None:
+        """Names alone say nothing where no streams are known."""
+        file.write_text(text, encoding="utf-8")
+
+        with pytest.raises(UsageError, match=r"\. It must hold this and that\.$"):
+            read_catalog(str(file), forms="It must hold this and that.")
+
     def test_names_are_chosen(self) -> None:
         assert [item["stream"]["name"] for item in choose(" lists ,list_members,lists", STREAMS)["streams"]] == [
             "lists",

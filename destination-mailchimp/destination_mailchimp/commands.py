@@ -27,6 +27,11 @@ Json = dict[str, Any]
 
 _DOCS = "https://github.com/mailchimp-connectors/mailchimp-connectors/blob/main/docs/destinations/mailchimp.md"
 _CHECK_SECONDS = 25.0  # somebody waits in front of a screen
+_CATALOG_FORMS = (
+    'a configured catalog such as {"streams": [{"stream": {"name": "people", "json_schema": {"properties": {"id": {}, '
+    '"email": {}}}, "supported_sync_modes": ["full_refresh"]}, "sync_mode": "full_refresh", "destination_sync_mode": '
+    '"append_dedup", "primary_key": [["id"]]}]}, or what the discover of a source says'
+)
 _EXAMPLES = """examples:
   destination-mailchimp check --config config.json
   source-mailchimp read … | destination-mailchimp write --config config.json --catalog catalog.json
@@ -72,7 +77,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
         output.emit(messages.dumps(destination_catalog(read_config(config))))
     else:
         commands.prepare_for_many_records()
-        catalog = read_catalog(parsed.catalog)
+        catalog = read_catalog(parsed.catalog, forms=f"It must hold {_CATALOG_FORMS}.")
         options = read_config(config)
         if asks_to_clear(catalog):
             clear_data(catalog, lines_of(0), output)
@@ -89,7 +94,12 @@ CONNECTOR = commands.Connector(
         Command("spec", "print the options"),
         Command("check", "check that the configuration works", needs=("config",)),
         Command("discover", "print what a contact of the audience looks like", needs=("config",)),
-        Command("write", "write contacts from standard input", needs=("config", "catalog")),
+        Command(
+            "write",
+            "write contacts from standard input",
+            needs=("config", "catalog"),
+            helps={"catalog": f"the streams that come in, a JSON file: {_CATALOG_FORMS}"},
+        ),
     ],
     run=_run,
     failure_of=failure_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,16 @@ class TestMistakes:
         assert message.startswith("--catalog: ")
         assert str(file) in message
 
+    def test_a_catalog_that_selects_nothing_is_warned_of(self, connector: str, config: Path, tmp_path: Path) -> None:
+        file = tmp_path / "catalog.json"
+        file.write_text('{"streams": []}', encoding="utf-8")
+
+        _, messages, _ = run(connector, LONG[connector], "--config", config, "--catalog", file)
+
+        assert {"level": "WARN", "message": f"--catalog: {file} selects no stream"} in [
+            message["log"] for message in messages if message["type"] == "LOG"
+        ]
+
     def test_no_command(self, connector: str) -> None:
         assert "There is no command; give one of spec, check, discover" in failure((connector,))
 
@@ -139,6 +150,35 @@ class TestReading:
 
         assert message == "--streams: there is no stream list_member. Did you mean list_members?"
 
+    @pytest.mark.parametrize("names", ["", ",", " "])
+    def test_no_name_at_all_is_said_to_be_none(self, config: Path, names: str) -> None:
+        message = failure(("source-mailchimp", "read", "--config", config, "--streams", names))
+
+        assert message.startswith("--streams names no stream.")
+
+    @pytest.mark.parametrize("typed", [("lists", "campaigns"), ("lists,", "campaigns")])
+    def test_names_that_blanks_separate_are_told_how(self, config: Path, typed: tuple[str, ...]) -> None:
+        message = failure(("source-mailchimp", "read", "--config", config, "--streams", *typed))
+
+        assert "separate names by commas: --streams lists,campaigns." in message
+
+    def test_another_argument_too_many_is_no_name(self, config: Path) -> None:
+        message = failure(("source-mailchimp", "read", "--config", config, "--streams", "lists", "--fast"))
+
+        assert message.startswith("Unrecognized arguments: --fast. ")
+
+    def test_a_misspelt_stream_of_a_catalog_is_named_once(self, config: Path, tmp_path: Path) -> None:
+        """In the last message; the stream's own trace names it as well."""
+        file = tmp_path / "catalog.json"
+        stream = {"name": "list_member", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+        file.write_bytes(orjson.dumps({"streams": [{"stream": stream, "sync_mode": "full_refresh"}]}))
+
+        code, messages, _ = run("source-mailchimp", "read", "--config", config, "--catalog", file)
+
+        last = [m["trace"]["error"]["message"] for m in messages if m.get("trace", {}).get("type") == "ERROR"][-1]
+        assert code == 1
+        assert last == "Not complete: There is no stream list_member. Did you mean list_members?"
+
     @pytest.mark.parametrize("content, warned", [("", True), ("[]", False)])
     def test_an_empty_state_is_warned_of(self, config: Path, tmp_path: Path, content: str, *, warned: bool) -> None:
         """`[]` is what the platform says in a first sync; an empty file is a mistake of somebody's."""
@@ -161,3 +201,26 @@ class TestReading:
 
         assert code == 0
         assert len([m for m in second if m["type"] == "RECORD"]) < len([m for m in first if m["type"] == "RECORD"]) / 2
+
+
+class TestWriting:
+    def test_the_catalog_that_it_shows_works(self, account: SimulatorProcess, tmp_path: Path) -> None:
+        """It is in the refusal of another one and in the help; names alone are no catalog there."""
+        catalog, config = tmp_path / "catalog.json", tmp_path / "config.json"
+        credentials = {"auth_type": "apikey", "apikey": account.api_key}
+        [audience] = account.control.truth("/lists", "rows")["rows"][:1]
+        audience = audience["row"]["id"]
+        config.write_bytes(orjson.dumps({"credentials": credentials, "api_url": account.base_url, "list_id": audience}))
+        catalog.write_text('["people"]', encoding="utf-8")
+        command = ("destination-mailchimp", "write", "--config", config, "--catalog", catalog)
+
+        shown = re.search(r"such as (\{.*\})", failure(command))
+
+        assert shown
+        catalog.write_text(shown[1], encoding="utf-8")
+        code, messages, _ = run(*command)
+        assert code == 0, messages
+        script = Path(sys.executable).with_name("destination-mailchimp")
+        help_text = subprocess.run([script, "write", "--help"], capture_output=True, check=True, text=True).stdout
+        assert shown[1] in " ".join(help_text.split())
+        assert "list of names" not in help_text

@@ -255,7 +255,9 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
     else:
         commands.prepare_for_many_records()
         streams = discovered(config, with_schemas=False)
-        catalog = choose(parsed.streams, streams) if parsed.streams else read_catalog(parsed.catalog, streams)
+        catalog = (
+            choose(parsed.streams, streams) if parsed.streams is not None else read_catalog(parsed.catalog, streams)
+        )
         states, warning = read_states(parsed.state)
         if warning:
             logger.warning("%s", warning)
