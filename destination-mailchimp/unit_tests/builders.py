@@ -23,8 +23,8 @@ from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
-from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.shown import StubbornFields
 from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import Tagger, TagIds

@@ -13,7 +13,7 @@ from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.config import read_config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.writing.consent import StatusPolicy
-from destination_mailchimp.writing.limit import NewContactLimit
+from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import FollowUp, Result, Skipped, Step, Written
 from destination_mailchimp.writing.singles import Singles
 from mailchimp_api.errors import ResourceGone

@@ -26,9 +26,9 @@ from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_ask
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.languages import by_language, language_of
-from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex, Watch
 from destination_mailchimp.writing.moves import Mover
+from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
 from destination_mailchimp.writing.shown import StubbornFields, not_taken

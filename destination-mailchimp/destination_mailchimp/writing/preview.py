@@ -15,8 +15,8 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
-from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.moves import not_unique
+from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import Noted, Rejected, Result, Skipped, Written
 
 logger = logging.getLogger("airbyte.destination_mailchimp")

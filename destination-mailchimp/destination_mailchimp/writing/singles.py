@@ -19,8 +19,8 @@ from destination_mailchimp.writing.batch_outcome import not_as_asked
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.languages import language_of
-from destination_mailchimp.writing.limit import NewContactLimit
 from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import (
     FieldLost,
