@@ -72,6 +72,18 @@ def test_the_log_counts_each_change_of_a_status(bench: DestinationHarness, tmp_p
     assert [(row["status_before"], row["status_after"]) for row in rows].count(("subscribed", "unsubscribed")) == 3
 
 
+def test_the_file_tells_the_configured_tags_beside_those_of_the_record(
+    bench: DestinationHarness, tmp_path: Path
+) -> None:
+    lines = [
+        bench.record({"id": 1, "email": "new@example.com"}),
+        bench.record({"id": 2, "email": "newer@example.com", "tags": "VIP, customers"}),
+    ]
+    _, rows = dry(bench, lines, tmp_path, tags="Customers, Shop")
+
+    assert [row["tags"] for row in rows] == [["Customers", "Shop"], ["Customers", "Shop", "VIP"]]
+
+
 def test_a_field_that_would_be_made_is_told_and_not_made(bench: DestinationHarness, tmp_path: Path) -> None:
     bench.control.reset_stats()
     lines = [bench.record({"id": 1, "email": "new@example.com", "Favourite colour": "red"})]

@@ -178,6 +178,13 @@ class Preview:
         result.written.append(Written(contact, outcome))
         self._note(contact, outcome, before, after)
 
+    def _all_tags(self, contact: Contact) -> list[str] | None:
+        """Those of the configuration and of the record, each once, as a sync would set them; None for none."""
+        names: dict[str, str] = {}
+        for name in (*self._config.tag_names, *(contact.tags or ())):
+            names.setdefault(name.casefold(), name)
+        return list(names.values()) or None
+
     def _note(self, contact: Contact, outcome: Outcome, before: str, after: str, **more: Any) -> None:
         if self._file is None:
             return
@@ -188,7 +195,7 @@ class Preview:
             "status_after": after or None,
             "primary_key": contact.receipt.primary_key,
             "contact": contact.body,
-            "tags": contact.tags,
+            "tags": self._all_tags(contact) if outcome in (Outcome.CREATED, Outcome.UPDATED) else contact.tags,
             "removed_tags": contact.removed_tags,
             "marketing_permissions": contact.permissions,
             **more,
