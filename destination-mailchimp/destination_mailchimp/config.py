@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from destination_mailchimp.failures import SyncFailure
+from mailchimp_api.account import WHERE_IDS_ARE
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
 from mailchimp_api.options import unknown_options
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
+
+_REMOVAL = re.compile(r"\s*remove\s*:", re.IGNORECASE)
 
 NewStatus = Literal["subscribed", "pending", "unsubscribed", "transactional"]
 
@@ -296,6 +300,17 @@ class Config(BaseModel):
             return {**values, "credentials": {"auth_type": "apikey", "apikey": values["apikey"]}}
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_unset(cls, values: Any) -> Any:
+        """Tools that fill in templates write null for what is not set; in the credentials, too. Runs first."""
+        if not isinstance(values, dict):
+            return values
+        given = {name: value for name, value in values.items() if value is not None}
+        if isinstance(credentials := given.get("credentials"), dict):
+            given["credentials"] = {name: value for name, value in credentials.items() if value is not None}
+        return given
+
     @field_validator(
         "email_field",
         "status_field",
@@ -318,6 +333,16 @@ class Config(BaseModel):
         """By hand people type a list as well."""
         return ", ".join(value) if isinstance(value, list) and all(isinstance(tag, str) for tag in value) else value
 
+    @field_validator("tags")
+    @classmethod
+    def _no_removal(cls, value: str) -> str:
+        if any(_REMOVAL.match(name) for name in value.split(",")):
+            raise ValueError(
+                "“remove:” takes a tag away in the tags column of a record only; every contact gets these tags. "
+                "Take it out here, or let the records' tags column say it."
+            )
+        return value
+
     @field_validator("field_mapping", mode="before")
     @classmethod
     def _mapping_in_short(cls, value: Any) -> Any:
@@ -334,6 +359,8 @@ class Config(BaseModel):
     @field_validator("list_id")
     @classmethod
     def _no_blanks(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError(f"it is empty. Fill in the id of the audience, such as a1b2c3d4e5; {WHERE_IDS_ARE}.")
         return value.strip()
 
     @model_validator(mode="after")

@@ -41,6 +41,8 @@ class TestConfig:
             ({"update_status": True}, "needs status_field"),
             ({"status_for_new": "cleaned"}, "status_for_new"),
             ({"num_workers": 11}, "num_workers"),
+            ({"list_id": " "}, "list_id: it is empty.*Audience name and defaults"),
+            ({"list_id": None}, "list_id: Field required"),
         ],
     )
     def test_a_mistake_is_named_and_no_value_is_shown(self, change: dict[str, Any], words: str) -> None:
@@ -54,6 +56,19 @@ class TestConfig:
         config = read_config({"apikey": KEY, "list_id": " a1 ", "email_field": "", "tags": "a, A ,b", "new_option": 1})
 
         assert (config.list_id, config.email_field, config.tag_names) == ("a1", None, ["a", "b"])
+
+    def test_null_is_unset_for_every_option(self) -> None:
+        optional = dict.fromkeys(set(Config.model_fields) - {"credentials", "list_id"})
+
+        assert read_config({**CONFIG, **optional}) == read_config(CONFIG)
+        assert read_config({**CONFIG, "credentials": None, "apikey": KEY}) == read_config(CONFIG)
+
+    @pytest.mark.parametrize("tags", ["remove:Customers", "News, Remove : Customers", ["News", "remove:Customers"]])
+    def test_a_tag_to_remove_is_no_tag_to_give(self, tags: Any) -> None:
+        with pytest.raises(SyncFailure, match="tags: “remove:” takes a tag away in the tags column") as failure:
+            read_config({**CONFIG, "tags": tags})
+
+        assert "Customers" not in failure.value.message
 
 
 def test_a_wrong_auth_type_is_not_quoted() -> None:
