@@ -52,6 +52,30 @@ def test_a_group_whose_name_holds_commas_is_found_in_text(value: Any, found: set
     assert groups(value) == (dict.fromkeys(found, True), [])
 
 
+@pytest.mark.parametrize(
+    "chosen,sent",
+    [
+        ({"i1": True}, {"i1": True, "i2": False, "i3": False}),
+        ({"i1": False}, {"i1": False}),
+        ({"i1": True, "i2": True}, {"i1": True, "i2": True, "i3": False}),
+        ({"i4": True}, {"i4": True}),
+        ({"i1": True, "i6": True}, {"i1": True, "i2": False, "i3": False, "i6": True, "i7": False}),
+        ({}, {}),
+    ],
+    ids=["one", "none of them", "two of one category", "of a category with checkboxes", "of two categories", "nothing"],
+)
+def test_a_group_of_which_people_choose_one_excludes_its_siblings(
+    chosen: dict[str, bool], sent: dict[str, bool]
+) -> None:
+    known = [
+        *(Interest(f"i{number}", f"Choice {number}", "Help", "c1") for number in (1, 2, 3)),
+        *(Interest(f"i{number}", f"Box {number}", "Topics") for number in (4, 5)),
+        *(Interest(f"i{number}", f"Choice {number}", "Help", "c2") for number in (6, 7)),
+    ]
+
+    assert Interests(known).without_siblings(chosen) == sent
+
+
 def test_a_part_that_is_no_group_is_lost_alone() -> None:
     made, lost = groups("Food, wine, Donating")
 

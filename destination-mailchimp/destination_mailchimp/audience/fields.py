@@ -49,11 +49,15 @@ class MergeField:
 
 @dataclass(frozen=True)
 class Interest:
-    """One group that a contact may be in, and the category it stands under."""
+    """One group that a contact may be in, and the category it stands under.
+
+    ``one_of``: the category's id, if people choose one of its groups (its type is radio or dropdown); else empty.
+    """
 
     id: str
     name: str
     category: str
+    one_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ def _categories(calls: Calls) -> list[dict[str, Any]]:
 def _interests(calls: Calls, category: dict[str, Any]) -> list[Interest]:
     path = f"interest-categories/{category['id']}/interests"
     rows = calls.pages(path, "interests", {"exclude_fields": "interests._links,_links"}, "id")
-    return [Interest(str(row["id"]), str(row.get("name") or ""), str(category.get("title") or "")) for row in rows]
+    title = str(category.get("title") or "")
+    one_of = str(category["id"]) if category.get("type") in ("radio", "dropdown") else ""
+    return [Interest(str(row["id"]), str(row.get("name") or ""), title, one_of) for row in rows]
 
 
 def _permissions(calls: Calls) -> list[Permission]:

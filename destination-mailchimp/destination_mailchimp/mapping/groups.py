@@ -65,6 +65,13 @@ class Interests:
     what = "interest"
 
     def __init__(self, interests: Iterable[Interest]) -> None:
+        interests = list(interests)
+        categories: dict[str, list[str]] = {}
+        for interest in interests:
+            if interest.one_of:
+                categories.setdefault(interest.one_of, []).append(interest.id)
+        self._siblings = {identifier: ids for ids in categories.values() for identifier in ids}
+        """For each group of a category of which people choose one: all groups of that category."""
         self._names = Names(
             "group",
             (
@@ -97,6 +104,15 @@ class Interests:
                 all_found = False
                 partial.lose("interests", fault)
         partial.all_groups = all_found
+
+    def without_siblings(self, chosen: dict[str, bool]) -> dict[str, bool]:
+        """The groups that a record says yes or no to, and no to those that a chosen one excludes.
+
+        Mailchimp may keep a contact's earlier group of a radio or dropdown category beside the new one
+        (aelvan/mailchimp-subscribe-craft#30). Of several that the record itself says yes to, none is taken away.
+        """
+        siblings = (self._siblings.get(identifier, ()) for identifier, flag in chosen.items() if flag)
+        return {**{other: False for ids in siblings for other in ids}, **chosen}
 
     def flag(self, name: str) -> Put | None:
         """A column that says yes or no to one group; None if there is no such group, or more than one."""

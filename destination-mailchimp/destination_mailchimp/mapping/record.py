@@ -149,7 +149,7 @@ class RecordMapper:
         if partial.all_groups and self._config.replace_interests:
             partial.interests = {**dict.fromkeys(self._columns.all_groups, False), **partial.interests}
         if partial.interests:
-            body["interests"] = partial.interests
+            body["interests"] = self._columns.interests.without_siblings(partial.interests)
         contact.tags = partial.tags
         contact.removed_tags = partial.removed_tags
         contact.permissions = partial.permissions
