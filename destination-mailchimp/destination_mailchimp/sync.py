@@ -213,11 +213,18 @@ def _input_failure(messages: MessageReader, most_percent: float) -> SyncFailure 
             "system_error",
         )
     lines = messages.unreadable + messages.understood
+    if not lines:
+        logger.warning(
+            "No input came, so nothing was to be written. If the source should have sent something: in Docker, is "
+            "--interactive (-i) missing?"
+        )
     if not messages.unreadable or (messages.understood and 100 * messages.unreadable / lines <= most_percent):
         return None
+    way_out = "" if messages.understood else " For CSV or bare rows see examples/csv_to_audience.py in the repository."
     return SyncFailure(
         f"{messages.unreadable} of {lines} lines of input could not be read. Expected are Airbyte messages, one JSON "
         'object a line, such as {"type": "RECORD", "record": {"stream": "people", "data": {…}, "emitted_at": 0}}.'
+        + way_out
     )
 
 
