@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connector_cli.catalogs import did_you_mean
 from connector_cli.output import Output
 from destination_mailchimp.accounting.states import with_stats
 from destination_mailchimp.failures import SyncFailure
@@ -20,6 +21,8 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 
 MODE = "append_dedup"
 """The one destination sync mode in which contacts are written."""
+_MODES = frozenset({"append", "overwrite", MODE, "overwrite_dedup", "update", "soft_delete", "missing"})
+"""Those that Airbyte's protocol has, and what stands for none."""
 
 
 def asks_to_clear(catalog: Mapping[str, Any]) -> bool:
@@ -29,7 +32,14 @@ def asks_to_clear(catalog: Mapping[str, Any]) -> bool:
 
 
 def clear_data(catalog: Mapping[str, Any], source: Iterable[tuple[Lines, bool]], output: Output) -> None:
-    """Echo each STATE of the input as it came; raises SyncFailure at the first record, before anything is written."""
+    """Echo each STATE of the input as it came; raises SyncFailure before anything is written.
+
+    It does at the first record, and at once if a mode is none and looks like ours misspelt.
+    """
+    for stream in catalog["streams"]:
+        mode = _mode(stream)
+        if mode not in _MODES and (near := did_you_mean(mode, (MODE,))):
+            raise SyncFailure(f"The stream {_name(stream)} is set to {mode}, and there is no such sync mode.{near}")
     names = sorted({_name(stream) for stream in catalog["streams"] if _mode(stream) != MODE})
     for lines, _ in source:
         for line in lines:

@@ -115,9 +115,10 @@ class TestBrokenLines:
             (b'{"type":"RECORD","record":{"stream":"people","data":{"id":' + b"1" * 5000 + b"}}}", True),
             (b'{"type":"RECORD","record":{"stream":"people","data":' + b"[" * 1100 + b"]" * 1100 + b"}}", True),
             (b"id,email", False),
+            (b'{"id": 1, "email": "a@example.com"}', False),
             (b'{"type":"RECORD","rec', False),
         ],
-        ids=["cut", "a number without end", "nested without end", "no JSON", "cut before its stream"],
+        ids=["cut", "a number without end", "nested without end", "no JSON", "a bare row", "cut before its stream"],
     )
     def test_it_is_accounted_for(self, line: bytes, rejected: bool) -> None:  # noqa: FBT001
         messages, _, _ = TestMessageReader().intake([None])
@@ -126,3 +127,12 @@ class TestBrokenLines:
 
         assert (ledger.outcomes[Outcome.REJECTED], messages.unreadable) == (int(rejected), int(not rejected))
         assert (ledger.balance(), ledger.segment.open) == (0, 0)
+
+    def test_a_misspelt_stream_is_told_which_may_be_meant(self, caplog: pytest.LogCaptureFixture) -> None:
+        messages, _, _ = TestMessageReader().intake([None])
+        for name in ("poeple", "orders"):
+            messages.take(orjson.dumps({"type": "RECORD", "record": {"stream": name, "data": {"id": 1}}}))
+
+        assert "The stream poeple is not in the catalog. Did you mean people?" in caplog.text
+        assert "The stream orders is not in the catalog." in caplog.text
+        assert caplog.text.count("Did you mean") == 1

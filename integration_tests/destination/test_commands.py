@@ -236,6 +236,41 @@ class TestClearData:
         assert run.of("STATE") == []
         assert bench.control.stats()["writes"] == {}
 
+    def test_a_misspelt_mode_is_told_which_is_meant(self, bench: DestinationHarness) -> None:
+        run = bench.run([bench.state(1)], streams=[bench.stream_of(destination_sync_mode="append_dedupe")])
+
+        assert run.exit_code == 1
+        assert "no such sync mode. Did you mean append_dedup?" in run.error_traces[0]["message"]
+        assert run.of("STATE") == []
+
+
+class TestStrayInput:
+    """What came in by mistake, or not at all, is told with the way out."""
+
+    def test_no_input_at_all_is_warned_of(self, bench: DestinationHarness) -> None:
+        run = bench.run(b"")
+
+        assert run.exit_code == 0
+        warned = [
+            message["log"]["message"] for message in run.messages if message.get("log", {}).get("level") == "WARN"
+        ]
+        assert [text for text in warned if "No input came" in text and "--interactive" in text]
+
+    def test_a_state_alone_is_input(self, bench: DestinationHarness) -> None:
+        assert "No input came" not in bench.run([bench.state(1)]).output
+
+    @pytest.mark.parametrize(
+        "lines", [[b"id,email", b"1,a@example.com"], [b'{"id": 1, "email": "a@example.com"}']], ids=["CSV", "bare rows"]
+    )
+    def test_rows_that_are_no_messages_are_told_of_the_example(
+        self, bench: DestinationHarness, lines: list[bytes]
+    ) -> None:
+        run = bench.run(lines)
+
+        assert run.exit_code == 1
+        assert "examples/csv_to_audience.py" in run.error_traces[0]["message"]
+        assert "a message without a type" not in run.output
+
 
 class TestRefusedCatalogs:
     """A catalog that can't be synced ends the command before the first call that writes."""

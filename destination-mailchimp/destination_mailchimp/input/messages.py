@@ -6,8 +6,10 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from connector_cli.catalogs import did_you_mean
 from destination_mailchimp.accounting.ledger import Outcome, Receipt, StreamLedger
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States, scope_of
@@ -24,11 +26,12 @@ _STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
 
 @dataclass(frozen=True)
 class _Record:
-    """A record that came in. ``mapper`` is None for a stream that is not in the catalog."""
+    """A record that came in. ``mapper`` is None for a stream not in the catalog; ``known`` are those that are then."""
 
     mapper: RecordMapper | None
     data: Any
     receipt: Receipt
+    known: tuple[str, ...] = ()
 
 
 class MessageReader:
@@ -41,6 +44,7 @@ class MessageReader:
         rejects: Rejects,
     ) -> None:
         self._streams = streams
+        self._names = tuple(sorted({name for _, name in streams}))
         self._states = states
         self._rejects = rejects
         self._parked: _Record | None = None
@@ -90,7 +94,7 @@ class MessageReader:
             # Any other message is for the platform, or of a protocol newer than this: not ours.
             self.understood += 1
         else:
-            self._ignore("is a message without a type")
+            self._ignore("is JSON, but no Airbyte message: it has no type")
         return None
 
     def resume(self, made: dict[str, MergeField | None]) -> Mapped | FieldsWanted | None:
@@ -117,7 +121,8 @@ class MessageReader:
         key = (namespace if isinstance(namespace, str) and namespace else None, name)
         stream = self._find(key)
         receipt = (stream[1] if stream else self._unknown_stream(key)).receive()
-        return self._map(_Record(stream[0] if stream else None, record.get("data"), receipt))
+        known = () if stream else self._names
+        return self._map(_Record(stream[0] if stream else None, record.get("data"), receipt, known))
 
     def _broken(self, line: bytes) -> None:
         """A line that is not JSON. One that was meant as a record is a rejected record."""
@@ -213,9 +218,15 @@ class MessageReader:
         logger.warning("A line of input %s; it is ignored and counted (its content is not shown)", why)
 
 
+@cache
+def _near(name: str, known: tuple[str, ...]) -> str:
+    return did_you_mean(name, known)
+
+
 def _mapped(record: _Record) -> Mapped:
     if record.mapper is None:
-        raise RecordRejected("unknown_stream", "The record's stream is not in the catalog.")
+        name = record.receipt.ledger.name
+        raise RecordRejected("unknown_stream", f"The stream {name} is not in the catalog.{_near(name, record.known)}")
     if not isinstance(record.data, dict):
         raise RecordRejected("no_data", "The record's data is not an object.")
     return record.mapper.map(record.data, record.receipt)
