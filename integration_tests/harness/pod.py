@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import threading
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -31,12 +32,6 @@ _NEXT = {
     "STARTED": {"RUNNING", "COMPLETE", "INCOMPLETE"},
     "RUNNING": {"RUNNING", "COMPLETE", "INCOMPLETE"},
 }
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """What the end of a container's grace period does to everything in it."""
-    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass
@@ -168,6 +163,11 @@ class Pod:
     folder: Path
     entrypoint_of: Callable[[str], str]
 
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """What the end of a container's grace period does to everything in it."""
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+
     def answer(self, connector: str, command: str, config: Json | None = None) -> list[Json]:
         """The messages of ``spec``, ``check`` or ``discover``; each is held to the protocol."""
         folder = self._files(connector, {} if config is None else {"connectionConfiguration.json": config})
@@ -257,8 +257,8 @@ class Pod:
         for line in _lines(destination.stdout):
             orchestrator.from_destination(line)
             if cancel_after is not None and len(orchestrator.report.acknowledged) >= cancel_after:
-                kill_group(source)
-                kill_group(destination)
+                self.kill(source)
+                self.kill(destination)
                 return
 
     @staticmethod
@@ -282,18 +282,20 @@ class Pod:
 
     def _start(self, connector: str, arguments: str, folder: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
         """Through a named pipe each way and a shell without a trap, in a process group of its own."""
-        pipes = {name: folder / f"{name}.fifo" for name in ("in", "out")}
-        for pipe in pipes.values():
-            pipe.unlink(missing_ok=True)
-            os.mkfifo(pipe)
-        feeding = f"cat > {pipes['in']} &" if stdin == subprocess.PIPE else ""
-        taking = f"< {pipes['in']}" if stdin == subprocess.PIPE else "< /dev/null"
+        for name in ("in.fifo", "out.fifo"):
+            (folder / name).unlink(missing_ok=True)
+            os.mkfifo(folder / name)
+        feeding = "cat <&3 > in.fifo &" if stdin == subprocess.PIPE else ""
+        taking = "< in.fifo" if stdin == subprocess.PIPE else "< /dev/null"
         # The shell hands its own standard input to the first cat: a command in the background gets none by itself.
         script = (
-            f"exec 3<&0; {feeding.replace('cat', 'cat <&3')} cat {pipes['out']} & reader=$!; "
-            f'eval "$AIRBYTE_ENTRYPOINT {arguments}" {taking} > {pipes["out"]} 2> errors.txt; '
+            f"exec 3<&0; {feeding} cat out.fifo & reader=$!; "
+            f'eval "$AIRBYTE_ENTRYPOINT {arguments}" {taking} > out.fifo 2> errors.txt; '
             "code=$?; wait $reader; exit $code"
         )
+        return self._open(connector, script, folder, stdin, stdout)
+
+    def _open(self, connector: str, script: str, folder: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             ["/bin/sh", "-c", script],
             cwd=folder,
@@ -302,6 +304,41 @@ class Pod:
             env={**os.environ, "AIRBYTE_ENTRYPOINT": self.entrypoint_of(connector)},
             start_new_session=True,
         )
+
+
+@dataclass
+class ImagePod(Pod):
+    """The same with images, which name their own entry point. ``entrypoint_of``: the image's name, by connector.
+
+    As in the platform's pod: uid 1000 without a capability, which owns the folder that its files are in.
+    """
+
+    _names: dict[int, str] = field(default_factory=dict)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """The container itself; its client ends with it, and with its exit code."""
+        docker = os.environ.get("DOCKER", "docker")
+        subprocess.run([docker, "kill", self._names[process.pid]], check=False, capture_output=True, timeout=60)
+
+    def _open(self, connector: str, script: str, folder: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+        for path in (folder, *folder.iterdir()):
+            path.chmod(0o777)
+            if os.geteuid() == 0:
+                os.chown(path, 1000, 1000)
+        place = "/source" if connector.startswith("source") else "/dest"
+        name = f"mailchimp-pod-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        command = [os.environ.get("DOCKER", "docker"), "run", "--rm", "--name", name, "--pull", "never"]
+        command += ["--network", "host", "--user", "1000:1000", "--cap-drop", "ALL"]
+        command += ["--security-opt", "no-new-privileges", "--volume", f"{folder}:{place}", "--workdir", place]
+        command += ["--entrypoint", "/bin/sh", *(["--interactive"] if stdin == subprocess.PIPE else [])]
+        process = subprocess.Popen(
+            [*command, self.entrypoint_of(connector), "-c", script],
+            stdin=stdin,
+            stdout=stdout,
+            start_new_session=True,
+        )
+        self._names[process.pid] = name
+        return process
 
 
 def _close(*processes: subprocess.Popen[bytes]) -> None:
