@@ -134,3 +134,30 @@ class TestMarts:
 
         assert sum(kinds.values()) == self.ask(database, "SELECT count(*) FROM list_members")[0][0]
         assert kinds["not subscribed"] > 0
+
+
+@pytest.mark.parametrize(
+    "streams, answered, skipped",
+    [
+        (["lists", "list_members"], "subscribed +subscribed +\\d", ["reports", "email_activity"]),
+        (["campaigns"], "campaigns +6", ["reports", "list_members and lists", "email_activity"]),
+    ],
+    ids=["contacts", "campaigns"],
+)
+def test_what_takes_streams_that_were_not_read_is_skipped(
+    tmp_path: Path, streams: list[str], answered: str, skipped: list[str]
+) -> None:
+    """Each question that can't be asked says what it takes."""
+    size = ["--contacts", "60", "--campaigns", "6", "--recipients", "10", "--streams", *streams]
+    run = subprocess.run(
+        [sys.executable, "-m", "examples.demo", "--folder", tmp_path / "demo", *size],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(answered, run.stdout)
+    assert list(dict.fromkeys(re.findall(r"Skipped: it takes (.+), not among", run.stdout))) == skipped
