@@ -29,7 +29,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## Run all checks and tests, as CI does
@@ -53,7 +53,7 @@ format: venv ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format
 
 .PHONY: unit
-unit: venv ## Run the unit tests of the three packages
+unit: venv ## Run the unit tests of the packages
 	@echo "== unit tests"
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS)
 
