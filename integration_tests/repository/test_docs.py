@@ -62,6 +62,13 @@ def without_code(text: str) -> str:
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def kind_of(message: str) -> str:
+    """What kind of message it is, and what a LOG or a TRACE says, without the numbers."""
+    kind = re.findall(r"[A-Z]+", message)[0]
+    told = re.search(r'"message":"(.*?)"|"(ESTIMATE)"|"status":"(.*?)"', message) if kind in {"LOG", "TRACE"} else None
+    return re.sub(r"\d[\d.]*", "0", " ".join([kind, *filter(None, told.groups() if told else ())]))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
     """The file exists, and so does the heading."""
@@ -161,11 +168,19 @@ class TestReadme:
             assert f"dockerImageTag: {version}\n" in metadata
 
     def test_it_counts_the_streams_rightly(self) -> None:
-        for document in ("README.md", "docs/sources/mailchimp.md"):
+        for document in ("README.md", "docs/sources/mailchimp.md", "source-mailchimp/README.md"):
             counted = set(re.findall(r"\b(\d+) streams\b", text_of(document)))
 
             assert str(len(STREAMS)) in counted
             assert counted <= {str(len(STREAMS)), "12"}
+
+    def test_it_shows_every_kind_of_message_that_the_commands_print(self, outcome: list[dict[str, object]]) -> None:
+        """Times, ids and counts differ from run to run; nothing else does."""
+        blocks = re.findall(r"^```\n(\{.*?)^```", text_of("README.md"), flags=re.DOTALL | re.MULTILINE)
+        printed = [json.dumps(message, ensure_ascii=False, separators=(",", ":")) for message in outcome]
+
+        assert len(blocks) == 2
+        assert {kind_of(line) for line in "".join(blocks).splitlines() if line != "…"} == set(map(kind_of, printed))
 
 
 class TestSourcePage:
@@ -298,3 +313,28 @@ def test_streams_that_tell_deletions_are_all_on_the_page() -> None:
     assert set(re.findall(r"`(\w+)`", section)) - {"report_deletions"} == {
         name for name, stream in STREAMS.items() if stream.tells_deletions
     }
+
+
+def test_the_commands_stand_in_one_column() -> None:
+    """``make help``: each name is shorter than its column."""
+    listing = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    named = [re.match(r"make [a-z-]+ +", line) for line in listing.stdout.splitlines() if line.startswith("make ")]
+
+    assert len(named) > 10
+    assert len({found.end() for found in named if found}) == 1
+
+
+def test_the_table_of_folders_lacks_none() -> None:
+    """CONTRIBUTING.md: every folder that is committed has a row."""
+    listing = subprocess.run(["git", "ls-files", "*/*"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    folders = {path.split("/")[0] for path in listing.stdout.splitlines() if not path.startswith(".")}
+    rows = "".join(re.findall(r"^\| `.*", text_of("CONTRIBUTING.md"), flags=re.MULTILINE))
+
+    assert {folder for folder in folders if f"`{folder}/" not in rows} == set()
+
+
+@pytest.mark.parametrize("document", ["docs/sources/mailchimp.md"])
+def test_the_list_of_contents_lacks_no_heading(document: str) -> None:
+    headings = re.findall(r"^## (.+)$", without_code(text_of(document)), flags=re.MULTILINE)
+
+    assert [heading for heading in headings if f"- [{heading}](#{anchor(heading)})" not in text_of(document)] == []
