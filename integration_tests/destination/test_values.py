@@ -200,3 +200,30 @@ def test_an_address_with_odd_characters_is_shown_nowhere(bench: DestinationHarne
     assert run.accounting() == {"received": 3, "rejected": 3}
     for part in ("hara", "dev", "nullify", "a+", "bcde"):
         assert part not in run.output.replace("mailchimp.dev", "")
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["the others stay", "the others are ended"])
+@pytest.mark.parametrize("kind,kept", [("radio", False), ("dropdown", False), ("checkboxes", True)])
+def test_of_a_category_in_which_people_choose_one_a_contact_ends_with_the_new_group_alone(
+    bench: DestinationHarness,
+    kind: str,
+    kept: bool,  # noqa: FBT001
+    ended: bool,  # noqa: FBT001
+) -> None:
+    bench.control.facts(one_group_of_a_choice=ended)
+    simulator = bench.simulator
+    path = f"{simulator.base_url}/3.0/lists/{bench.list_id}/interest-categories"
+
+    def post(path: str, **body: Any) -> str:
+        answer = requests.post(path, json=body, auth=("key", simulator.api_key), timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    category = post(path, title="Help by", type=kind)
+    events, donating = (post(f"{path}/{category}/interests", name=name) for name in ("Events", "Donating"))
+    for group in ("Help by: Events", "Help by: Donating"):
+        run = bench.write([bench.record({"id": 1, "email": "new@example.com", "interests": [group]})])
+        assert run.accounting()["received"] == 1
+
+    shown = bench.contact("new@example.com")["interests"]
+    assert (shown[events], shown[donating]) == (kept, True)

@@ -55,6 +55,8 @@ class OpenFacts:
     """Rows with equal sort values come in the same order with every request, or in another."""
     connection_limit_per: Literal["user", "key"] = "user"
     """Whether two keys of one user share the ten connections."""
+    one_group_of_a_choice: bool = False
+    """A group of a radio or dropdown category that a contact gets ends its others of it; else they stay."""
     incomplete_address: Literal["error", "ignored"] = "error"
     """An address merge field without addr1, city, state or zip: an error, or 200 and no change."""
     embedded_children: Literal["all", "ten", "none"] = "all"

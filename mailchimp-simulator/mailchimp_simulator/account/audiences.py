@@ -151,6 +151,16 @@ class Audience:
             self._interest_ids = (version, ids)
         return self._interest_ids[1]
 
+    def choices(self) -> list[list[str]]:
+        """The ids of the interests of each category of which people choose one, of those in `interest_ids`."""
+        path = "/lists/{list_id}/interest-categories"
+        below = path + "/{interest_category_id}/interests"
+        return [
+            [row["id"] for row in _first(self.ground.table(below, (self.id, category["id"])), 10)]
+            for category in _first(self.ground.table(path, (self.id,)), 3)
+            if category["type"] in ("radio", "dropdown")
+        ]
+
     def _last_opt_in(self) -> int:
         """When the newest contact opted in; of a large audience not looked up."""
         times = self.contacts.timestamp_opt

@@ -30,6 +30,7 @@ class Values:
         self.audience = audience
         self.contract = contract
         self.choices = Choices(facts.incomplete_address, facts.empty_state, facts.birthday_as_field_says)
+        self.one_group = facts.one_group_of_a_choice
         self.required = required
 
     def stored(self, body: Json, index: int | None) -> Json:
@@ -50,10 +51,16 @@ class Values:
             for key in interests:
                 if key not in known:
                     raise Refusal("Invalid Resource", f"Invalid interest ID: '{key}'.")
-            stored["interests"] = interests
+            stored["interests"] = self._without_siblings(interests) if self.one_group else interests
         if body.get("marketing_permissions"):
             stored["marketing_permissions"] = self._permissions(body["marketing_permissions"], index)
         return stored
+
+    def _without_siblings(self, given: dict[str, bool]) -> dict[str, bool]:
+        """Of a category of which people choose one, no other group stays beside one that is given."""
+        chosen = {key for key, flag in given.items() if flag}
+        ended = {key: False for ids in self.audience.choices() if chosen & set(ids) for key in ids}
+        return {**ended, **given}
 
     def _plain_errors(self, body: Json) -> Errors:
         errors: Errors = []
