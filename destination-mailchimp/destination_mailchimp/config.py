@@ -129,7 +129,7 @@ class Config(BaseModel):
         _option(
             "Placeholder for a missing state",
             "What to write as the state of an address that has none, such as -. It is used only if Mailchimp does not "
-            "take an empty state. Left empty, such addresses are left out then.",
+            "take an empty state. Left empty, such addresses are left out.",
         ),
     ] = None
     key_field: Annotated[
