@@ -109,7 +109,8 @@ class Interests:
         """The groups that a record says yes or no to, and no to those that a chosen one excludes.
 
         Whether Mailchimp itself ends a contact's earlier group of a radio or dropdown category is open, so it is
-        told, as others do (aelvan/mailchimp-subscribe-craft#30). Of several that the record itself says yes to, none is taken away.
+        told, as others do (aelvan/mailchimp-subscribe-craft#30). Of several that the record itself says yes to, none
+        is taken away.
         """
         siblings = (self._siblings.get(identifier, ()) for identifier, flag in chosen.items() if flag)
         return {**{other: False for ids in siblings for other in ids}, **chosen}
