@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailchimp_api.errors import ServerFault
 from source_mailchimp.errors import IncompleteListing, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Event
+from source_mailchimp.reader.window import WindowReader
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, World, date, every_state_goes_out, second_of, seconds
 
@@ -183,6 +185,10 @@ def test_a_contact_that_becomes_visible_minutes_late_is_read_by_the_next_sync() 
     assert late.id in {row["id"] for row in reader.emitted}
 
 
+async def _fails(*_: object) -> None:
+    raise ServerFault("503")
+
+
 class TestUnlisted:
     """A contact that is counted and never listed costs no other, and is never taken for read."""
 
@@ -227,6 +233,22 @@ class TestUnlisted:
 
         assert "c150" in {row["id"] for row in reader.emitted}
         assert "missing" not in str(reader.state)
+
+    def test_it_is_not_forgotten_by_a_sync_that_could_not_look_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = self.world(150)
+        reader = Reader(world, STREAMS["list_members"], page_size=10)
+        assert not reader.sync()
+        world.now += 1000
+        with monkeypatch.context() as failing:
+            failing.setattr(WindowReader, "recheck", _fails)
+            assert not reader.sync()
+        assert isinstance(reader.error, ServerFault)
+        assert date(world.rows["c150"].changed) in reader.state["slices"]["l1"]["missing"]
+        world.unlisted.clear()
+
+        assert reader.sync()
+
+        assert "c150" in {row["id"] for row in reader.emitted}
 
     def test_one_that_changes_again_and_is_listed_then_is_missed_no_more(self) -> None:
         world = self.world(150)

@@ -189,11 +189,13 @@ class ContactReader:
     async def _recheck(self, window: WindowReader, audience: Partition, key: str) -> None:
         """Look again for contacts that an earlier sync found counted and not listed."""
         left: dict[datetime, int] = {}
-        for second, contacts in self._state.missing.pop(key, {}).items():
+        for second, contacts in self._state.missing.get(key, {}).items():
             rows, gap = await window.recheck(Gap(second, contacts))
             await self._sink.emit(rows, audience)
             if gap:
                 left[second] = gap.missing
+        # Not before: a state that goes out meanwhile, or after an error, must still name them.
+        self._state.missing.pop(key, None)
         if left:
             self._state.missing[key] = left
 
