@@ -116,6 +116,20 @@ class TestWhatIsNotGone:
         assert tombstones(second, names) == {}
         assert len(tombstones(third, names)["templates"]) == 1
 
+    def test_rows_that_are_counted_and_not_listed(self, source: SourceHarness) -> None:
+        """One is not listed any more, and by the count it is there: it is told when the count says so, too."""
+        first = sync(source, names=["templates"])
+        rows = first.records("templates")
+        source.simulator.control.delete(f"/templates/{rows[0]['id']}")
+        source.simulator.control.fault("edit", "/templates", set={"total_items": len(rows)}, times=1000)
+
+        second = sync(source, first.states, ["templates"])
+        source.simulator.control.clear_faults()
+        third = sync(source, second.states, ["templates"])
+
+        assert tombstones(second, ["templates"]) == {}
+        assert len(tombstones(third, ["templates"])["templates"]) == 1
+
     def test_a_listing_that_fails_fails_the_stream(self, source: SourceHarness) -> None:
         """And no row of it is called deleted."""
         first = sync(source, names=["templates", "lists"])

@@ -27,6 +27,7 @@ import orjson
 
 from mailchimp_api.errors import ResourceGone, ResourceRefused
 from source_mailchimp.dates import format_date
+from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.partitions import Partition, partitions_of
@@ -43,6 +44,10 @@ MOST_ROWS = 50_000
 _FEW = 10
 
 Key = tuple[Any, ...]
+
+
+class _NotAllListed(IncompleteListing):
+    """More rows are counted than come, however often they are listed: those may be there."""
 
 
 class Deletions:
@@ -74,7 +79,8 @@ class Deletions:
     async def gone(self, context: SyncContext) -> list[Record]:
         """Tombstones of the rows that are known and not listed any more; from now on they aren't known either.
 
-        None where a listing is refused, or shows nothing where there were many: that says nothing of what is deleted.
+        None where a listing is refused, counts more rows than it shows, or shows nothing where there were many: that
+        says nothing of what is deleted.
         Raises what reading the stream raises.
         """
         name = self._stream.name
@@ -83,7 +89,7 @@ class Deletions:
             return []
         try:
             listed = await self._listed(context)
-        except ResourceRefused as error:
+        except (ResourceRefused, _NotAllListed) as error:
             logger.warning("%s: keys could not be listed, deletions are not reported: %s", name, error)
             return []
         if not listed and len(self._known) >= _FEW:
@@ -112,15 +118,20 @@ class Deletions:
         for partition in partitions_of(self._stream, parents):
             if not context.audience_selected(partition.audience):
                 continue
+            seen, total = 0, 0
             try:
                 async with aclosing(pages.batches(partition.values)) as batches:
                     async for batch in batches:
+                        seen, total = seen + len(batch.rows), total if batch.total is None else batch.total
                         rows = [row for row in batch.rows if self._in_scope(row, partition, context)]
                         for record in maker.records(rows, partition.values):
                             found[self._key_of(record)] = record.get(self._cursor) if self._cursor else None
             except ResourceGone:
                 if stream.parent is None:
                     raise
+                continue
+            if stream.trust_total and seen < total:
+                raise _NotAllListed(stream.name, seen=seen, total=total)
         return found
 
     def _in_scope(self, row: Record, partition: Partition, context: SyncContext) -> bool:
