@@ -11,6 +11,7 @@ import pytest
 import requests_mock
 
 from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.writing import membership
 from destination_mailchimp.writing.membership import StatusIndex
 from mailchimp_api.errors import ServerFault, UnreadableAnswer
@@ -163,6 +164,22 @@ class TestStatusIndex:
 
         assert roster.among([HASHES[4]]) == {HASHES[4]}
 
+    def test_nobody_at_first_says_nothing_once_the_changes_can_not_be_listed(
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The audience counts one that it does not list, so that who was archived since is looked up from then on."""
+        archive = Archive(mock, [])
+        index = StatusIndex(calls, "archived")
+        index.prepare()
+        assert index.among(HASHES[:5]) == set()
+        archive.archived = HASHES[3:5]
+        archive.hidden = HASHES[3:4]
+        monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
+        assert index.among(HASHES[:5]) == set(HASHES[3:5])
+        monkeypatch.undo()
+
+        assert index.among(HASHES[:5]) == set(HASHES[3:5])
+
     def test_if_it_can_not_be_found_out_nobody_is_taken_for_not_archived(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
@@ -170,3 +187,12 @@ class TestStatusIndex:
 
         with pytest.raises(ServerFault):
             StatusIndex(calls, "archived").among(HASHES[:5])
+
+
+def test_an_audience_whose_count_can_not_be_read_is_asked_again(calls: Calls, mock: requests_mock.Mocker) -> None:
+    """Who is overlooked would be added twice."""
+    page = {"members": [{"id": "h1", "merge_fields": {"NO": "7"}}], "total_items": 1}
+    answers = [{"json": {**page, "total_items": None}}, {"json": page}]
+    mock.get(f"{LIST}/members", [*answers, *[{"json": page}] * 9])
+
+    assert KeyIndex(calls, "NO").holder("7") == "h1"

@@ -78,5 +78,6 @@ class KeyIndex:
 
     def _page(self, params: Mapping[str, str | int | None]) -> readers.ContactPage:
         fields = f"members.id,members.last_changed,members.merge_fields.{self._tag},total_items"
-        answered = self._calls.send("GET", "members", {**params, "fields": fields}, items="members")
-        return readers.contact_page(answered.body)
+        answered = self._calls.send("GET", "members", {**params, "fields": fields}, read=readers.contact_page)
+        page: readers.ContactPage = answered.body
+        return page

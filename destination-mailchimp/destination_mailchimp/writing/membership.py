@@ -165,7 +165,8 @@ class StatusIndex:
                     members.add(row["id"] for row in rows)
         except IncompleteListing as error:
             logger.warning("%s; contacts are looked up one by one", error.message)
-            self._members, self._looked_up = None, 0
+            # Counted anew: that there was nobody at first says nothing of who has come since.
+            self._members, self._total, self._looked_up = None, None, 0
         else:
             self._members = members
 
