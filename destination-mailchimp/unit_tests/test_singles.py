@@ -52,6 +52,43 @@ class TestSingleCalls:
         assert result.written == [Written(contact, Outcome.UPDATED)]
         assert [lost.what.split()[0] for lost in result.lost_fields] == [f"F{number}" for number in range(11)]
 
+    def test_who_is_archived_when_it_is_looked_what_became_of_them_stays_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        """Though the status column may bring back who has unsubscribed: that is not what the archive is for."""
+        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
+        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
+        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
+        (contact,) = people(1)
+        contact.status = "subscribed"
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
+        put = mock.put(f"{LIST}/members/{contact.hash}", json=row_of(contact))
+        result = Result()
+        writing.singles.run(FollowUp(contact, Step.CONFIRM), result)
+
+        assert put.call_count == 0
+        assert result.skipped == [Skipped(contact, "archived")]
+        assert result.written == []
+
+    def test_who_is_archived_while_their_call_is_put_off_stays_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
+        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
+        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
+        (contact,) = people(1)
+        contact.status = "subscribed"
+        refusal = {"title": "Invalid Resource", "status": 400, "detail": "More signups for now are not allowed."}
+        put = mock.put(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
+        first, second = Result(), Result()
+        writing.singles.run(FollowUp(contact, Step.UPDATE), first)
+        for follow_up in first.put_off:
+            writing.singles.run(follow_up, second)
+
+        assert put.call_count == 1
+        assert second.skipped == [Skipped(contact, "archived")]
+
     def test_all_fields_that_one_answer_names_are_left_out_at_once(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:

@@ -159,6 +159,8 @@ class Singles:
         It counts as made already (see ``BatchWriter``). Given back is what it did not need after all.
         """
         present = self._calls.member(contact.hash, contact.suspect)
+        if present is not None and present.status == "archived":
+            raise StatusChanged(present.status)
         made = present is None
         if present is not None and contact.possibly_written_since and not contact.written_before:
             changed = read_cursor(present.last_changed or "")[1]
@@ -346,7 +348,8 @@ class Singles:
         method = "PUT" if create else "PATCH"
         params: Params | None = None if validate else SKIP_VALIDATION
         look = self._look(contact, only_if or _is_not_archived) if status or create else None
-        again = False
+        # What was put off has waited, too.
+        again = contact.times_put_off > 0 or contact.suspect.put_off
         while True:
             if again and look is not None:
                 look()
