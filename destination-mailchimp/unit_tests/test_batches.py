@@ -12,10 +12,12 @@ from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.config import read_config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import SyncFailure
+from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.membership import StatusIndex
-from destination_mailchimp.writing.result import FollowUp, Result, Step, Written
+from destination_mailchimp.writing.result import FollowUp, Result, Skipped, Step, Written
+from mailchimp_api.errors import ServerFault
 from unit_tests.builders import CONFIG, LIST, Sync, Writing, batch_answer, config_of, people, row_of
 
 
@@ -41,6 +43,21 @@ class TestWriting:
         assert {*(w.contact.key for w in result.written), *(f.contact.key for f in result.follow_ups)} == {
             c.key for c in contacts
         }
+
+    def test_one_that_can_not_be_archived_again_keeps_no_other_from_it(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        """A call has brought three back: all are archived again that can be, and the sync ends all the same."""
+        contacts, result = people(3), Result()
+        policy = ArchivedPolicy(calls, read_config(CONFIG), StatusIndex(calls, "archived"))
+        mock.delete(f"{LIST}/members/{contacts[0].hash}", status_code=500, text="")
+        for contact in contacts[1:]:
+            mock.delete(f"{LIST}/members/{contact.hash}", status_code=204)
+
+        with pytest.raises(ServerFault):
+            policy.undo(contacts, result)
+
+        assert result.skipped == [Skipped(contact, "archived again") for contact in contacts[1:]]
 
     def test_a_record_of_which_nothing_is_known_ends_the_sync_and_lets_no_state_pass(self, calls: Calls) -> None:
         class Forgetful(BatchWriter):

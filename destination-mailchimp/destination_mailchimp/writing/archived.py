@@ -7,7 +7,7 @@ import logging
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
-from destination_mailchimp.failures import RecordRejected
+from destination_mailchimp.failures import RecordRejected, Stopped
 from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.result import FollowUp, Rejected, Result, Skipped, Step
 from mailchimp_api.errors import RequestRefused, ResourceGone
@@ -54,15 +54,28 @@ class ArchivedPolicy:
             len(contacts),
             self._config.archived_contacts,
         )
+        failure: Exception | None = None
         for contact in contacts:
             try:
-                self._calls.send("DELETE", f"members/{contact.hash}", suspect=contact.suspect)
-            except ResourceGone:
-                pass
-            except RequestRefused as error:
-                if error.problem.status != _METHOD_NOT_ALLOWED:
-                    raise
-                # Pending ones can't be archived (recorded): unsubscribed they get nothing, and can confirm nothing.
-                self._calls.send("PATCH", f"members/{contact.hash}", json={"status": "unsubscribed"})
+                self._archive_again(contact)
+            except Stopped:
+                raise
+            except Exception as error:  # noqa: BLE001 - the others are archived first; it is raised below
+                failure = failure or error
+                continue
             self._index.add([contact.hash])
             result.skipped.append(Skipped(contact, "archived again"))
+        if failure:
+            raise failure
+
+    def _archive_again(self, contact: Contact) -> None:
+        # Nothing is put off here, and no contact given up: without a suspect all attempts are made.
+        try:
+            self._calls.send("DELETE", f"members/{contact.hash}")
+        except ResourceGone:
+            pass
+        except RequestRefused as error:
+            if error.problem.status != _METHOD_NOT_ALLOWED:
+                raise
+            # Pending ones can't be archived (recorded): unsubscribed they get nothing, and can confirm nothing.
+            self._calls.send("PATCH", f"members/{contact.hash}", json={"status": "unsubscribed"})
