@@ -89,6 +89,20 @@ class TestSingleCalls:
         assert put.call_count == 1
         assert second.skipped == [Skipped(contact, "archived")]
 
+    def test_who_is_archived_before_a_status_is_asked_for_again_stays_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
+        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
+        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
+        (contact,) = people(1)
+        contact.status = contact.asked_status = "subscribed"
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", json=row_of(contact, status="archived"))
+        writing.singles.run(FollowUp(contact, Step.INSIST), Result())
+
+        assert [call.json().get("status") for call in patch.request_history] == [None]
+
     def test_all_fields_that_one_answer_names_are_left_out_at_once(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:

@@ -215,7 +215,9 @@ class Singles:
         result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
         try:
             row = self._patch(contact, contact.body)
-            if wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
+            if contact.shown_status == "archived":
+                wanted = None  # a status would bring them back
+            elif wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
                 wanted = self._ask_again(contact, wanted)
         except ResourceGone:
             raise _vanished() from None
