@@ -137,6 +137,26 @@ def test_a_key_with_several_addresses_makes_nobody_somebody_else(
         assert [status for status in found.values() if status] == ["subscribed"]
 
 
+@pytest.mark.parametrize("extra", [{}, {"dry_run": True}], ids=["sync", "dry run"])
+def test_a_key_that_several_contacts_hold_adds_nobody_who_may_have_left(
+    bench: DestinationHarness, extra: dict[str, Any]
+) -> None:
+    """As after an address has changed to that of another contact: both have the key, and both may have left."""
+    keyed(bench)
+    first, second = [row["email_address"] for row in bench.members() if row["status"] == "unsubscribed"][:2]
+    for address in (first, second):
+        bench.control.set(f"/lists/{bench.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": "k"})
+    there = bench.write([bench.record({"id": "k", "email": first})], bench.config(**KEY, **extra))
+    new = bench.write([bench.record({"id": "k", "email": "new@example.org"})], bench.config(**KEY, **extra))
+
+    assert there.accounting() == {"received": 1, "updated": 1}
+    assert new.accounting() == {"received": 1, "rejected": 1}
+    assert "key_not_unique" in new.log
+    assert bench.statuses([first, second, "new@example.org"]) == {
+        first: "unsubscribed", second: "unsubscribed", "new@example.org": None,
+    }  # fmt: skip
+
+
 def test_keys_of_two_streams_are_not_mixed(bench: DestinationHarness) -> None:
     keyed(bench)
     run = bench.write([], bench.config(**KEY), [bench.stream_of("people"), bench.stream_of("clients")])

@@ -45,6 +45,13 @@ class KeyIndex:
                 self._holders = self._list()
             return self._holders.get(key) or None
 
+    def has_several(self, key: str) -> bool:
+        """Whether more than one contact held the key when the audience was listed. Raises as ``holder``."""
+        with self._lock:
+            if self._holders is None:
+                self._holders = self._list()
+            return self._holders.get(key) == _SEVERAL
+
     def note(self, key: str, digest: str) -> None:
         """A contact of this sync holds the key from now on."""
         with self._lock:

@@ -51,6 +51,12 @@ class Mover:
     def _sort_out(
         self, contact: Contact, key: str, unknown: list[Contact], known: list[Contact], result: Result
     ) -> None:
+        if self._keys.has_several(key):
+            if self._look(contact.hash) is not None:
+                unknown.append(contact)
+            else:
+                result.rejected.append(Rejected(contact, held_by_several()))
+            return
         holder = self._keys.holder(key)
         if holder == contact.hash:
             known.append(contact)
@@ -120,6 +126,14 @@ def not_unique() -> RecordRejected:
         "key_not_unique",
         "Another record of this sync has the same primary key and another address, so key_field can't tell whose "
         "contact this is.",
+    )
+
+
+def held_by_several() -> RecordRejected:
+    """Why a record with a new address is rejected whose key several contacts hold: each may be who has left."""
+    return RecordRejected(
+        "key_not_unique",
+        "Several contacts hold the primary key of the record, so key_field can't tell whose address has changed.",
     )
 
 

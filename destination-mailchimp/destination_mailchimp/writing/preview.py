@@ -15,7 +15,7 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
-from destination_mailchimp.writing.moves import not_unique
+from destination_mailchimp.writing.moves import held_by_several, not_unique
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import Noted, Rejected, Result, Skipped, Written
 
@@ -110,10 +110,15 @@ class Preview:
         return self._keys is None or not key or contact.removed or self._keys.claim(key, contact.hash)
 
     def _moves(self, contact: Contact, result: Result) -> bool:
-        """Whether the contact would be moved from another address, or left there: then it is decided on here."""
+        """Whether it is decided on here: the contact would be moved from another address, left there, or rejected."""
         key = contact.source_key
-        holder = self._keys.holder(key) if self._keys and key and not contact.removed else None
-        if self._keys is None or not key or not holder:
+        if self._keys is None or not key or contact.removed:
+            return False
+        if self._keys.has_several(key):
+            result.rejected.append(Rejected(contact, held_by_several()))
+            return True
+        holder = self._keys.holder(key)
+        if not holder:
             return False
         before = self._now.get(holder, self._statuses.of([holder]).get(holder, _NOBODY))
         if not before:
