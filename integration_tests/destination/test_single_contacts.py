@@ -55,6 +55,22 @@ class TestTagsOfContactsThatAreNotSubscribed:
         assert run.accounting() == {"received": 60, "created": 60}
         assert tags == {("a", "b")}
 
+    @pytest.mark.parametrize("taken", [True, False])
+    @pytest.mark.parametrize("status", ["pending", "unsubscribed", "subscribed"])
+    def test_who_was_there_before_is_tagged_and_keeps_the_status(
+        self, bench: DestinationHarness, status: str, *, taken: bool
+    ) -> None:
+        """Whether the tag's own call takes existing contacts that aren't subscribed is open."""
+        bench.control.facts(segments_take_unsubscribed=taken)
+        there = [row["email_address"] for row in bench.members() if row["status"] == status][:5]
+        run = bench.write(
+            [bench.record({"id": n, "email": one}) for n, one in enumerate(there)], bench.config(tags="b")
+        )
+
+        assert run.accounting() == {"received": len(there), "updated": len(there)}
+        assert {address: bench.status(address) for address in there} == dict.fromkeys(there, status)
+        assert [one for one in there if "b" not in {tag["name"] for tag in bench.contact(one)["tags"]}] == []
+
     def test_a_batch_that_a_tags_call_refuses_whole_is_not_halved(self, bench: DestinationHarness) -> None:
         bench.control.facts(segments_take_unsubscribed=False)
         bench.control.reset_stats()
