@@ -19,7 +19,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def bench(simulator: SimulatorProcess, tmp_path: Path) -> DestinationHarness:
+def destination(simulator: SimulatorProcess, tmp_path: Path) -> DestinationHarness:
     """The account as it was seeded, and its first audience."""
     simulator.control.reset()
     return DestinationHarness(simulator, tmp_path)

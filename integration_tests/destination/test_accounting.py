@@ -25,68 +25,76 @@ from mailchimp_api.errors import Problem, RequestRefused
 BATCH = "/lists/{list_id}"
 
 
-def new_people(bench: DestinationHarness, count: int, **more: Any) -> list[bytes]:
+def new_people(destination: DestinationHarness, count: int, **more: Any) -> list[bytes]:
     return [
-        bench.record({"id": n, "email": f"new{n}@example.com", "first_name": f"N{n}", **more}) for n in range(count)
+        destination.record({"id": n, "email": f"new{n}@example.com", "first_name": f"N{n}", **more})
+        for n in range(count)
     ]
 
 
 class TestAnswers:
     """Created is what this sync has created, though the answer that said so was lost."""
 
-    def test_contacts_made_by_a_call_whose_answer_was_lost_count_as_created(self, bench: DestinationHarness) -> None:
-        there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:40]
-        bench.control.fault("lose_answer", BATCH, method="POST", times=1)
-        bench.control.clock(advance=3600)
-        lines = new_people(bench, 60) + [bench.record({"id": a, "email": a, "first_name": "Z"}) for a in there]
-        run = bench.write(lines)
+    def test_contacts_made_by_a_call_whose_answer_was_lost_count_as_created(
+        self, destination: DestinationHarness
+    ) -> None:
+        there = [row["email_address"] for row in destination.members() if row["status"] == "subscribed"][:40]
+        destination.control.fault("lose_answer", BATCH, method="POST", times=1)
+        destination.control.clock(advance=3600)
+        lines = new_people(destination, 60) + [
+            destination.record({"id": a, "email": a, "first_name": "Z"}) for a in there
+        ]
+        run = destination.write(lines)
 
         assert run.accounting() == {"received": 100, "created": 60, "updated": 40}
-        assert bench.contact(there[0])["merge_fields"]["FNAME"] == "Z"
+        assert destination.contact(there[0])["merge_fields"]["FNAME"] == "Z"
 
-    def test_contacts_that_existed_count_as_updated_though_an_answer_was_lost(self, bench: DestinationHarness) -> None:
-        assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "created": 50}
+    def test_contacts_that_existed_count_as_updated_though_an_answer_was_lost(
+        self, destination: DestinationHarness
+    ) -> None:
+        assert destination.write(new_people(destination, 50)).accounting() == {"received": 50, "created": 50}
 
-        bench.control.clock(advance=3600)
-        bench.control.fault("lose_answer", BATCH, method="POST", times=1)
+        destination.control.clock(advance=3600)
+        destination.control.fault("lose_answer", BATCH, method="POST", times=1)
 
-        assert bench.write(new_people(bench, 50)).accounting() == {"received": 50, "updated": 50}
+        assert destination.write(new_people(destination, 50)).accounting() == {"received": 50, "updated": 50}
 
     @pytest.mark.parametrize("times", [1, 2, 6], ids=["once", "twice", "always"])
     def test_a_batch_answer_that_forgets_a_member_is_an_error_and_not_a_success(
-        self, bench: DestinationHarness, times: int
+        self, destination: DestinationHarness, times: int
     ) -> None:
-        bench.control.fault("forget_members", BATCH, method="POST", members=3, times=times)
-        run = bench.write(new_people(bench, 20))
+        destination.control.fault("forget_members", BATCH, method="POST", members=3, times=times)
+        run = destination.write(new_people(destination, 20))
 
         assert run.exit_code == 0
         assert run.accounting() == {"received": 20, "created": 20}
-        assert all(bench.contact(f"new{n}@example.com")["merge_fields"]["FNAME"] == f"N{n}" for n in range(20))
+        assert all(destination.contact(f"new{n}@example.com")["merge_fields"]["FNAME"] == f"N{n}" for n in range(20))
 
     def test_who_is_forgotten_by_every_answer_still_gets_the_status_of_the_column(
-        self, bench: DestinationHarness
+        self, destination: DestinationHarness
     ) -> None:
         """Above all: who asked to leave, leaves."""
-        bench.write(new_people(bench, 3))
-        bench.control.clock(advance=3600)
-        bench.control.fault("forget_members", BATCH, method="POST", members=3)
+        destination.write(new_people(destination, 3))
+        destination.control.clock(advance=3600)
+        destination.control.fault("forget_members", BATCH, method="POST", members=3)
         leaving = [{"id": n, "email": f"new{n}@example.com", "wish": "unsubscribed"} for n in range(3)]
-        run = bench.write(
-            [bench.record(person) for person in leaving], bench.config(status_field="wish", update_status=True)
+        run = destination.write(
+            [destination.record(person) for person in leaving],
+            destination.config(status_field="wish", update_status=True),
         )
 
         assert run.exit_code == 0
         assert run.accounting() == {"received": 3, "updated": 3}
-        assert [bench.contact(str(person["email"]))["status"] for person in leaving] == ["unsubscribed"] * 3
+        assert [destination.contact(str(person["email"]))["status"] for person in leaving] == ["unsubscribed"] * 3
 
     def test_every_third_call_losing_its_answer_changes_nothing_about_the_outcome(
-        self, bench: DestinationHarness
+        self, destination: DestinationHarness
     ) -> None:
         # One call may well be the unlucky one several times; of every two it would always be the one behind its look.
-        bench.attempts = 20
-        bench.control.fault("lose_answer", regex="/lists/", every=3)
-        run = bench.write(new_people(bench, 700, tags=["x", "y"]), bench.config(tags="Z"))
-        rows = [row for row in bench.members() if row["email_address"].startswith("new")]
+        destination.attempts = 20
+        destination.control.fault("lose_answer", regex="/lists/", every=3)
+        run = destination.write(new_people(destination, 700, tags=["x", "y"]), destination.config(tags="Z"))
+        rows = [row for row in destination.members() if row["email_address"].startswith("new")]
 
         assert run.exit_code == 0, run.log
         assert run.accounting() == {"received": 700, "created": 700}
@@ -98,7 +106,7 @@ class TestRefusals:
     """A contact that is refused costs nobody else anything."""
 
     def test_a_batch_refused_whole_is_taken_apart_until_the_culprit_is_found(
-        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
+        self, destination: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         request = MailchimpClient.request
 
@@ -109,19 +117,19 @@ class TestRefusals:
             return request(client, method, path, *args, json=json, **more)
 
         monkeypatch.setattr(MailchimpClient, "request", refusing)
-        run = bench.write(new_people(bench, 100))
-        there = bench.statuses(f"new{n}@example.com" for n in range(100))
+        run = destination.write(new_people(destination, 100))
+        there = destination.statuses(f"new{n}@example.com" for n in range(100))
 
         assert run.exit_code == 0
         assert run.accounting() == {"received": 100, "created": 99, "rejected": 1}
         assert [address for address, status in there.items() if status is None] == ["new41@example.com"]
         # Seven halvings are enough for a hundred, each with one half that is taken.
-        assert bench.calls("POST /lists/{list_id}") <= 7
+        assert destination.calls("POST /lists/{list_id}") <= 7
 
-    def test_each_kind_of_refusal_has_its_reason(self, bench: DestinationHarness, tmp_path: Path) -> None:
-        gone = bench.one_with("subscribed")
-        left = bench.one_with("unsubscribed")
-        bench.control.change("delete_permanent", emails=[gone], list_id=bench.list_id)
+    def test_each_kind_of_refusal_has_its_reason(self, destination: DestinationHarness, tmp_path: Path) -> None:
+        gone = destination.one_with("subscribed")
+        left = destination.one_with("unsubscribed")
+        destination.control.change("delete_permanent", emails=[gone], list_id=destination.list_id)
         rows: dict[str, dict[str, Any]] = {
             "forgotten": {"email": gone},
             "looks_fake": {"email": "fake@example.com"},
@@ -132,11 +140,11 @@ class TestRefusals:
             "invalid_status": {"email": "a@example.com", "state": "perhaps"},
         }
         target = tmp_path / "rejects" / "r.jsonl"
-        config = bench.config(
+        config = destination.config(
             status_field="state", update_status=True, allow_resubscribe=True, rejects_file=str(target)
         )
-        lines = [bench.record({"id": reason, **row}) for reason, row in rows.items()] + new_people(bench, 5)
-        run = bench.write(lines, config)
+        lines = [destination.record({"id": reason, **row}) for reason, row in rows.items()] + new_people(destination, 5)
+        run = destination.write(lines, config)
         rejects = [orjson.loads(line) for line in target.read_bytes().splitlines()]
 
         assert run.accounting() == {"received": 12, "created": 5, "rejected": 7}
@@ -146,27 +154,32 @@ class TestRefusals:
         }
         assert all(reject["error"] and reject["stream"] == "people" for reject in rejects)
         # None of them is tried again.
-        assert bench.calls("POST /lists/{list_id}") == 2
+        assert destination.calls("POST /lists/{list_id}") == 2
 
-    def test_who_was_rejected_can_be_told_from_the_log(self, bench: DestinationHarness) -> None:
+    def test_who_was_rejected_can_be_told_from_the_log(self, destination: DestinationHarness) -> None:
         lines = [
-            bench.record({"email": "jane@example.com", "state": "perhaps"}),
-            bench.record({"email": "john@example.com", "gone": 7}),
+            destination.record({"email": "jane@example.com", "state": "perhaps"}),
+            destination.record({"email": "john@example.com", "gone": 7}),
         ]
-        run = bench.write(lines, bench.config(status_field="state", deleted_field="gone", deletes="archive"))
+        run = destination.write(
+            lines, destination.config(status_field="state", deleted_field="gone", deletes="archive")
+        )
 
         assert run.accounting() == {"received": 2, "rejected": 2}
         assert run.log.count("a record of j***@e*** was rejected") == 2
 
     def test_a_rejects_file_that_can_not_be_finished_fails_the_sync_once(
-        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
+        self, destination: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Bucket(BytesIO):
             def close(self) -> None:
                 raise OSError("no space")
 
         monkeypatch.setattr(lines_module, "_open", lambda *_: Bucket())
-        run = bench.write([*new_people(bench, 3), bench.record({"email": None})], bench.config(rejects_file="s3://b/r"))
+        run = destination.write(
+            [*new_people(destination, 3), destination.record({"email": None})],
+            destination.config(rejects_file="s3://b/r"),
+        )
 
         assert run.exit_code == 1
         assert run.accounting() == {"received": 4, "created": 3, "rejected": 1}
@@ -175,11 +188,13 @@ class TestRefusals:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
     def test_a_rejects_file_that_can_not_be_written_fails_the_sync_and_the_accounting_adds_up(
-        self, bench: DestinationHarness
+        self, destination: DestinationHarness
     ) -> None:
-        lines = [*new_people(bench, 3), bench.record({"email": "fake@example.com"}), bench.state(4)]
-        late = bench.write(lines, bench.config(rejects_file="/dev/full"))
-        early = bench.write([bench.record({"email": None}), *lines], bench.config(rejects_file="/dev/full"))
+        lines = [*new_people(destination, 3), destination.record({"email": "fake@example.com"}), destination.state(4)]
+        late = destination.write(lines, destination.config(rejects_file="/dev/full"))
+        early = destination.write(
+            [destination.record({"email": None}), *lines], destination.config(rejects_file="/dev/full")
+        )
 
         for run in (late, early):
             (trace,) = run.error_traces
@@ -190,7 +205,7 @@ class TestRefusals:
         assert early.accounting() == {"received": 1, "not_written": 1}
 
     def test_a_rejects_file_is_finished_also_if_nobody_reads_the_output_any_more(
-        self, bench: DestinationHarness, monkeypatch: pytest.MonkeyPatch
+        self, destination: DestinationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Broken(BytesIO):
             def write(self, line: Any) -> int:
@@ -198,51 +213,54 @@ class TestRefusals:
 
         bucket = BytesIO()
         monkeypatch.setattr(lines_module, "_open", lambda *_: bucket)
-        config = read_config(bench.config(rejects_file="s3://b/r"))
-        lines = [bench.record({"email": None}), bench.state(1)]
+        config = read_config(destination.config(rejects_file="s3://b/r"))
+        lines = [destination.record({"email": None}), destination.state(1)]
 
         with pytest.raises(OutputLost):
-            run_sync(config, {"streams": [bench.stream_of()]}, [(lines, True)], Output(sink=Broken()))
+            run_sync(config, {"streams": [destination.stream_of()]}, [(lines, True)], Output(sink=Broken()))
         assert bucket.closed
 
-    def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, bench: DestinationHarness) -> None:
+    def test_a_value_that_mailchimp_refuses_loses_that_field_only(self, destination: DestinationHarness) -> None:
         data = {"id": 1, "email": "x@example.com", "first_name": "A" * 300, "last_name": "Kept"}
-        run = bench.write([bench.record(data)])
-        fields = bench.contact("x@example.com")["merge_fields"]
+        run = destination.write([destination.record(data)])
+        fields = destination.contact("x@example.com")["merge_fields"]
 
         assert run.accounting() == {"received": 1, "created": 1}
         assert fields["LNAME"] == "Kept"
         assert "FNAME was refused by Mailchimp" in run.log
 
-    def test_one_cause_for_everything_fails_the_sync_with_that_cause(self, bench: DestinationHarness) -> None:
-        bench.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="The audience is closed.")
-        run = bench.write(new_people(bench, 60))
+    def test_one_cause_for_everything_fails_the_sync_with_that_cause(self, destination: DestinationHarness) -> None:
+        destination.control.fault(
+            "status", BATCH, method="POST", status=400, title="Odd", detail="The audience is closed."
+        )
+        run = destination.write(new_people(destination, 60))
 
         assert run.exit_code == 1
         assert "The audience is closed." in run.error_traces[0]["message"]
         assert run.accounting()["received"] == 60
 
-    def test_too_many_rejects_fail_the_sync(self, bench: DestinationHarness) -> None:
-        lines = [*new_people(bench, 8), *(bench.record({"id": n, "email": f"bad{n}"}) for n in range(2))]
+    def test_too_many_rejects_fail_the_sync(self, destination: DestinationHarness) -> None:
+        lines = [*new_people(destination, 8), *(destination.record({"id": n, "email": f"bad{n}"}) for n in range(2))]
 
-        assert bench.write(lines, bench.config(max_rejected_percent=20)).exit_code == 0
-        run = bench.write(lines, bench.config(max_rejected_percent=19))
+        assert destination.write(lines, destination.config(max_rejected_percent=20)).exit_code == 0
+        run = destination.write(lines, destination.config(max_rejected_percent=19))
         assert run.exit_code == 1
         assert "max_rejected_percent" in run.error_traces[0]["message"]
 
-    def test_throttling_is_waited_out(self, bench: DestinationHarness) -> None:
-        bench.control.limit(3)
+    def test_throttling_is_waited_out(self, destination: DestinationHarness) -> None:
+        destination.control.limit(3)
         # Calls last until others have begun; a process of its own waits between attempts as in real life.
-        bench.control.latency(seconds=0.5)
-        run = bench.run(new_people(bench, 6000))
+        destination.control.latency(seconds=0.5)
+        run = destination.run(new_people(destination, 6000))
 
         assert run.exit_code == 0
-        assert bench.control.stats()["refused"] > 0
+        assert destination.control.stats()["refused"] > 0
         assert run.accounting() == {"received": 6000, "created": 6000}
 
-    def test_a_revoked_key_ends_the_sync_with_advice(self, bench: DestinationHarness) -> None:
-        run = bench.write(
-            new_people(bench, 1), bench.config(credentials={"auth_type": "apikey", "apikey": "f" * 32 + "-us1"})
+    def test_a_revoked_key_ends_the_sync_with_advice(self, destination: DestinationHarness) -> None:
+        run = destination.write(
+            new_people(destination, 1),
+            destination.config(credentials={"auth_type": "apikey", "apikey": "f" * 32 + "-us1"}),
         )
 
         assert run.exit_code == 1
@@ -253,127 +271,133 @@ class TestRefusals:
 class TestTags:
     """Tags are found without regard to case, made once, and given to five hundred contacts a call."""
 
-    def test_existing_tags_are_found_and_nobody_loses_one(self, bench: DestinationHarness) -> None:
-        rows = [row for row in bench.members() if row["status"] == "subscribed" and row["tags"]]
+    def test_existing_tags_are_found_and_nobody_loses_one(self, destination: DestinationHarness) -> None:
+        rows = [row for row in destination.members() if row["status"] == "subscribed" and row["tags"]]
         before = {row["email_address"]: {tag["name"] for tag in row["tags"]} for row in rows}
         name = next(iter(next(iter(before.values()))))
-        lines = [bench.record({"id": a, "email": a, "tags": f"{name.upper()}, Other"}) for a in before]
-        run = bench.write(lines, bench.config(tags="Added"))
-        after = {a: {tag["name"] for tag in bench.contact(a)["tags"]} for a in before}
+        lines = [destination.record({"id": a, "email": a, "tags": f"{name.upper()}, Other"}) for a in before]
+        run = destination.write(lines, destination.config(tags="Added"))
+        after = {a: {tag["name"] for tag in destination.contact(a)["tags"]} for a in before}
 
         assert run.accounting() == {"received": len(before), "updated": len(before)}
         assert after == {a: names | {name, "Other", "Added"} for a, names in before.items()}
 
-    def test_replacing_takes_away_what_the_record_does_not_have(self, bench: DestinationHarness) -> None:
-        row = next(row for row in bench.members() if row["status"] == "subscribed" and row["tags"])
-        other = next(r for r in bench.members() if r["status"] == "subscribed" and r["tags"] and r["id"] != row["id"])
+    def test_replacing_takes_away_what_the_record_does_not_have(self, destination: DestinationHarness) -> None:
+        row = next(row for row in destination.members() if row["status"] == "subscribed" and row["tags"])
+        other = next(
+            r for r in destination.members() if r["status"] == "subscribed" and r["tags"] and r["id"] != row["id"]
+        )
         lines = [
-            bench.record({"id": 1, "email": row["email_address"], "tags": ["Only"]}),
-            bench.record({"id": 2, "email": other["email_address"], "tags": None}),
+            destination.record({"id": 1, "email": row["email_address"], "tags": ["Only"]}),
+            destination.record({"id": 2, "email": other["email_address"], "tags": None}),
         ]
-        run = bench.write(lines, bench.config(replace_tags=True, tags="Base"))
+        run = destination.write(lines, destination.config(replace_tags=True, tags="Base"))
 
         assert run.exit_code == 0
-        assert {tag["name"] for tag in bench.contact(row["email_address"])["tags"]} == {"Only", "Base"}
+        assert {tag["name"] for tag in destination.contact(row["email_address"])["tags"]} == {"Only", "Base"}
         # No value means: leave as it is.
         assert {tag["name"] for tag in other["tags"]} < {
-            t["name"] for t in bench.contact(other["email_address"])["tags"]
+            t["name"] for t in destination.contact(other["email_address"])["tags"]
         }
 
-    def test_calls_are_full(self, bench: DestinationHarness) -> None:
-        bench.write(new_people(bench, 5000, tags=["a"]), bench.config(tags="b"))
+    def test_calls_are_full(self, destination: DestinationHarness) -> None:
+        destination.write(new_people(destination, 5000, tags=["a"]), destination.config(tags="b"))
 
-        assert bench.calls("POST /lists/{list_id}") == 10
-        assert bench.calls("POST /lists/{list_id}/segments") == 2
-        assert bench.calls("POST /lists/{list_id}/segments/{segment_id}") == 20
+        assert destination.calls("POST /lists/{list_id}") == 10
+        assert destination.calls("POST /lists/{list_id}/segments") == 2
+        assert destination.calls("POST /lists/{list_id}/segments/{segment_id}") == 20
 
-    def test_tags_that_can_not_be_set_are_counted_apart(self, bench: DestinationHarness) -> None:
-        run = bench.write(new_people(bench, 3, tags=["x" * 101, "good"]))
+    def test_tags_that_can_not_be_set_are_counted_apart(self, destination: DestinationHarness) -> None:
+        run = destination.write(new_people(destination, 3, tags=["x" * 101, "good"]))
 
         assert run.accounting() == {"received": 3, "created": 3, "tags_failed": 3}
-        assert [tag["name"] for tag in bench.contact("new0@example.com")["tags"]] == ["good"]
+        assert [tag["name"] for tag in destination.contact("new0@example.com")["tags"]] == ["good"]
 
 
 class TestCosts:
     """What exists already costs two calls per five hundred; what needs single calls says so."""
 
-    def test_an_incremental_sync_of_existing_contacts(self, bench: DestinationHarness) -> None:
-        lines = new_people(bench, 2000)
-        bench.write(lines)
-        bench.control.reset_stats()
-        run = bench.write(lines)
+    def test_an_incremental_sync_of_existing_contacts(self, destination: DestinationHarness) -> None:
+        lines = new_people(destination, 2000)
+        destination.write(lines)
+        destination.control.reset_stats()
+        run = destination.write(lines)
 
         assert run.accounting() == {"received": 2000, "updated": 2000}
-        assert bench.calls("POST /lists/{list_id}") == 8
-        assert bench.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 0
+        assert destination.calls("POST /lists/{list_id}") == 8
+        assert destination.calls("PUT /lists/{list_id}/members/{subscriber_hash}") == 0
 
-    def test_where_a_batch_insists_on_a_status_each_contact_costs_one_call(self, bench: DestinationHarness) -> None:
-        lines = new_people(bench, 1500)
-        bench.control.facts(batch_update_without_status=False)
-        bench.write(lines)
-        bench.control.reset_stats()
+    def test_where_a_batch_insists_on_a_status_each_contact_costs_one_call(
+        self, destination: DestinationHarness
+    ) -> None:
+        lines = new_people(destination, 1500)
+        destination.control.facts(batch_update_without_status=False)
+        destination.write(lines)
+        destination.control.reset_stats()
         # What may make contacts sends status_if_new, which no batch has been seen to refuse.
-        run = bench.write(lines, bench.config(update_only=True))
+        run = destination.write(lines, destination.config(update_only=True))
 
         assert run.accounting() == {"received": 1500, "updated": 1500}
-        assert bench.calls("PATCH /lists/{list_id}/members/{subscriber_hash}") == 1500
+        assert destination.calls("PATCH /lists/{list_id}/members/{subscriber_hash}") == 1500
         assert "one call each" in run.log
 
-    def test_marketing_permissions_are_set_by_single_calls(self, bench: DestinationHarness) -> None:
+    def test_marketing_permissions_are_set_by_single_calls(self, destination: DestinationHarness) -> None:
         permission = [{"marketing_permission_id": "p1", "enabled": True, "text": "Mail"}]
-        known = bench.one_with("subscribed")
+        known = destination.one_with("subscribed")
         lines = [
-            bench.record({"id": 1, "email": "new@example.com", "marketing_permissions": permission}),
-            bench.record({"id": 2, "email": known, "marketing_permissions": orjson.dumps(permission).decode()}),
+            destination.record({"id": 1, "email": "new@example.com", "marketing_permissions": permission}),
+            destination.record({"id": 2, "email": known, "marketing_permissions": orjson.dumps(permission).decode()}),
         ]
-        run = bench.write(lines)
+        run = destination.write(lines)
 
         assert run.accounting() == {"received": 2, "created": 1, "updated": 1}
         for address in ("new@example.com", known):
-            assert bench.contact(address)["marketing_permissions"][0]["enabled"] is True
+            assert destination.contact(address)["marketing_permissions"][0]["enabled"] is True
 
     @pytest.mark.parametrize("archived,lookups", [(900, 0), (4500, 3)])
     def test_who_is_archived_is_asked_the_cheaper_way(
-        self, bench: DestinationHarness, archived: int, lookups: int
+        self, destination: DestinationHarness, archived: int, lookups: int
     ) -> None:
-        bench.control.rows({"/lists/{list_id}/members?status=archived": archived, "/lists/{list_id}/members": 5000})
+        destination.control.rows(
+            {"/lists/{list_id}/members?status=archived": archived, "/lists/{list_id}/members": 5000}
+        )
         try:
-            bench.control.reset_stats()
-            run = bench.write(new_people(bench, 3))
+            destination.control.reset_stats()
+            run = destination.write(new_people(destination, 3))
 
             assert run.accounting() == {"received": 3, "created": 3}
-            assert bench.calls("GET /lists/{list_id}/members/{subscriber_hash}") == lookups
+            assert destination.calls("GET /lists/{list_id}/members/{subscriber_hash}") == lookups
             # One call, which tells the total and, where they are few, who they are.
-            assert bench.calls("GET /lists/{list_id}/members") == 1
+            assert destination.calls("GET /lists/{list_id}/members") == 1
         finally:
-            bench.control.reset()
+            destination.control.reset()
 
 
 class TestLimit:
     """A sync that may add no more contacts still updates those that exist and were sent along."""
 
-    def test_contacts_that_need_calls_of_their_own_are_updated_too(self, bench: DestinationHarness) -> None:
-        there = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:30]
+    def test_contacts_that_need_calls_of_their_own_are_updated_too(self, destination: DestinationHarness) -> None:
+        there = [row["email_address"] for row in destination.members() if row["status"] == "subscribed"][:30]
         permission = [{"marketing_permission_id": "p1", "enabled": True}]
         lines = [
-            *new_people(bench, 5),
+            *new_people(destination, 5),
             *(
-                bench.record({"id": a, "email": a, "first_name": "Z", "marketing_permissions": permission})
+                destination.record({"id": a, "email": a, "first_name": "Z", "marketing_permissions": permission})
                 for a in there
             ),
         ]
-        run = bench.write([*lines, bench.state(1)], bench.config(max_new_contacts=2))
+        run = destination.write([*lines, destination.state(1)], destination.config(max_new_contacts=2))
 
         assert run.exit_code == 1
         assert "max_new_contacts" in run.error_traces[0]["message"]
         assert run.accounting() == {"received": 35, "created": 2, "updated": 30, "not_written": 3}
-        assert {bench.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
+        assert {destination.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
         assert run.states == []
 
-    def test_those_who_were_added_before_the_limit_have_their_tags(self, bench: DestinationHarness) -> None:
+    def test_those_who_were_added_before_the_limit_have_their_tags(self, destination: DestinationHarness) -> None:
         """Nobody would come back for them: no later sync need bring them again."""
-        run = bench.write(new_people(bench, 5), bench.config(max_new_contacts=2, tags="Import"))
-        made = [row for row in bench.members() if row["email_address"].startswith("new")]
+        run = destination.write(new_people(destination, 5), destination.config(max_new_contacts=2, tags="Import"))
+        made = [row for row in destination.members() if row["email_address"].startswith("new")]
 
         assert run.exit_code == 1
         assert run.accounting()["created"] == len(made) == 2
@@ -384,23 +408,23 @@ class TestInput:
     """Whatever comes on standard input, the records among it are written."""
 
     def test_a_line_cut_off_at_the_end_of_input_is_an_error_after_all_before_it(
-        self, bench: DestinationHarness
+        self, destination: DestinationHarness
     ) -> None:
-        lines = b"\n".join([*new_people(bench, 3), bench.state(3), new_people(bench, 1)[0][:-9]])
-        run = bench.run(lines)
+        lines = b"\n".join([*new_people(destination, 3), destination.state(3), new_people(destination, 1)[0][:-9]])
+        run = destination.run(lines)
 
         assert run.exit_code == 1
         assert run.accounting() == {"received": 3, "created": 3}
         assert len(run.states) == 1
         assert "middle of a line" in run.error_traces[0]["message"]
 
-    def test_a_whole_last_line_needs_no_line_feed(self, bench: DestinationHarness) -> None:
-        run = bench.run(b"\n".join([*new_people(bench, 3), bench.state(3)]))
+    def test_a_whole_last_line_needs_no_line_feed(self, destination: DestinationHarness) -> None:
+        run = destination.run(b"\n".join([*new_people(destination, 3), destination.state(3)]))
 
         assert run.exit_code == 0
         assert len(run.states) == 1
 
-    def test_rubbish_is_counted_and_never_shown(self, bench: DestinationHarness) -> None:
+    def test_rubbish_is_counted_and_never_shown(self, destination: DestinationHarness) -> None:
         rubbish = random.Random(3)  # noqa: S311 - repeatable on purpose
         odd: list[bytes] = [
             b"\xff\xfe secret@example.com",
@@ -423,21 +447,25 @@ class TestInput:
             b"\x00" * 100,
             *(rubbish.randbytes(rubbish.randrange(1, 400)).replace(b"\n", b" ") for _ in range(200)),
         ]
-        huge = bench.record({"email": "huge@example.com", "first_name": "Huge", "blob": "x" * 20_000_000})
+        huge = destination.record({"email": "huge@example.com", "first_name": "Huge", "blob": "x" * 20_000_000})
         nested = b'{"x":' * 900 + b"1" + b"}" * 900
         records = [
             b'{"type":"RECORD","record":{"stream":"people","data":{"email":"deep@example.com","deep":%s}}}' % nested,
             b'{"type":"RECORD","record":{"stream":"people","data":{"email":"nan@example.com","first_name":NaN}}}',
-            bench.record({"email": "types@example.com", "first_name": [1], "vip": "?", "tags": 5, "interests": 3.5}),
-            bench.record({"email": ["list@example.com"]}),
-            bench.record({"email": "surrogate@example.com", "first_name": "ok"}).replace(b"ok", b"\\ud800"),
+            destination.record(
+                {"email": "types@example.com", "first_name": [1], "vip": "?", "tags": 5, "interests": 3.5}
+            ),
+            destination.record({"email": ["list@example.com"]}),
+            destination.record({"email": "surrogate@example.com", "first_name": "ok"}).replace(b"ok", b"\\ud800"),
         ]
-        run = bench.run([huge, *(line for pair in zip(odd, itertools.cycle(records), strict=False) for line in pair)])
+        run = destination.run(
+            [huge, *(line for pair in zip(odd, itertools.cycle(records), strict=False) for line in pair)]
+        )
 
         assert run.exit_code == 0, run.error_traces
-        assert bench.status("deep@example.com") == bench.status("nan@example.com") == "subscribed"
-        assert bench.contact("huge@example.com")["merge_fields"]["FNAME"] == "Huge"
-        assert bench.status("types@example.com") == "subscribed"
+        assert destination.status("deep@example.com") == destination.status("nan@example.com") == "subscribed"
+        assert destination.contact("huge@example.com")["merge_fields"]["FNAME"] == "Huge"
+        assert destination.status("types@example.com") == "subscribed"
         assert "strangers: 1 received" in run.log
         assert "secret@example.com" not in run.output
         assert "lines of input were not readable" in run.output
@@ -447,19 +475,21 @@ class TestSecrets:
     """Neither the key nor an address shows in anything that the connector prints, whatever goes wrong."""
 
     @pytest.mark.parametrize("kind", ["lose_answer", "status", "not_json", "forget_members", "truncate"])
-    def test_no_output_holds_one(self, bench: DestinationHarness, kind: str) -> None:
-        bench.control.fault(kind, regex="/lists/", status=400, detail="jane.doe@example.org is wrong", every=3, skip=4)
+    def test_no_output_holds_one(self, destination: DestinationHarness, kind: str) -> None:
+        destination.control.fault(
+            kind, regex="/lists/", status=400, detail="jane.doe@example.org is wrong", every=3, skip=4
+        )
         odd = [{"id": 1, "email": "not an@address@x"}, {"id": 2, "email": "fake@example.com"}]
-        lines = [*new_people(bench, 40, tags=["t"]), *(bench.record(data) for data in odd)]
-        run = bench.run(lines, bench.config(tags="T"))
+        lines = [*new_people(destination, 40, tags=["t"]), *(destination.record(data) for data in odd)]
+        run = destination.run(lines, destination.config(tags="T"))
         printed = run.output
-        (fault,) = bench.control.faults()
+        (fault,) = destination.control.faults()
 
         assert fault["applied"] > 0
         # Addresses were printed, masked.
         assert "***@" in printed
-        assert bench.simulator.api_key not in printed
-        assert bench.simulator.api_key.split("-")[0] not in printed
+        assert destination.simulator.api_key not in printed
+        assert destination.simulator.api_key.split("-")[0] not in printed
         assert "@example" not in printed
         assert "an@address" not in printed
         assert len(run.error_traces) == (run.exit_code != 0)
@@ -468,35 +498,39 @@ class TestSecrets:
 class TestAccountTroubles:
     """What is the matter with the account, or with one odd record, is not blamed on the contacts."""
 
-    def test_an_account_that_is_being_exported_rejects_nobody(self, bench: DestinationHarness) -> None:
-        bench.control.fault("status", BATCH, method="POST", status=400, title="Account Export in Progress", skip=1)
-        run = bench.write([*new_people(bench, 1000), bench.state(1000)])
+    def test_an_account_that_is_being_exported_rejects_nobody(self, destination: DestinationHarness) -> None:
+        destination.control.fault(
+            "status", BATCH, method="POST", status=400, title="Account Export in Progress", skip=1
+        )
+        run = destination.write([*new_people(destination, 1000), destination.state(1000)])
 
         assert run.exit_code == 1
         assert run.error_traces[0]["failure_type"] == "transient_error"
         assert "rejected" not in run.accounting()
         assert run.states == []
 
-    def test_a_refusal_of_whole_calls_after_others_were_accepted_ends_the_sync(self, bench: DestinationHarness) -> None:
-        bench.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="Not today.", skip=2)
-        run = bench.write(new_people(bench, 1100), bench.config(num_workers=1))
+    def test_a_refusal_of_whole_calls_after_others_were_accepted_ends_the_sync(
+        self, destination: DestinationHarness
+    ) -> None:
+        destination.control.fault("status", BATCH, method="POST", status=400, title="Odd", detail="Not today.", skip=2)
+        run = destination.write(new_people(destination, 1100), destination.config(num_workers=1))
 
         assert run.exit_code == 1
         assert "Not today." in run.error_traces[0]["message"]
         assert run.accounting()["created"] == 1000
 
-    def test_a_stream_is_found_by_its_name_if_only_the_namespace_differs(self, bench: DestinationHarness) -> None:
-        lines = [bench.record({"id": 1, "email": "a@example.com"}, namespace="public"), bench.state(1)]
-        run = bench.write(lines)
+    def test_a_stream_is_found_by_its_name_if_only_the_namespace_differs(self, destination: DestinationHarness) -> None:
+        lines = [destination.record({"id": 1, "email": "a@example.com"}, namespace="public"), destination.state(1)]
+        run = destination.write(lines)
 
         assert run.accounting() == {"received": 1, "created": 1}
         assert len(run.states) == 1
 
-    def test_the_kit_can_write_within_a_process(self, bench: DestinationHarness) -> None:
-        catalog = ConfiguredAirbyteCatalogSerializer.load({"streams": [bench.stream_of()]})
-        lines = [bench.record({"id": 1, "email": "a@example.com"}), bench.state(1)]
+    def test_the_kit_can_write_within_a_process(self, destination: DestinationHarness) -> None:
+        catalog = ConfiguredAirbyteCatalogSerializer.load({"streams": [destination.stream_of()]})
+        lines = [destination.record({"id": 1, "email": "a@example.com"}), destination.state(1)]
         messages = [AirbyteMessageSerializer.load(orjson.loads(line)) for line in lines]
-        written = list(DestinationMailchimp().write(bench.config(), catalog, messages))
+        written = list(DestinationMailchimp().write(destination.config(), catalog, messages))
 
         assert [message.type.value for message in written if message.state] == ["STATE"]
-        assert bench.status("a@example.com") == "subscribed"
+        assert destination.status("a@example.com") == "subscribed"

@@ -31,29 +31,29 @@ def status_of(run: Any) -> dict[str, Any]:
 class TestSpec:
     """The options, and that only upserting is offered."""
 
-    def test_it_describes_a_configuration_that_works(self, bench: DestinationHarness) -> None:
+    def test_it_describes_a_configuration_that_works(self, destination: DestinationHarness) -> None:
         done = subprocess.run([*COMMAND, "spec"], capture_output=True, check=True)
         (message,) = [orjson.loads(line) for line in done.stdout.splitlines()]
         spec = message["spec"]
 
         assert spec["supported_destination_sync_modes"] == ["append_dedup"]
-        jsonschema.validate(bench.config(tags="a", status_for_new="pending"), spec["connectionSpecification"])
+        jsonschema.validate(destination.config(tags="a", status_for_new="pending"), spec["connectionSpecification"])
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(bench.config(status_for_new="cleaned"), spec["connectionSpecification"])
+            jsonschema.validate(destination.config(status_for_new="cleaned"), spec["connectionSpecification"])
 
 
 class TestCheck:
     """It proves what a sync needs, says what will happen, and writes nothing."""
 
-    def test_it_succeeds_and_warns(self, bench: DestinationHarness) -> None:
-        bench.control.reset_stats()
-        run = bench.run(config=bench.config(tags="Brand new, Newer"), command="check")
+    def test_it_succeeds_and_warns(self, destination: DestinationHarness) -> None:
+        destination.control.reset_stats()
+        run = destination.run(config=destination.config(tags="Brand new, Newer"), command="check")
         status = status_of(run)
 
         assert run.exit_code == 0
         assert status["status"] == "SUCCEEDED"
         assert "Brand new, Newer" in status["message"]
-        assert bench.control.stats()["writes"] == {}
+        assert destination.control.stats()["writes"] == {}
 
     @pytest.mark.parametrize(
         "change,words",
@@ -66,22 +66,22 @@ class TestCheck:
             ({"status_for_new": "cleaned"}, "status_for_new"),
         ],
     )
-    def test_it_names_what_is_wrong(self, bench: DestinationHarness, change: dict[str, Any], words: str) -> None:
-        status = bench.check(bench.config(**change))
+    def test_it_names_what_is_wrong(self, destination: DestinationHarness, change: dict[str, Any], words: str) -> None:
+        status = destination.check(destination.config(**change))
 
         assert status["status"] == "FAILED"
         assert words in status["message"]
 
-    def test_a_misspelt_option_is_a_warning(self, bench: DestinationHarness) -> None:
+    def test_a_misspelt_option_is_a_warning(self, destination: DestinationHarness) -> None:
         """Or the limit that somebody believes in would not be there."""
-        run = bench.run(config=bench.config(max_new_contact=3), command="check")
+        run = destination.run(config=destination.config(max_new_contact=3), command="check")
 
         assert status_of(run)["status"] == "SUCCEEDED"
         assert "does nothing: max_new_contact. Did you mean max_new_contacts?" in run.output
 
-    def test_a_user_who_may_not_read_the_audience_is_told_so(self, bench: DestinationHarness) -> None:
-        bench.control.forbid("/lists")
-        status = bench.check(bench.config())
+    def test_a_user_who_may_not_read_the_audience_is_told_so(self, destination: DestinationHarness) -> None:
+        destination.control.forbid("/lists")
+        status = destination.check(destination.config())
 
         assert status["status"] == "FAILED"
         assert "may not read" in status["message"]
@@ -96,13 +96,13 @@ class TestCheck:
         ids=["hangs", "refused by the network", "fails"],
     )
     def test_a_person_gets_an_answer_within_half_a_minute(
-        self, bench: DestinationHarness, fault: dict[str, Any], words: tuple[str, ...]
+        self, destination: DestinationHarness, fault: dict[str, Any], words: tuple[str, ...]
     ) -> None:
         """In sentences of its own: a check has written nothing that could stay written."""
-        bench.control.fault(**fault)
+        destination.control.fault(**fault)
         began = time.monotonic()
 
-        run = bench.run(config=bench.config(), command="check")
+        run = destination.run(config=destination.config(), command="check")
         status = status_of(run)
 
         assert time.monotonic() - began < 30
@@ -114,31 +114,33 @@ class TestCheck:
         "mapping", [{"firm": "FNAME", "note": ""}, "firm=FNAME, note=", [{"column": "firm", "field": "FNAME"}]]
     )
     @pytest.mark.parametrize("tags", ["a, b", ["a", "b"]])
-    def test_options_are_taken_as_people_type_them(self, bench: DestinationHarness, mapping: Any, tags: Any) -> None:
-        run = bench.run(
-            [bench.record({"id": 1, "email": "typed@example.com", "firm": "Ada", "note": "x"})],
-            bench.config(field_mapping=mapping, tags=tags),
+    def test_options_are_taken_as_people_type_them(
+        self, destination: DestinationHarness, mapping: Any, tags: Any
+    ) -> None:
+        run = destination.run(
+            [destination.record({"id": 1, "email": "typed@example.com", "firm": "Ada", "note": "x"})],
+            destination.config(field_mapping=mapping, tags=tags),
         )
 
         assert run.exit_code == 0, run.log
-        contact = bench.contact("typed@example.com")
+        contact = destination.contact("typed@example.com")
         assert contact["merge_fields"]["FNAME"] == "Ada"
         assert {tag["name"] for tag in contact["tags"]} == {"a", "b"}
 
-    def test_an_oauth_token_works_as_well(self, bench: DestinationHarness) -> None:
-        credentials = {"auth_type": "oauth2.0", "access_token": bench.simulator.oauth_token}
+    def test_an_oauth_token_works_as_well(self, destination: DestinationHarness) -> None:
+        credentials = {"auth_type": "oauth2.0", "access_token": destination.simulator.oauth_token}
 
-        assert bench.check(bench.config(credentials=credentials))["status"] == "SUCCEEDED"
+        assert destination.check(destination.config(credentials=credentials))["status"] == "SUCCEEDED"
 
 
 class TestDoubleOptIn:
     """Where an audience asks everybody to confirm, and requires a field, nobody is surprised by it."""
 
     @pytest.fixture
-    def asking(self, bench: DestinationHarness, tmp_path: Path) -> Iterator[Any]:
+    def asking(self, destination: DestinationHarness, tmp_path: Path) -> Iterator[Any]:
         """An audience with double opt-in and a required field that no column has."""
         with SimulatorProcess(contacts=60, audiences=3, campaigns=1) as running:
-            asking = type(bench)(running, tmp_path)
+            asking = type(destination)(running, tmp_path)
             lists = [row["row"] for row in asking.control.truth("/lists", "rows")["rows"]]
             asking.list_id = next(row["id"] for row in lists if row["double_optin"])
             yield asking
@@ -178,8 +180,8 @@ class TestDoubleOptIn:
 class TestDiscover:
     """What a contact of this audience looks like."""
 
-    def test_it_tells_the_audiences_own_fields(self, bench: DestinationHarness) -> None:
-        run = bench.run(config=bench.config(), command="discover")
+    def test_it_tells_the_audiences_own_fields(self, destination: DestinationHarness) -> None:
+        run = destination.run(config=destination.config(), command="discover")
         (catalog,) = [m["destination_catalog"] for m in run.messages if m["type"] == "DESTINATION_CATALOG"]
         (operation,) = catalog["operations"]
         properties = operation["json_schema"]["properties"]
@@ -196,18 +198,18 @@ class TestClearData:
     """Airbyte's “Clear data”: every job of it must end well, or Airbyte tries it again before each sync."""
 
     @pytest.mark.parametrize("others", [[], ["orders"]])
-    def test_it_is_accepted_and_touches_nothing(self, bench: DestinationHarness, others: list[str]) -> None:
+    def test_it_is_accepted_and_touches_nothing(self, destination: DestinationHarness, others: list[str]) -> None:
         """As the platform sends it, though Mailchimp doesn't answer: the key may have been revoked long ago."""
-        cleared = bench.stream_of(sync_mode="full_refresh", destination_sync_mode="overwrite", primary_key=[])
+        cleared = destination.stream_of(sync_mode="full_refresh", destination_sync_mode="overwrite", primary_key=[])
         stream = {"stream_descriptor": {"name": "people"}, "stream_state": None}
         null = {"type": "STATE", "state": {"type": "STREAM", "stream": stream, "id": 7}}
         started = {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": {"status": "STARTED"}}}
-        bench.control.reset_stats()
+        destination.control.reset_stats()
 
-        run = bench.run(
+        run = destination.run(
             [orjson.dumps(started), orjson.dumps(null)],
-            bench.config(credentials={"auth_type": "apikey", "apikey": "0" * 32 + "-us1"}),
-            [cleared, *(bench.stream_of(name) for name in others)],
+            destination.config(credentials={"auth_type": "apikey", "apikey": "0" * 32 + "-us1"}),
+            [cleared, *(destination.stream_of(name) for name in others)],
         )
 
         assert run.exit_code == 0, run.output
@@ -217,27 +219,31 @@ class TestClearData:
         assert run.logs() == [
             "Asked to clear people: Airbyte forgets how far it was; contacts in Mailchimp stay as they are"
         ]
-        assert bench.control.stats()["requests"] == 0
+        assert destination.control.stats()["requests"] == 0
 
     @pytest.mark.parametrize("mode", ["overwrite", "append", "overwrite_dedup"])
     @pytest.mark.parametrize("line", [b"", b'{"type":"RECORD","record":{"stream":"people","da'])
     def test_a_sync_in_such_a_mode_is_refused_at_its_first_record(
-        self, bench: DestinationHarness, mode: str, line: bytes
+        self, destination: DestinationHarness, mode: str, line: bytes
     ) -> None:
         """The advice can be followed in the interface; a STATE after the record must not come out."""
-        bench.control.reset_stats()
-        record = line or bench.record({"id": 1, "email": "new@example.com"})
+        destination.control.reset_stats()
+        record = line or destination.record({"id": 1, "email": "new@example.com"})
 
-        run = bench.run([record, bench.state(1)], streams=[bench.stream_of(destination_sync_mode=mode)])
+        run = destination.run(
+            [record, destination.state(1)], streams=[destination.stream_of(destination_sync_mode=mode)]
+        )
 
         assert run.exit_code == 1
         assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
         assert "“Incremental | Append + Deduped”" in run.error_traces[0]["message"]
         assert run.of("STATE") == []
-        assert bench.control.stats()["writes"] == {}
+        assert destination.control.stats()["writes"] == {}
 
-    def test_a_misspelt_mode_is_told_which_is_meant(self, bench: DestinationHarness) -> None:
-        run = bench.run([bench.state(1)], streams=[bench.stream_of(destination_sync_mode="append_dedupe")])
+    def test_a_misspelt_mode_is_told_which_is_meant(self, destination: DestinationHarness) -> None:
+        run = destination.run(
+            [destination.state(1)], streams=[destination.stream_of(destination_sync_mode="append_dedupe")]
+        )
 
         assert run.exit_code == 1
         assert "no such sync mode. Did you mean append_dedup?" in run.error_traces[0]["message"]
@@ -247,8 +253,8 @@ class TestClearData:
 class TestStrayInput:
     """What came in by mistake, or not at all, is told with the way out."""
 
-    def test_no_input_at_all_is_warned_of(self, bench: DestinationHarness) -> None:
-        run = bench.run(b"")
+    def test_no_input_at_all_is_warned_of(self, destination: DestinationHarness) -> None:
+        run = destination.run(b"")
 
         assert run.exit_code == 0
         warned = [
@@ -256,16 +262,16 @@ class TestStrayInput:
         ]
         assert [text for text in warned if "No input came" in text and "--interactive" in text]
 
-    def test_a_state_alone_is_input(self, bench: DestinationHarness) -> None:
-        assert "No input came" not in bench.run([bench.state(1)]).output
+    def test_a_state_alone_is_input(self, destination: DestinationHarness) -> None:
+        assert "No input came" not in destination.run([destination.state(1)]).output
 
     @pytest.mark.parametrize(
         "lines", [[b"id,email", b"1,a@example.com"], [b'{"id": 1, "email": "a@example.com"}']], ids=["CSV", "bare rows"]
     )
     def test_rows_that_are_no_messages_are_told_of_the_example(
-        self, bench: DestinationHarness, lines: list[bytes]
+        self, destination: DestinationHarness, lines: list[bytes]
     ) -> None:
-        run = bench.run(lines)
+        run = destination.run(lines)
 
         assert run.exit_code == 1
         assert "examples/csv_to_audience.py" in run.error_traces[0]["message"]
@@ -275,16 +281,16 @@ class TestStrayInput:
 class TestRefusedCatalogs:
     """A catalog that can't be synced ends the command before the first call that writes."""
 
-    def test_the_trace_says_why(self, bench: DestinationHarness) -> None:
-        run = bench.run(streams=[bench.stream_of(columns=["email"], primary_key=[])])
+    def test_the_trace_says_why(self, destination: DestinationHarness) -> None:
+        run = destination.run(streams=[destination.stream_of(columns=["email"], primary_key=[])])
 
         assert run.exit_code == 1
         assert [trace["failure_type"] for trace in run.error_traces] == ["config_error"]
         assert "primary key" in run.error_traces[0]["message"]
-        assert bench.control.stats()["writes"] == {}
+        assert destination.control.stats()["writes"] == {}
 
-    def test_a_stream_without_an_address_is_refused(self, bench: DestinationHarness) -> None:
-        run = bench.run(streams=[bench.stream_of(columns=["id", "name"])])
+    def test_a_stream_without_an_address_is_refused(self, destination: DestinationHarness) -> None:
+        run = destination.run(streams=[destination.stream_of(columns=["id", "name"])])
 
         assert run.exit_code == 1
         assert "email_field" in run.error_traces[0]["message"]
@@ -293,15 +299,15 @@ class TestRefusedCatalogs:
 class TestWayBack:
     """What the source reads from one audience is written into another as it is."""
 
-    def test_contacts_arrive_with_their_fields_and_tags(self, bench: DestinationHarness) -> None:
-        rows = [row for row in bench.members() if row["status"] == "subscribed"]
+    def test_contacts_arrive_with_their_fields_and_tags(self, destination: DestinationHarness) -> None:
+        rows = [row for row in destination.members() if row["status"] == "subscribed"]
         columns = list(rows[0])
-        lines = [bench.record(row) for row in rows]
-        bench.list_id = bench.audiences()[1]
-        before = {row["email_address"] for row in bench.members()}
-        stream = bench.stream_of(columns=columns, cursor_field=["last_changed"])
-        run = bench.run(lines, bench.config(create_missing_merge_fields=True), [stream])
-        written = {row["email_address"]: row for row in bench.members()}
+        lines = [destination.record(row) for row in rows]
+        destination.list_id = destination.audiences()[1]
+        before = {row["email_address"] for row in destination.members()}
+        stream = destination.stream_of(columns=columns, cursor_field=["last_changed"])
+        run = destination.run(lines, destination.config(create_missing_merge_fields=True), [stream])
+        written = {row["email_address"]: row for row in destination.members()}
         new = [row for row in rows if row["email_address"] not in before]
 
         assert run.exit_code == 0, run.log
@@ -313,20 +319,20 @@ class TestWayBack:
             for tag, value in (row["merge_fields"] or {}).items():
                 assert twin["merge_fields"][tag] == ("" if value is None else value)
 
-    def test_missing_fields_are_made_and_the_first_value_is_written(self, bench: DestinationHarness) -> None:
+    def test_missing_fields_are_made_and_the_first_value_is_written(self, destination: DestinationHarness) -> None:
         columns = {"email": {}, "Company": {"type": "string"}, "points": {"type": ["null", "integer"]}, "id": {}}
-        stream = bench.stream_of()
+        stream = destination.stream_of()
         stream["stream"]["json_schema"]["properties"] = columns
         people = [
             {"id": 1, "email": "a@example.com", "Company": "ACME", "points": None},
             {"id": 2, "email": "b@example.com", "Company": None, "points": 7},
         ]
-        config = bench.config(create_missing_merge_fields=True, field_mapping=[{"column": "id", "field": ""}])
-        run = bench.run([bench.record(person) for person in people], config, [stream])
+        config = destination.config(create_missing_merge_fields=True, field_mapping=[{"column": "id", "field": ""}])
+        run = destination.run([destination.record(person) for person in people], config, [stream])
 
         assert run.accounting() == {"received": 2, "created": 2}
-        assert bench.contact("a@example.com")["merge_fields"]["COMPANY"] == "ACME"
-        assert bench.contact("b@example.com")["merge_fields"]["POINTS"] == 7
+        assert destination.contact("a@example.com")["merge_fields"]["COMPANY"] == "ACME"
+        assert destination.contact("b@example.com")["merge_fields"]["POINTS"] == 7
 
 
 def feed(pipe: IO[bytes], data: bytes) -> None:
@@ -340,14 +346,14 @@ class TestOutput:
 
     @pytest.mark.parametrize("blocking", [True, False])
     def test_no_line_is_cut_and_none_is_lost(
-        self, bench: DestinationHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, blocking: bool
+        self, destination: DestinationHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, blocking: bool
     ) -> None:
         """States are big, nobody reads them for a while, and Python's own buffer is off."""
         monkeypatch.setenv("PYTHONUNBUFFERED", "1")
-        states = [bench.state("x" * 60_000 + str(number)) for number in range(40)]
+        states = [destination.state("x" * 60_000 + str(number)) for number in range(40)]
         config, catalog = tmp_path / "config.json", tmp_path / "catalog.json"
-        config.write_bytes(orjson.dumps(bench.config()))
-        catalog.write_bytes(orjson.dumps({"streams": [bench.stream_of()]}))
+        config.write_bytes(orjson.dumps(destination.config()))
+        catalog.write_bytes(orjson.dumps({"streams": [destination.stream_of()]}))
         begin = f"import os, sys; os.set_blocking(1, {blocking}); os.execv(sys.argv[1], sys.argv[1:])"
         files = ["--config", str(config), "--catalog", str(catalog)]
         with subprocess.Popen(
@@ -369,13 +375,15 @@ class TestOutput:
             orjson.loads(state)["state"]["stream"] for state in states
         ]
 
-    def test_output_that_cannot_be_written_fails_the_sync(self, bench: DestinationHarness) -> None:
-        with bench.open() as process:
+    def test_output_that_cannot_be_written_fails_the_sync(self, destination: DestinationHarness) -> None:
+        with destination.open() as process:
             assert process.stdin is not None
             assert process.stdout is not None
             assert process.stderr is not None
             process.stdout.close()
-            process.stdin.write(bench.record({"id": 1, "email": "new@example.com"}) + b"\n" + bench.state(1) + b"\n")
+            process.stdin.write(
+                destination.record({"id": 1, "email": "new@example.com"}) + b"\n" + destination.state(1) + b"\n"
+            )
             process.stdin.close()
             errors = process.stderr.read()
 

@@ -117,16 +117,16 @@ def before(start: str) -> str | None:
     return None if start in ("new", "gone") else start
 
 
-def people(bench: DestinationHarness) -> dict[str, tuple[str, str | None]]:
+def people(destination: DestinationHarness) -> dict[str, tuple[str, str | None]]:
     """One contact for each start status and each value of the column, by address."""
-    members = bench.members()
+    members = destination.members()
     found: dict[str, tuple[str, str | None]] = {}
     for start in STARTS:
         if start == "new":
             addresses = [f"nobody.{number}@example.com" for number in range(len(VALUES))]
         elif start == "gone":
             addresses = [row["email_address"] for row in members if row["status"] == "subscribed"][-len(VALUES) :]
-            bench.control.change("delete_permanent", emails=addresses, list_id=bench.list_id)
+            destination.control.change("delete_permanent", emails=addresses, list_id=destination.list_id)
         else:
             addresses = [row["email_address"] for row in members if row["status"] == start][: len(VALUES)]
         assert len(addresses) == len(VALUES)
@@ -134,9 +134,9 @@ def people(bench: DestinationHarness) -> dict[str, tuple[str, str | None]]:
     return found
 
 
-def lines_for(bench: DestinationHarness, who: dict[str, tuple[str, str | None]]) -> list[bytes]:
+def lines_for(destination: DestinationHarness, who: dict[str, tuple[str, str | None]]) -> list[bytes]:
     return [
-        bench.record(
+        destination.record(
             {
                 "id": number,
                 "email": address,
@@ -154,19 +154,19 @@ class TestEveryStartStatus:
     """Nobody is subscribed, unsubscribed, revived or asked to confirm who should not be."""
 
     def test_ends_as_the_rules_say_under_every_reading_of_the_open_facts(
-        self, bench: DestinationHarness, options: dict[str, Any]
+        self, destination: DestinationHarness, options: dict[str, Any]
     ) -> None:
         for facts in FACTS:
             if not facts["resubscribe_succeeds"] and not options.get("allow_resubscribe"):
                 # Nobody may be resubscribed: only an account that would do it can show that somebody was.
                 continue
-            bench.control.reset()
-            bench.control.facts(**facts)
-            who = people(bench)
-            run = bench.write(lines_for(bench, who), bench.config(**options))
+            destination.control.reset()
+            destination.control.facts(**facts)
+            who = people(destination)
+            run = destination.write(lines_for(destination, who), destination.config(**options))
             limited = "max_new_contacts" in options
             wanted = {address: expected(start, value, options, facts) for address, (start, value) in who.items()}
-            final = bench.statuses(who)
+            final = destination.statuses(who)
 
             assert run.exit_code == (1 if limited else 0), run.log
             if limited:
@@ -182,20 +182,20 @@ class TestEveryStartStatus:
 class TestEveryFault:
     """A fault leaves each contact as it was, or as the rules say; under every configuration."""
 
-    def test_changes_no_status_that_should_stay(self, bench: DestinationHarness, name: str) -> None:
+    def test_changes_no_status_that_should_stay(self, destination: DestinationHarness, name: str) -> None:
         untouched = set()
         # Each fault meets each reading of the open facts, and each configuration another one with the next fault.
         shift = list(FAULTS).index(name)
         for number, (configuration, options) in enumerate(CONFIGURATIONS.items()):
             facts = FACTS[(number + shift) % len(FACTS)]
-            bench.control.reset()
-            bench.control.facts(**facts)
-            who = people(bench)
-            bench.control.fault(**FAULTS[name])
-            run = bench.write(lines_for(bench, who), bench.config(**options))
-            (fault,) = bench.control.faults()
-            bench.control.clear_faults()
-            final = bench.statuses(who)
+            destination.control.reset()
+            destination.control.facts(**facts)
+            who = people(destination)
+            destination.control.fault(**FAULTS[name])
+            run = destination.write(lines_for(destination, who), destination.config(**options))
+            (fault,) = destination.control.faults()
+            destination.control.clear_faults()
+            final = destination.statuses(who)
             wrong = {
                 address: (start, value, final[address])
                 for address, (start, value) in who.items()
@@ -220,43 +220,47 @@ class TestEveryFault:
 class TestVersionsOfOnePerson:
     """What this sync itself has just done to a contact counts when the next version of the record comes."""
 
-    def lines(self, bench: DestinationHarness, *batches: list[dict[str, Any]]) -> list[bytes]:
+    def lines(self, destination: DestinationHarness, *batches: list[dict[str, Any]]) -> list[bytes]:
         """Each batch filled up to the five hundred that make a call."""
         number = itertools.count()
         return [
-            bench.record({"id": next(number), "email": f"filler.{next(number)}@example.com", **data})
+            destination.record({"id": next(number), "email": f"filler.{next(number)}@example.com", **data})
             for batch in batches
             for data in [*batch, *([{}] * (500 - len(batch)))]
         ]
 
-    def test_who_was_archived_by_this_sync_is_not_revived_by_the_next_version(self, bench: DestinationHarness) -> None:
-        bench.control.facts(archived_in_create="revives")
-        address = bench.one_with("subscribed")
+    def test_who_was_archived_by_this_sync_is_not_revived_by_the_next_version(
+        self, destination: DestinationHarness
+    ) -> None:
+        destination.control.facts(archived_in_create="revives")
+        address = destination.one_with("subscribed")
         gone, back = {"email": address, "_ab_cdc_deleted_at": "2026-11-22"}, {"email": address}
-        run = bench.write(self.lines(bench, [gone], [back]), bench.config(deletes="archive", num_workers=1))
+        run = destination.write(
+            self.lines(destination, [gone], [back]), destination.config(deletes="archive", num_workers=1)
+        )
 
         assert run.accounting() == {"received": 1000, "created": 998, "removed": 1, "skipped": 1}
-        assert bench.status(address) == "archived"
+        assert destination.status(address) == "archived"
 
     def test_who_was_made_pending_by_this_sync_is_subscribed_by_the_next_version(
-        self, bench: DestinationHarness
+        self, destination: DestinationHarness
     ) -> None:
-        first = {"email": bench.one_with("pending"), "state": "subscribed"}
+        first = {"email": destination.one_with("pending"), "state": "subscribed"}
         signed_up, confirmed = ({"email": "jo@example.com", "state": value} for value in ("pending", "subscribed"))
-        lines = self.lines(bench, [first], [signed_up], [confirmed])
-        run = bench.write(lines, bench.config(**UPDATING, num_workers=1))
+        lines = self.lines(destination, [first], [signed_up], [confirmed])
+        run = destination.write(lines, destination.config(**UPDATING, num_workers=1))
 
         assert run.exit_code == 0, run.log
-        assert bench.status("jo@example.com") == "subscribed"
+        assert destination.status("jo@example.com") == "subscribed"
 
     @pytest.mark.parametrize("status", ["unsubscribed", "cleaned"])
     @pytest.mark.parametrize("between", ["pending", "transactional"])
     def test_who_has_left_is_not_brought_back_in_two_steps(
-        self, bench: DestinationHarness, status: str, between: str
+        self, destination: DestinationHarness, status: str, between: str
     ) -> None:
-        address = bench.one_with(status)
-        lines = self.lines(bench, *([{"email": address, "state": value}] for value in (between, "subscribed")))
-        run = bench.write(lines, bench.config(**UPDATING, num_workers=1))
+        address = destination.one_with(status)
+        lines = self.lines(destination, *([{"email": address, "state": value}] for value in (between, "subscribed")))
+        run = destination.write(lines, destination.config(**UPDATING, num_workers=1))
 
         assert run.accounting() == {"received": 1000, "created": 998, "updated": 2}
-        assert bench.status(address) == status
+        assert destination.status(address) == status

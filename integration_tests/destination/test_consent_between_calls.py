@@ -40,26 +40,26 @@ class TestBetweenTwoAttempts:
     """The first attempt fails, the person leaves, and the call is due again."""
 
     def test_who_has_left_stays_out(
-        self, bench: DestinationHarness, call: dict[str, Any], fault: dict[str, Any]
+        self, destination: DestinationHarness, call: dict[str, Any], fault: dict[str, Any]
     ) -> None:
         for deed, left in LEFT.items():
             for reading in ("exists", "revives"):
-                bench.control.reset()
-                bench.control.facts(archived_in_create=reading, resubscribe_succeeds=True)
+                destination.control.reset()
+                destination.control.facts(archived_in_create=reading, resubscribe_succeeds=True)
                 start = call["start"]
-                address = "somebody@example.com" if start == "new" else bench.one_with(start)
+                address = "somebody@example.com" if start == "new" else destination.one_with(start)
                 where = {"path": call["path"], "method": call["method"], "skip": call.get("nth", 0), "times": 1}
                 carried_out = fault["kind"] != "status"
                 # What a refusal has not carried out, a person may as well have come before.
                 when = "after" if carried_out else "before"
-                bench.control.fault(**fault, **where)
-                bench.control.person(deed, emails=[address], list_id=bench.list_id, when=when, **where)
-                run = bench.write(
-                    [bench.record({"id": 1, "email": address, "state": call.get("state")})],
-                    bench.config(**call.get("options", {})),
+                destination.control.fault(**fault, **where)
+                destination.control.person(deed, emails=[address], list_id=destination.list_id, when=when, **where)
+                run = destination.write(
+                    [destination.record({"id": 1, "email": address, "state": call.get("state")})],
+                    destination.config(**call.get("options", {})),
                 )
-                after = bench.status(address)
-                struck = [rule["applied"] for rule in bench.control.faults()]
+                after = destination.status(address)
+                struck = [rule["applied"] for rule in destination.control.faults()]
 
                 allowed = {left}
                 if start == "new" and not carried_out:
@@ -88,20 +88,20 @@ class TestBetweenTwoCalls:
     @pytest.mark.parametrize("deed", ["unsubscribe", "archive"])
     @pytest.mark.parametrize("start", ["subscribed", "pending"])
     def test_who_has_left_stays_out_whenever_it_was(
-        self, bench: DestinationHarness, options: dict[str, Any], deed: str, start: str
+        self, destination: DestinationHarness, options: dict[str, Any], deed: str, start: str
     ) -> None:
         wrong = {}
         for number in range(1, 12):
-            bench.control.reset()
-            bench.control.facts(archived_in_create="revives", resubscribe_succeeds=True)
-            address = bench.one_with(start)
-            bench.control.person(deed, emails=[address], list_id=bench.list_id, skip=number - 1, times=1)
-            run = bench.write(
-                [bench.record({"id": 1, "email": address, "state": "subscribed"})], bench.config(**options)
+            destination.control.reset()
+            destination.control.facts(archived_in_create="revives", resubscribe_succeeds=True)
+            address = destination.one_with(start)
+            destination.control.person(deed, emails=[address], list_id=destination.list_id, skip=number - 1, times=1)
+            run = destination.write(
+                [destination.record({"id": 1, "email": address, "state": "subscribed"})], destination.config(**options)
             )
-            if not bench.control.faults()[0]["applied"]:
+            if not destination.control.faults()[0]["applied"]:
                 break
-            if (after := bench.status(address)) != LEFT[deed]:
+            if (after := destination.status(address)) != LEFT[deed]:
                 wrong[number] = (after, run.log)
 
         assert wrong == {}
@@ -112,35 +112,39 @@ class TestRevivalsAgainstThePolicy:
     """Somebody who was archived after it was known who is, and whom a call has brought back, is archived again."""
 
     @pytest.mark.parametrize("policy", ["leave", "reject"])
-    def test_it_is_undone_at_once_counted_and_told(self, bench: DestinationHarness, policy: str) -> None:
-        bench.control.facts(archived_in_create="revives")
-        address = bench.one_with("subscribed")
-        bench.control.person("archive", BATCH, emails=[address], list_id=bench.list_id, method="POST", times=1)
-        lines = [bench.record({"id": n, "email": mail}) for n, mail in enumerate([address, "new@example.com"])]
-        run = bench.write(lines, bench.config(archived_contacts=policy))
+    def test_it_is_undone_at_once_counted_and_told(self, destination: DestinationHarness, policy: str) -> None:
+        destination.control.facts(archived_in_create="revives")
+        address = destination.one_with("subscribed")
+        destination.control.person(
+            "archive", BATCH, emails=[address], list_id=destination.list_id, method="POST", times=1
+        )
+        lines = [destination.record({"id": n, "email": mail}) for n, mail in enumerate([address, "new@example.com"])]
+        run = destination.write(lines, destination.config(archived_contacts=policy))
 
         assert run.exit_code == 0, run.log
-        assert bench.status(address) == "archived"
+        assert destination.status(address) == "archived"
         assert run.accounting() == {"received": 2, "created": 1, "skipped": 1}
         assert "Mailchimp brought 1 archived contacts back" in run.log
 
-    def test_it_is_undone_when_the_call_was_repeated_too(self, bench: DestinationHarness) -> None:
+    def test_it_is_undone_when_the_call_was_repeated_too(self, destination: DestinationHarness) -> None:
         """The person is archived after the look that comes before the second attempt."""
-        bench.control.facts(archived_in_create="revives")
-        address = bench.one_with("pending")
-        bench.control.fault("status", BATCH, method="POST", status=503, body="none", times=1)
-        bench.control.person("archive", BATCH, emails=[address], list_id=bench.list_id, method="POST", skip=1, times=1)
-        run = bench.write([bench.record({"id": 1, "email": address})])
+        destination.control.facts(archived_in_create="revives")
+        address = destination.one_with("pending")
+        destination.control.fault("status", BATCH, method="POST", status=503, body="none", times=1)
+        destination.control.person(
+            "archive", BATCH, emails=[address], list_id=destination.list_id, method="POST", skip=1, times=1
+        )
+        run = destination.write([destination.record({"id": 1, "email": address})])
 
         assert run.exit_code == 0, run.log
-        assert bench.status(address) == "archived"
+        assert destination.status(address) == "archived"
         assert run.accounting() == {"received": 1, "skipped": 1}
 
-    def test_those_whom_the_user_wants_back_count_as_new_ones(self, bench: DestinationHarness) -> None:
-        addresses = [row["email_address"] for row in bench.members() if row["status"] == "archived"][:5]
-        lines = [bench.record({"id": n, "email": mail}) for n, mail in enumerate(addresses)]
-        run = bench.write(lines, bench.config(archived_contacts="revive", max_new_contacts=3))
-        back = [address for address in addresses if bench.status(address) != "archived"]
+    def test_those_whom_the_user_wants_back_count_as_new_ones(self, destination: DestinationHarness) -> None:
+        addresses = [row["email_address"] for row in destination.members() if row["status"] == "archived"][:5]
+        lines = [destination.record({"id": n, "email": mail}) for n, mail in enumerate(addresses)]
+        run = destination.write(lines, destination.config(archived_contacts="revive", max_new_contacts=3))
+        back = [address for address in addresses if destination.status(address) != "archived"]
 
         assert run.exit_code == 1
         assert len(back) == 3

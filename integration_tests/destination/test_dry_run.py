@@ -14,56 +14,60 @@ from integration_tests.harness.destination import DestinationHarness, Destinatio
 
 
 def dry(
-    bench: DestinationHarness, lines: list[bytes], folder: Path, **options: Any
+    destination: DestinationHarness, lines: list[bytes], folder: Path, **options: Any
 ) -> tuple[DestinationRun, list[dict[str, Any]]]:
     """The run, and the lines of its file."""
     file = folder / "dry-run.jsonl"
-    run = bench.write(lines, bench.config(**options, dry_run=True, dry_run_file=str(file)))
+    run = destination.write(lines, destination.config(**options, dry_run=True, dry_run_file=str(file)))
     return run, [orjson.loads(line) for line in file.read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_it_foretells_what_the_same_sync_does_under_every_configuration(
-    bench: DestinationHarness, tmp_path: Path, options: dict[str, Any]
+    destination: DestinationHarness, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     """Accounting and statuses; but for those whom Mailchimp alone can refuse."""
-    bench.control.facts(resubscribe_succeeds=True)
+    destination.control.facts(resubscribe_succeeds=True)
     refused = {("pending", "deleted"), ("cleaned", "deleted")} if options.get("deletes") == "archive" else set()
-    who = {address: about for address, about in people(bench).items() if about[0] != "gone" and about not in refused}
-    lines = lines_for(bench, who)
-    before = bench.statuses(who)
-    bench.control.reset_stats()
+    who = {
+        address: about for address, about in people(destination).items() if about[0] != "gone" and about not in refused
+    }
+    lines = lines_for(destination, who)
+    before = destination.statuses(who)
+    destination.control.reset_stats()
 
-    foretold, rows = dry(bench, [*lines, bench.state(1)], tmp_path, **options)
+    foretold, rows = dry(destination, [*lines, destination.state(1)], tmp_path, **options)
 
-    assert bench.control.stats()["writes"] == {}
-    assert bench.statuses(who) == before
+    assert destination.control.stats()["writes"] == {}
+    assert destination.statuses(who) == before
     assert not foretold.states
     assert "This was a dry run" in foretold.log
 
-    real = bench.write(lines, bench.config(**options))
+    real = destination.write(lines, destination.config(**options))
 
     assert foretold.exit_code == real.exit_code
     if "max_new_contacts" in options:
         return
     assert foretold.accounting() == real.accounting()
     told = {row["contact"]["email_address"]: row["status_after"] for row in rows}
-    assert {address: told.get(address, before[address]) for address in who} == bench.statuses(who)
+    assert {address: told.get(address, before[address]) for address in who} == destination.statuses(who)
 
 
-def test_a_limit_of_new_contacts_ends_it_as_it_would_end_the_sync(bench: DestinationHarness, tmp_path: Path) -> None:
-    lines = [bench.record({"id": n, "email": f"new{n}@example.com"}) for n in range(10)]
-    run, rows = dry(bench, lines, tmp_path, max_new_contacts=4)
+def test_a_limit_of_new_contacts_ends_it_as_it_would_end_the_sync(
+    destination: DestinationHarness, tmp_path: Path
+) -> None:
+    lines = [destination.record({"id": n, "email": f"new{n}@example.com"}) for n in range(10)]
+    run, rows = dry(destination, lines, tmp_path, max_new_contacts=4)
 
     assert run.exit_code == 1
     assert sum(row["outcome"] == "created" for row in rows) == 4
 
 
-def test_the_log_counts_each_change_of_a_status(bench: DestinationHarness, tmp_path: Path) -> None:
-    leaving = [row["email_address"] for row in bench.members() if row["status"] == "subscribed"][:3]
-    lines = [bench.record({"id": n, "email": a, "state": "unsubscribed"}) for n, a in enumerate(leaving)]
-    lines.append(bench.record({"id": 9, "email": "new@example.com", "state": "pending", "tags": "a, remove:b"}))
-    run, rows = dry(bench, lines, tmp_path, **UPDATING, tags="Newsletter")
+def test_the_log_counts_each_change_of_a_status(destination: DestinationHarness, tmp_path: Path) -> None:
+    leaving = [row["email_address"] for row in destination.members() if row["status"] == "subscribed"][:3]
+    lines = [destination.record({"id": n, "email": a, "state": "unsubscribed"}) for n, a in enumerate(leaving)]
+    lines.append(destination.record({"id": 9, "email": "new@example.com", "state": "pending", "tags": "a, remove:b"}))
+    run, rows = dry(destination, lines, tmp_path, **UPDATING, tags="Newsletter")
 
     assert run.exit_code == 0
     assert "3 contacts would change from subscribed to unsubscribed" in run.log
@@ -73,47 +77,47 @@ def test_the_log_counts_each_change_of_a_status(bench: DestinationHarness, tmp_p
 
 
 def test_the_file_tells_the_configured_tags_beside_those_of_the_record(
-    bench: DestinationHarness, tmp_path: Path
+    destination: DestinationHarness, tmp_path: Path
 ) -> None:
     lines = [
-        bench.record({"id": 1, "email": "new@example.com"}),
-        bench.record({"id": 2, "email": "newer@example.com", "tags": "VIP, customers"}),
+        destination.record({"id": 1, "email": "new@example.com"}),
+        destination.record({"id": 2, "email": "newer@example.com", "tags": "VIP, customers"}),
     ]
-    _, rows = dry(bench, lines, tmp_path, tags="Customers, Shop")
+    _, rows = dry(destination, lines, tmp_path, tags="Customers, Shop")
 
     assert [row["tags"] for row in rows] == [["Customers", "Shop"], ["Customers", "Shop", "VIP"]]
 
 
-def test_a_field_that_would_be_made_is_told_and_not_made(bench: DestinationHarness, tmp_path: Path) -> None:
-    bench.control.reset_stats()
-    lines = [bench.record({"id": 1, "email": "new@example.com", "Favourite colour": "red"})]
-    run, rows = dry(bench, lines, tmp_path, create_missing_merge_fields=True)
+def test_a_field_that_would_be_made_is_told_and_not_made(destination: DestinationHarness, tmp_path: Path) -> None:
+    destination.control.reset_stats()
+    lines = [destination.record({"id": 1, "email": "new@example.com", "Favourite colour": "red"})]
+    run, rows = dry(destination, lines, tmp_path, create_missing_merge_fields=True)
 
-    assert bench.control.stats()["writes"] == {}
+    assert destination.control.stats()["writes"] == {}
     assert "would be created for the column Favourite colour" in run.log
     assert "red" in rows[0]["contact"]["merge_fields"].values()
 
 
-def test_a_large_audience_is_listed_rather_than_looked_up(bench: DestinationHarness, tmp_path: Path) -> None:
-    bench.control.reset_stats()
-    lines = [bench.record({"id": row["id"], "email": row["email_address"]}) for row in bench.members()]
-    run, _ = dry(bench, lines, tmp_path)
+def test_a_large_audience_is_listed_rather_than_looked_up(destination: DestinationHarness, tmp_path: Path) -> None:
+    destination.control.reset_stats()
+    lines = [destination.record({"id": row["id"], "email": row["email_address"]}) for row in destination.members()]
+    run, _ = dry(destination, lines, tmp_path)
 
     assert run.accounting()["updated"] > 250
-    assert bench.calls("getListsIdMembersId") == 0
+    assert destination.calls("getListsIdMembersId") == 0
 
 
-def test_it_foretells_who_would_be_moved_to_another_address(bench: DestinationHarness, tmp_path: Path) -> None:
-    keyed(bench)
-    who = holders(bench)
-    lines, new = moved(bench, who)
-    before = bench.statuses([*who.values(), *new.values()])
-    foretold, rows = dry(bench, lines, tmp_path, **KEY)
+def test_it_foretells_who_would_be_moved_to_another_address(destination: DestinationHarness, tmp_path: Path) -> None:
+    keyed(destination)
+    who = holders(destination)
+    lines, new = moved(destination, who)
+    before = destination.statuses([*who.values(), *new.values()])
+    foretold, rows = dry(destination, lines, tmp_path, **KEY)
 
-    assert bench.statuses([*who.values(), *new.values()]) == before
+    assert destination.statuses([*who.values(), *new.values()]) == before
 
-    real = bench.write(lines, bench.config(**KEY))
-    final = bench.statuses(new.values())
+    real = destination.write(lines, destination.config(**KEY))
+    final = destination.statuses(new.values())
 
     assert foretold.accounting() == real.accounting()
     assert {row["contact"]["email_address"]: row["status_after"] for row in rows if row["outcome"] == "updated"} == {
@@ -121,12 +125,12 @@ def test_it_foretells_who_would_be_moved_to_another_address(bench: DestinationHa
     }
 
 
-def test_a_file_without_a_dry_run_is_a_mistake(bench: DestinationHarness) -> None:
-    run = bench.write([], bench.config(dry_run_file="x.jsonl"))
+def test_a_file_without_a_dry_run_is_a_mistake(destination: DestinationHarness) -> None:
+    run = destination.write([], destination.config(dry_run_file="x.jsonl"))
 
     assert run.exit_code == 1
     assert "dry_run_file does nothing without dry_run" in run.output
 
 
-def test_check_says_that_nothing_would_be_written(bench: DestinationHarness) -> None:
-    assert "dry_run is on" in bench.check(bench.config(dry_run=True))["message"]
+def test_check_says_that_nothing_would_be_written(destination: DestinationHarness) -> None:
+    assert "dry_run is on" in destination.check(destination.config(dry_run=True))["message"]

@@ -26,47 +26,47 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def keyed(bench: DestinationHarness, kind: str = "text") -> None:
+def keyed(destination: DestinationHarness, kind: str = "text") -> None:
     """Give the audience a field for the keys."""
-    simulator = bench.simulator
-    url = f"{simulator.base_url}/3.0/lists/{bench.list_id}/merge-fields"
+    simulator = destination.simulator
+    url = f"{simulator.base_url}/3.0/lists/{destination.list_id}/merge-fields"
     body = {"name": "Customer number", "tag": "CUSTNO", "type": kind}
     requests.post(url, json=body, auth=("key", simulator.api_key), timeout=10).raise_for_status()
 
 
-def holders(bench: DestinationHarness) -> dict[str, str]:
+def holders(destination: DestinationHarness) -> dict[str, str]:
     """One contact of each status that holds a key: its address by its status."""
     found = {}
     for number, start in enumerate(STARTS):
-        address = next(row["email_address"] for row in bench.members() if row["status"] == start)
-        bench.control.set(
-            f"/lists/{bench.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": f"k{number}"}
+        address = next(row["email_address"] for row in destination.members() if row["status"] == start)
+        destination.control.set(
+            f"/lists/{destination.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": f"k{number}"}
         )
         found[start] = address
     return found
 
 
 def moved(
-    bench: DestinationHarness, who: dict[str, str], status: str | None = None
+    destination: DestinationHarness, who: dict[str, str], status: str | None = None
 ) -> tuple[list[bytes], dict[str, str]]:
     """Records of the same keys with new addresses, and these by the status of their contact."""
     new = {start: f"moved.{start}@example.org" for start in who}
     lines = [
-        bench.record({"id": f"k{number}", "email": new[start], "first_name": "Moved", "state": status})
+        destination.record({"id": f"k{number}", "email": new[start], "first_name": "Moved", "state": status})
         for number, start in enumerate(who)
     ]
     return lines, new
 
 
 @pytest.mark.parametrize("name,status", itertools.product(CONFIGURATIONS, (None, "subscribed", "unsubscribed")))
-def test_a_changed_address_keeps_every_status(bench: DestinationHarness, name: str, status: str | None) -> None:
+def test_a_changed_address_keeps_every_status(destination: DestinationHarness, name: str, status: str | None) -> None:
     """Whatever the configuration: the contact is the same person, and the rules for existing contacts hold."""
     options = CONFIGURATIONS[name]
-    keyed(bench)
-    who = holders(bench)
-    lines, new = moved(bench, who, status)
-    run = bench.write(lines, bench.config(**KEY, **options))
-    final = bench.statuses([*who.values(), *new.values()])
+    keyed(destination)
+    who = holders(destination)
+    lines, new = moved(destination, who, status)
+    run = destination.write(lines, destination.config(**KEY, **options))
+    final = destination.statuses([*who.values(), *new.values()])
 
     assert run.exit_code == 0, run.log
     for start in who:
@@ -82,54 +82,62 @@ def test_a_changed_address_keeps_every_status(bench: DestinationHarness, name: s
         ):
             wanted = status
         assert (old_address, new_address) == (None, wanted), start
-        assert bench.contact(new[start])["merge_fields"]["FNAME"] == "Moved"
+        assert destination.contact(new[start])["merge_fields"]["FNAME"] == "Moved"
     if not options:
         assert run.accounting() == {"received": 6, "updated": 5, "skipped": 1}
         assert "5 moved from another address" in run.log
 
 
-def test_the_key_is_remembered_so_that_the_next_sync_finds_its_contacts(bench: DestinationHarness) -> None:
-    keyed(bench, "number")
-    bench.write([bench.record({"id": n, "email": f"a{n}@example.com"}) for n in range(30)], bench.config(**KEY))
-    run = bench.write([bench.record({"id": n, "email": f"b{n}@example.com"}) for n in range(30)], bench.config(**KEY))
+def test_the_key_is_remembered_so_that_the_next_sync_finds_its_contacts(destination: DestinationHarness) -> None:
+    keyed(destination, "number")
+    destination.write(
+        [destination.record({"id": n, "email": f"a{n}@example.com"}) for n in range(30)], destination.config(**KEY)
+    )
+    run = destination.write(
+        [destination.record({"id": n, "email": f"b{n}@example.com"}) for n in range(30)], destination.config(**KEY)
+    )
 
     assert run.accounting() == {"received": 30, "updated": 30}
-    assert bench.statuses(f"a{n}@example.com" for n in range(30)) == {f"a{n}@example.com": None for n in range(30)}
-    assert bench.contact("b7@example.com")["merge_fields"]["CUSTNO"] == 7
+    assert destination.statuses(f"a{n}@example.com" for n in range(30)) == {
+        f"a{n}@example.com": None for n in range(30)
+    }
+    assert destination.contact("b7@example.com")["merge_fields"]["CUSTNO"] == 7
 
 
-def test_without_the_option_a_new_address_is_a_new_contact(bench: DestinationHarness) -> None:
-    keyed(bench)
-    bench.write([bench.record({"id": 1, "email": "a@example.com"})])
-    run = bench.write([bench.record({"id": 1, "email": "b@example.com"})])
+def test_without_the_option_a_new_address_is_a_new_contact(destination: DestinationHarness) -> None:
+    keyed(destination)
+    destination.write([destination.record({"id": 1, "email": "a@example.com"})])
+    run = destination.write([destination.record({"id": 1, "email": "b@example.com"})])
 
     assert run.accounting() == {"received": 1, "created": 1}
-    assert bench.status("a@example.com") == "subscribed"
+    assert destination.status("a@example.com") == "subscribed"
 
 
-def test_an_address_that_is_a_contact_already_is_not_overwritten(bench: DestinationHarness) -> None:
+def test_an_address_that_is_a_contact_already_is_not_overwritten(destination: DestinationHarness) -> None:
     """Both stay: which of them is the person, only somebody who knows them can tell."""
-    keyed(bench)
-    bench.write([bench.record({"id": n, "email": f"a{n}@example.com"}) for n in (1, 2)], bench.config(**KEY))
-    run = bench.write([bench.record({"id": 1, "email": "a2@example.com"})], bench.config(**KEY))
+    keyed(destination)
+    destination.write(
+        [destination.record({"id": n, "email": f"a{n}@example.com"}) for n in (1, 2)], destination.config(**KEY)
+    )
+    run = destination.write([destination.record({"id": 1, "email": "a2@example.com"})], destination.config(**KEY))
 
     assert run.accounting() == {"received": 1, "updated": 1}
-    assert bench.status("a1@example.com") == "subscribed"
+    assert destination.status("a1@example.com") == "subscribed"
     assert "so both stay" in run.log
 
 
 @pytest.mark.parametrize("extra", [{}, {"dry_run": True}], ids=["sync", "dry run"])
 def test_a_key_with_several_addresses_makes_nobody_somebody_else(
-    bench: DestinationHarness, extra: dict[str, Any]
+    destination: DestinationHarness, extra: dict[str, Any]
 ) -> None:
     """As where all guests have the number 0: the first keeps their contact, and the others are told."""
-    keyed(bench)
-    bench.write([bench.record({"id": 0, "email": "a@example.com"})], bench.config(**KEY))
-    lines = [bench.record({"id": 0, "email": f"{name}@example.com"}) for name in "bcd"]
-    lines += [bench.record({"id": n, "email": f"fill{n}@example.com"}) for n in range(1, 600)]
-    lines.append(bench.record({"id": 0, "email": "e@example.com"}))
-    run = bench.write(lines, bench.config(**KEY, **extra))
-    found = bench.statuses([f"{name}@example.com" for name in "abcde"])
+    keyed(destination)
+    destination.write([destination.record({"id": 0, "email": "a@example.com"})], destination.config(**KEY))
+    lines = [destination.record({"id": 0, "email": f"{name}@example.com"}) for name in "bcd"]
+    lines += [destination.record({"id": n, "email": f"fill{n}@example.com"}) for n in range(1, 600)]
+    lines.append(destination.record({"id": 0, "email": "e@example.com"}))
+    run = destination.write(lines, destination.config(**KEY, **extra))
+    found = destination.statuses([f"{name}@example.com" for name in "abcde"])
 
     assert run.accounting() == {"received": 603, "updated": 1, "created": 599, "rejected": 3}
     assert "key_not_unique" in run.log
@@ -139,58 +147,69 @@ def test_a_key_with_several_addresses_makes_nobody_somebody_else(
 
 @pytest.mark.parametrize("extra", [{}, {"dry_run": True}], ids=["sync", "dry run"])
 def test_a_key_that_several_contacts_hold_adds_nobody_who_may_have_left(
-    bench: DestinationHarness, extra: dict[str, Any]
+    destination: DestinationHarness, extra: dict[str, Any]
 ) -> None:
     """As after an address has changed to that of another contact: both have the key, and both may have left."""
-    keyed(bench)
-    first, second = [row["email_address"] for row in bench.members() if row["status"] == "unsubscribed"][:2]
+    keyed(destination)
+    first, second = [row["email_address"] for row in destination.members() if row["status"] == "unsubscribed"][:2]
     for address in (first, second):
-        bench.control.set(f"/lists/{bench.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": "k"})
-    there = bench.write([bench.record({"id": "k", "email": first})], bench.config(**KEY, **extra))
-    new = bench.write([bench.record({"id": "k", "email": "new@example.org"})], bench.config(**KEY, **extra))
+        destination.control.set(
+            f"/lists/{destination.list_id}/members/{subscriber_hash(address)}", merge_fields={"CUSTNO": "k"}
+        )
+    there = destination.write([destination.record({"id": "k", "email": first})], destination.config(**KEY, **extra))
+    new = destination.write(
+        [destination.record({"id": "k", "email": "new@example.org"})], destination.config(**KEY, **extra)
+    )
 
     assert there.accounting() == {"received": 1, "updated": 1}
     assert new.accounting() == {"received": 1, "rejected": 1}
     assert "key_not_unique" in new.log
-    assert bench.statuses([first, second, "new@example.org"]) == {
+    assert destination.statuses([first, second, "new@example.org"]) == {
         first: "unsubscribed", second: "unsubscribed", "new@example.org": None,
     }  # fmt: skip
 
 
-def test_keys_of_two_streams_are_not_mixed(bench: DestinationHarness) -> None:
-    keyed(bench)
-    run = bench.write([], bench.config(**KEY), [bench.stream_of("people"), bench.stream_of("clients")])
+def test_keys_of_two_streams_are_not_mixed(destination: DestinationHarness) -> None:
+    keyed(destination)
+    run = destination.write(
+        [], destination.config(**KEY), [destination.stream_of("people"), destination.stream_of("clients")]
+    )
 
     assert run.exit_code == 1
     assert "key_field goes with one stream only" in run.output
 
 
-def test_a_move_that_mailchimp_refuses_adds_nobody(bench: DestinationHarness) -> None:
+def test_a_move_that_mailchimp_refuses_adds_nobody(destination: DestinationHarness) -> None:
     """Who has left under the old address must not be subscribed under the new one."""
-    keyed(bench)
-    bench.control.facts(email_change_of_unsubscribed=False)
-    who = {"unsubscribed": holders(bench)["unsubscribed"]}
-    lines = [bench.record({"id": "k3", "email": "moved@example.org"})]
-    run = bench.write(lines, bench.config(**KEY))
+    keyed(destination)
+    destination.control.facts(email_change_of_unsubscribed=False)
+    who = {"unsubscribed": holders(destination)["unsubscribed"]}
+    lines = [destination.record({"id": "k3", "email": "moved@example.org"})]
+    run = destination.write(lines, destination.config(**KEY))
 
     assert run.accounting() == {"received": 1, "rejected": 1}
-    assert bench.status("moved@example.org") is None
-    assert bench.status(who["unsubscribed"]) == "unsubscribed"
+    assert destination.status("moved@example.org") is None
+    assert destination.status(who["unsubscribed"]) == "unsubscribed"
 
 
-def test_a_lost_answer_to_the_move_is_no_loss(bench: DestinationHarness) -> None:
-    keyed(bench)
-    bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(**KEY))
-    bench.control.fault("lose_answer", "/lists/{list_id}/members/{subscriber_hash}", method="PATCH", times=1)
-    run = bench.write([bench.record({"id": 1, "email": "b@example.com"})], bench.config(**KEY))
+def test_a_lost_answer_to_the_move_is_no_loss(destination: DestinationHarness) -> None:
+    keyed(destination)
+    destination.write([destination.record({"id": 1, "email": "a@example.com"})], destination.config(**KEY))
+    destination.control.fault("lose_answer", "/lists/{list_id}/members/{subscriber_hash}", method="PATCH", times=1)
+    run = destination.write([destination.record({"id": 1, "email": "b@example.com"})], destination.config(**KEY))
 
     assert run.accounting() == {"received": 1, "updated": 1}
-    assert bench.statuses(["a@example.com", "b@example.com"]) == {"a@example.com": None, "b@example.com": "subscribed"}
+    assert destination.statuses(["a@example.com", "b@example.com"]) == {
+        "a@example.com": None,
+        "b@example.com": "subscribed",
+    }
 
 
-def test_a_key_field_that_the_audience_lacks_is_a_mistake_with_a_remedy(bench: DestinationHarness) -> None:
-    run = bench.write([bench.record({"id": 1, "email": "a@example.com"})], bench.config(key_field="NOPE"))
+def test_a_key_field_that_the_audience_lacks_is_a_mistake_with_a_remedy(destination: DestinationHarness) -> None:
+    run = destination.write(
+        [destination.record({"id": 1, "email": "a@example.com"})], destination.config(key_field="NOPE")
+    )
 
     assert run.exit_code == 1
     assert "key_field names 'NOPE'" in run.output
-    assert bench.check(bench.config(key_field="NOPE"))["status"] == "FAILED"
+    assert destination.check(destination.config(key_field="NOPE"))["status"] == "FAILED"

@@ -12,11 +12,11 @@ from integration_tests.harness.destination import DestinationHarness
 NO_STATE = {"addr1": "1 Rue X", "city": "Paris", "zip": "75001", "country": "FR"}
 
 
-def post_field(bench: DestinationHarness, **body: Any) -> None:
+def post_field(destination: DestinationHarness, **body: Any) -> None:
     """Make a merge field in the audience."""
-    simulator = bench.simulator
+    simulator = destination.simulator
     answer = requests.post(
-        f"{simulator.base_url}/3.0/lists/{bench.list_id}/merge-fields",
+        f"{simulator.base_url}/3.0/lists/{destination.list_id}/merge-fields",
         json=body,
         auth=("key", simulator.api_key),
         timeout=10,
@@ -28,48 +28,48 @@ def post_field(bench: DestinationHarness, **body: Any) -> None:
 class TestBirthdaysOfADayFirstField:
     """Whichever order the audience takes, each birthday ends as the day that it is, or is left out and counted."""
 
-    def stored(self, bench: DestinationHarness, address: str, *, day_first: bool) -> tuple[int, int] | None:
+    def stored(self, destination: DestinationHarness, address: str, *, day_first: bool) -> tuple[int, int] | None:
         """Month and day that the contact really has."""
-        shown = bench.contact(address)["merge_fields"].get("DOB")
+        shown = destination.contact(address)["merge_fields"].get("DOB")
         if not shown:
             return None
         first, second = (int(part) for part in shown.split("/"))
         return (second, first) if day_first else (first, second)
 
-    def records(self, bench: DestinationHarness, days: list[tuple[int, int]]) -> list[bytes]:
+    def records(self, destination: DestinationHarness, days: list[tuple[int, int]]) -> list[bytes]:
         return [
-            bench.record({"id": n, "email": f"born{n}@example.com", "DOB": f"{day:02}/{month:02}/1985"})
+            destination.record({"id": n, "email": f"born{n}@example.com", "DOB": f"{day:02}/{month:02}/1985"})
             for n, (month, day) in enumerate(days)
         ]
 
-    def test_all_birthdays_of_a_batch_arrive(self, bench: DestinationHarness, as_field_says: bool) -> None:  # noqa: FBT001
-        bench.control.facts(birthday_as_field_says=as_field_says)
-        post_field(bench, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
+    def test_all_birthdays_of_a_batch_arrive(self, destination: DestinationHarness, as_field_says: bool) -> None:  # noqa: FBT001
+        destination.control.facts(birthday_as_field_says=as_field_says)
+        post_field(destination, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
         days = [(month, day) for month in range(1, 13) for day in (1, 5, 12, 13, 28)]
-        run = bench.write(self.records(bench, days))
+        run = destination.write(self.records(destination, days))
 
         assert run.accounting() == {"received": 60, "created": 60}
-        found = [self.stored(bench, f"born{n}@example.com", day_first=as_field_says) for n in range(60)]
+        found = [self.stored(destination, f"born{n}@example.com", day_first=as_field_says) for n in range(60)]
         assert found == days
         assert "values lost" not in run.log
 
     def test_one_that_could_be_two_days_is_left_out_until_the_order_is_known(
         self,
-        bench: DestinationHarness,
+        destination: DestinationHarness,
         as_field_says: bool,  # noqa: FBT001
     ) -> None:
-        bench.control.facts(birthday_as_field_says=as_field_says)
-        post_field(bench, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
-        run = bench.write(self.records(bench, [(3, 4)]))
+        destination.control.facts(birthday_as_field_says=as_field_says)
+        post_field(destination, name="Born", tag="DOB", type="birthday", options={"date_format": "DD/MM"})
+        run = destination.write(self.records(destination, [(3, 4)]))
 
         assert run.accounting() == {"received": 1, "created": 1}
-        assert self.stored(bench, "born0@example.com", day_first=as_field_says) is None
+        assert self.stored(destination, "born0@example.com", day_first=as_field_says) is None
         assert "1 values lost: DOB was left out: it is not known yet" in run.log
 
-        bench.write([bench.record({"id": 7, "email": "born7@example.com", "DOB": "14/03/1985"})])
-        run = bench.write(self.records(bench, [(3, 4)]))
+        destination.write([destination.record({"id": 7, "email": "born7@example.com", "DOB": "14/03/1985"})])
+        run = destination.write(self.records(destination, [(3, 4)]))
 
-        assert self.stored(bench, "born0@example.com", day_first=as_field_says) == (3, 4)
+        assert self.stored(destination, "born0@example.com", day_first=as_field_says) == (3, 4)
         assert "values lost" not in run.log
 
 
@@ -81,17 +81,17 @@ class TestAddressesWithoutAState:
         [("accepted", None, ""), ("accepted", "-", ""), ("refused", "-", "-"), ("refused", None, None)],
     )
     def test_each_reading(
-        self, bench: DestinationHarness, reading: str, placeholder: str | None, state: str | None
+        self, destination: DestinationHarness, reading: str, placeholder: str | None, state: str | None
     ) -> None:
-        bench.control.facts(empty_state=reading)
-        lines = [bench.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(20)]
-        lines.append(bench.record({"id": 99, "email": "us@example.com", "address": {**NO_STATE, "state": "IN"}}))
-        run = bench.write(lines, bench.config(state_placeholder=placeholder))
-        kept = [bench.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(20)]
+        destination.control.facts(empty_state=reading)
+        lines = [destination.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(20)]
+        lines.append(destination.record({"id": 99, "email": "us@example.com", "address": {**NO_STATE, "state": "IN"}}))
+        run = destination.write(lines, destination.config(state_placeholder=placeholder))
+        kept = [destination.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(20)]
 
         assert run.accounting() == {"received": 21, "created": 21}
         assert [address["state"] if address else None for address in kept] == [state] * 20
-        assert bench.contact("us@example.com")["merge_fields"]["ADDRESS"]["state"] == "IN"
+        assert destination.contact("us@example.com")["merge_fields"]["ADDRESS"]["state"] == "IN"
         assert ("state_placeholder" in run.log) == (reading == "refused")
         assert ("20 addresses without a state were written with '-'" in run.log) == (state == "-")
         assert ("values lost" in run.log) == (state is None)
@@ -99,13 +99,13 @@ class TestAddressesWithoutAState:
 
 @pytest.mark.parametrize("placeholder,state", [("-", "-"), (None, None)])
 def test_an_address_that_is_ignored_silently_is_not_believed_to_be_written(
-    bench: DestinationHarness, placeholder: str | None, state: str | None
+    destination: DestinationHarness, placeholder: str | None, state: str | None
 ) -> None:
     """Where an incomplete address is answered 200 and changes nothing."""
-    bench.control.facts(empty_state="refused", incomplete_address="ignored")
-    lines = [bench.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(9)]
-    run = bench.write(lines, bench.config(state_placeholder=placeholder))
-    kept = [bench.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(9)]
+    destination.control.facts(empty_state="refused", incomplete_address="ignored")
+    lines = [destination.record({"id": n, "email": f"p{n}@example.com", "address": NO_STATE}) for n in range(9)]
+    run = destination.write(lines, destination.config(state_placeholder=placeholder))
+    kept = [destination.contact(f"p{n}@example.com")["merge_fields"].get("ADDRESS") for n in range(9)]
 
     assert run.accounting() == {"received": 9, "created": 9}
     assert [address["state"] if address else None for address in kept] == [state] * 9
@@ -115,57 +115,59 @@ def test_an_address_that_is_ignored_silently_is_not_believed_to_be_written(
 class TestPermissions:
     """A GDPR audience's permissions are named by their text, which only its contacts show."""
 
-    def gdpr(self, bench: DestinationHarness) -> None:
-        bench.list_id = bench.audiences()[1]
+    def gdpr(self, destination: DestinationHarness) -> None:
+        destination.list_id = destination.audiences()[1]
 
-    def test_they_are_found_by_text(self, bench: DestinationHarness) -> None:
-        self.gdpr(bench)
-        shown = bench.members()[0]["marketing_permissions"]
+    def test_they_are_found_by_text(self, destination: DestinationHarness) -> None:
+        self.gdpr(destination)
+        shown = destination.members()[0]["marketing_permissions"]
         wanted = {shown[0]["text"].upper(): "yes", shown[1]["text"]: "no"}
-        lines = [bench.record({"id": 1, "email": "jo@example.com", "Marketing Permissions": wanted})]
-        run = bench.write(lines)
+        lines = [destination.record({"id": 1, "email": "jo@example.com", "Marketing Permissions": wanted})]
+        run = destination.write(lines)
         enabled = {
             item["marketing_permission_id"]: item["enabled"]
-            for item in bench.contact("jo@example.com")["marketing_permissions"]
+            for item in destination.contact("jo@example.com")["marketing_permissions"]
         }
 
         assert run.accounting() == {"received": 1, "created": 1}
         assert enabled[shown[0]["marketing_permission_id"]] is True
         assert enabled[shown[1]["marketing_permission_id"]] is False
 
-    def test_check_and_discover_list_them(self, bench: DestinationHarness) -> None:
-        self.gdpr(bench)
-        shown = bench.members()[0]["marketing_permissions"][0]
-        message = bench.check(bench.config())["message"]
-        discovered = bench.run(config=bench.config(), command="discover").output
+    def test_check_and_discover_list_them(self, destination: DestinationHarness) -> None:
+        self.gdpr(destination)
+        shown = destination.members()[0]["marketing_permissions"][0]
+        message = destination.check(destination.config())["message"]
+        discovered = destination.run(config=destination.config(), command="discover").output
 
         for part in (shown["text"], shown["marketing_permission_id"]):
             assert part in message
             assert part in discovered
 
 
-def test_a_tag_is_taken_away_by_its_name(bench: DestinationHarness) -> None:
+def test_a_tag_is_taken_away_by_its_name(destination: DestinationHarness) -> None:
     """And one that nobody has is not made for that."""
-    bench.write([bench.record({"id": 1, "email": "jo@example.com", "tags": "VIP, Old"})])
-    bench.control.reset_stats()
-    run = bench.write([bench.record({"id": 1, "email": "jo@example.com", "tags": "remove:vip, New, remove: Never"})])
+    destination.write([destination.record({"id": 1, "email": "jo@example.com", "tags": "VIP, Old"})])
+    destination.control.reset_stats()
+    run = destination.write(
+        [destination.record({"id": 1, "email": "jo@example.com", "tags": "remove:vip, New, remove: Never"})]
+    )
 
     assert run.accounting() == {"received": 1, "updated": 1}
-    assert sorted(tag["name"] for tag in bench.contact("jo@example.com")["tags"]) == ["New", "Old"]
-    assert bench.control.stats()["writes"].get("POST /lists/{list_id}/segments") == 1
+    assert sorted(tag["name"] for tag in destination.contact("jo@example.com")["tags"]) == ["New", "Old"]
+    assert destination.control.stats()["writes"].get("POST /lists/{list_id}/segments") == 1
 
 
 @pytest.mark.parametrize("workers", [1, 10])
-def test_people_are_asked_to_confirm_in_their_own_language(bench: DestinationHarness, workers: int) -> None:
+def test_people_are_asked_to_confirm_in_their_own_language(destination: DestinationHarness, workers: int) -> None:
     """By a batch, and by the single call that follows where the batch's answer does not mention somebody."""
     languages = {"a": "de", "b": "FR-ca", "c": None, "d": "de"}
-    bench.control.fault("forget_members", "/lists/{list_id}", method="POST", members=1)
+    destination.control.fault("forget_members", "/lists/{list_id}", method="POST", members=1)
     lines = [
-        bench.record({"id": name, "email": f"{name}@example.com", "language": language})
+        destination.record({"id": name, "email": f"{name}@example.com", "language": language})
         for name, language in languages.items()
     ]
-    run = bench.write(lines, bench.config(status_for_new="pending", num_workers=workers))
-    asked = {name: bench.contact(f"{name}@example.com")["confirmation_language"] for name in languages}
+    run = destination.write(lines, destination.config(status_for_new="pending", num_workers=workers))
+    asked = {name: destination.contact(f"{name}@example.com")["confirmation_language"] for name in languages}
 
     assert run.accounting() == {"received": 4, "created": 4}
     assert {name: language or None for name, language in asked.items()} == {
@@ -173,29 +175,30 @@ def test_people_are_asked_to_confirm_in_their_own_language(bench: DestinationHar
     }  # fmt: skip
 
 
-def test_who_is_not_asked_to_confirm_needs_no_call_of_their_language(bench: DestinationHarness) -> None:
-    bench.control.reset_stats()
+def test_who_is_not_asked_to_confirm_needs_no_call_of_their_language(destination: DestinationHarness) -> None:
+    destination.control.reset_stats()
     lines = [
-        bench.record({"id": n, "email": f"n{n}@example.com", "language": "de" if n % 2 else "fr"}) for n in range(50)
+        destination.record({"id": n, "email": f"n{n}@example.com", "language": "de" if n % 2 else "fr"})
+        for n in range(50)
     ]
-    bench.write(lines)
+    destination.write(lines)
 
-    assert bench.control.stats()["writes"] == {"POST /lists/{list_id}": 1}
+    assert destination.control.stats()["writes"] == {"POST /lists/{list_id}": 1}
 
 
-def test_equal_warnings_are_told_three_times_and_then_counted(bench: DestinationHarness) -> None:
-    run = bench.write([b"not json"] * 40 + [bench.record({"id": 1, "email": "a@example.com"})] * 50)
+def test_equal_warnings_are_told_three_times_and_then_counted(destination: DestinationHarness) -> None:
+    run = destination.write([b"not json"] * 40 + [destination.record({"id": 1, "email": "a@example.com"})] * 50)
     told = [line for line in run.logs("WARN") if "A line of input is not JSON" in line]
 
     assert len(told) == 4
     assert told[-1].startswith("37 more times: ")
 
 
-def test_an_address_with_odd_characters_is_shown_nowhere(bench: DestinationHarness) -> None:
+def test_an_address_with_odd_characters_is_shown_nowhere(destination: DestinationHarness) -> None:
     """Neither in the lines of rejects nor in the accounting nor in what ends the sync."""
     odd = ["o'hara@example.com", "dev/nullify@example.com", "a+bcde=f@example.com"]
-    bench.control.contact_fault(odd, text="{email} was previously removed from this audience.")
-    run = bench.write([bench.record({"id": n, "email": address}) for n, address in enumerate(odd)])
+    destination.control.contact_fault(odd, text="{email} was previously removed from this audience.")
+    run = destination.write([destination.record({"id": n, "email": address}) for n, address in enumerate(odd)])
 
     assert run.accounting() == {"received": 3, "rejected": 3}
     for part in ("hara", "dev", "nullify", "a+", "bcde"):
@@ -205,14 +208,14 @@ def test_an_address_with_odd_characters_is_shown_nowhere(bench: DestinationHarne
 @pytest.mark.parametrize("ended", [False, True], ids=["the others stay", "the others are ended"])
 @pytest.mark.parametrize("kind,kept", [("radio", False), ("dropdown", False), ("checkboxes", True)])
 def test_of_a_category_in_which_people_choose_one_a_contact_ends_with_the_new_group_alone(
-    bench: DestinationHarness,
+    destination: DestinationHarness,
     kind: str,
     kept: bool,  # noqa: FBT001
     ended: bool,  # noqa: FBT001
 ) -> None:
-    bench.control.facts(one_group_of_a_choice=ended)
-    simulator = bench.simulator
-    path = f"{simulator.base_url}/3.0/lists/{bench.list_id}/interest-categories"
+    destination.control.facts(one_group_of_a_choice=ended)
+    simulator = destination.simulator
+    path = f"{simulator.base_url}/3.0/lists/{destination.list_id}/interest-categories"
 
     def post(path: str, **body: Any) -> str:
         answer = requests.post(path, json=body, auth=("key", simulator.api_key), timeout=10)
@@ -222,8 +225,8 @@ def test_of_a_category_in_which_people_choose_one_a_contact_ends_with_the_new_gr
     category = post(path, title="Help by", type=kind)
     events, donating = (post(f"{path}/{category}/interests", name=name) for name in ("Events", "Donating"))
     for group in ("Help by: Events", "Help by: Donating"):
-        run = bench.write([bench.record({"id": 1, "email": "new@example.com", "interests": [group]})])
+        run = destination.write([destination.record({"id": 1, "email": "new@example.com", "interests": [group]})])
         assert run.accounting()["received"] == 1
 
-    shown = bench.contact("new@example.com")["interests"]
+    shown = destination.contact("new@example.com")["interests"]
     assert (shown[events], shown[donating]) == (kept, True)
