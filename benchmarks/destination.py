@@ -122,12 +122,12 @@ class Target:
         self.simulator = simulator
         self._folder = folder
         self._installed = Installed("destination-mailchimp", folder)
-        rows = simulator.control.truth("/lists", "rows")["rows"]
+        rows = simulator.control.ground_truth("/lists", "rows")["rows"]
         self._list_id = str(rows[0]["row"]["id"])
 
     def contacts(self) -> int:
         """How many contacts the audience has."""
-        return int(self.simulator.control.truth(_MEMBERS)["count"])
+        return int(self.simulator.control.ground_truth(_MEMBERS)["count"])
 
     def write(self, records: int, **options: Any) -> Cost:
         """Write so many people; the simulator counts from zero."""

@@ -159,7 +159,7 @@ class SideBySide:
         """One audience under several latencies."""
         speed: Series = {}
         with SimulatorProcess(contacts=self._sizes.contacts, audiences=1, campaigns=2) as simulator:
-            statuses = simulator.control.truth(_MEMBERS)["by_status"]
+            statuses = simulator.control.ground_truth(_MEMBERS)["by_status"]
             # Archived ones are not read by everybody.
             wanted = sum(count for status, count in statuses.items() if status != "archived")
             for latency in self._sizes.latencies:
@@ -214,7 +214,7 @@ class SideBySide:
                 first = peer.read(simulator, self._folder, task)
                 figures = self._figures(peer, first, simulator.control.stats()["requests"])
                 simulator.control.clock(advance=10 * _DAY)
-                simulator.control.news(campaigns=min(5, sizes.sent_campaigns), opens=2, clicks=1)
+                simulator.control.add_events(campaigns=min(5, sizes.sent_campaigns), opens=2, clicks=1)
                 simulator.control.clock(advance=60)
                 second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
                 again = self._figures(peer, second, simulator.control.stats()["requests"])
@@ -253,7 +253,7 @@ class SideBySide:
             simulator.control.drift(0)
             simulator.control.clock(advance=60)
             second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
-            keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
+            keys = simulator.control.ground_truth(_MEMBERS, detail="keys")["keys"]
         # Archived ones are not read by everybody, and no fault of paging.
         wanted = {(str(key[1]), _moment(key[3])) for key in keys if key[2] != "archived"}
         return len(wanted - seen), len(wanted), _failure(first, second)
@@ -263,7 +263,7 @@ class SideBySide:
         peers = [peer for peer in self.peers if not isinstance(peer, Floor)]
         survived = dict.fromkeys((peer.label for peer in peers), 0)
         with SimulatorProcess(contacts=self._sizes.faulty, audiences=1, campaigns=2) as simulator:
-            keys = simulator.control.truth(_MEMBERS, detail="keys")["keys"]
+            keys = simulator.control.ground_truth(_MEMBERS, detail="keys")["keys"]
             wanted = {str(key[1]) for key in keys if key[2] != "archived"}
             for name in self._sizes.faults:
                 cells = {}

@@ -178,7 +178,7 @@ class Soak:
         self._simulator.control.clock(advance=60)
         run = self._source.read(["list_members"], state=self._states, page_size=200)
         self._take(run)
-        keys = self._simulator.control.truth(_MEMBERS, "keys")["keys"]
+        keys = self._simulator.control.ground_truth(_MEMBERS, "keys")["keys"]
         there = {(key[0], key[1], key[2], key[3]) for key in keys if key[2] != "gone"}
         self.figures.lost += len(there - self._emitted)
 
@@ -197,7 +197,7 @@ class Soak:
         self._before = now
 
     def _statuses(self) -> dict[str, str]:
-        keys = self._simulator.control.truth(_MEMBERS, "keys", [self._destination.list_id])["keys"]
+        keys = self._simulator.control.ground_truth(_MEMBERS, "keys", [self._destination.list_id])["keys"]
         return {key[1]: key[2] for key in keys}
 
     def _statuses_by_email(self) -> dict[str, str]:

@@ -129,7 +129,7 @@ class SourceBenchmark:
         sizes = self._sizes
         with SimulatorProcess(contacts=sizes.contacts, audiences=1, campaigns=2) as simulator:
             simulator.control.latency(seconds=sizes.page_seconds, seconds_per_row=sizes.row_seconds)
-            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+            rows = simulator.control.ground_truth("/lists/{list_id}/members")["count"]
             for mode in ("incremental", "full_refresh"):
                 yield from self._connections(simulator, rows, mode)
 
@@ -185,7 +185,7 @@ class SourceBenchmark:
         sizes = self._sizes
         with SimulatorProcess(contacts=sizes.beside_broken, audiences=1, campaigns=2) as simulator:
             simulator.control.latency(seconds=0.6 * sizes.page_seconds, seconds_per_row=0.3 * sizes.row_seconds)
-            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+            rows = simulator.control.ground_truth("/lists/{list_id}/members")["count"]
             source = Source(simulator, self._folder, retry_seconds=sizes.retry_seconds)
             alone = statistics.median(
                 source.read(["list_members"]).last_record - self.start.wall for _ in range(sizes.rounds)
@@ -219,7 +219,7 @@ class SourceBenchmark:
             costs = [source.read(["list_members"]) for _ in range(self._sizes.rounds)]
             seen = Distinct()
             whole = source.read(["list_members"], on_record=seen)
-            rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+            rows = simulator.control.ground_truth("/lists/{list_id}/members")["count"]
             figures = [cpu_per_record(cost, self.start.cpu, rows) for cost in costs]
             speed = statistics.median(cost.records / (cost.wall - self.start.wall) for cost in costs)
             note = f"{rows:,} contacts, no latency; {speed:,.0f} records/s beside the simulator on the same machine"
@@ -245,7 +245,7 @@ class SourceBenchmark:
             with SimulatorProcess(contacts=contacts, audiences=1, campaigns=2) as simulator:
                 seen = Distinct()
                 cost = Source(simulator, self._folder).read(["list_members"], on_record=seen)
-                rows = simulator.control.truth("/lists/{list_id}/members")["count"]
+                rows = simulator.control.ground_truth("/lists/{list_id}/members")["count"]
             peaks.append(cost.peak_mb)
             cpu = cpu_per_record(cost, self.start.cpu, rows)
             note = f"{cost.records:,} records, {cpu:.0f} µs of CPU each"
@@ -282,12 +282,12 @@ class SourceBenchmark:
             first = source.read(["email_activity"], mode="incremental")
             before = simulator.control.stats()["requests"]
             simulator.control.clock(advance=10 * _DAY)
-            simulator.control.news(campaigns=5, opens=2, clicks=1)
+            simulator.control.add_events(campaigns=5, opens=2, clicks=1)
             simulator.control.clock(advance=60)
             second = source.read(["email_activity"], mode="incremental", state=latest_states(first.states))
             by_operation = simulator.control.stats()["by_operation"]
             log = simulator.control.log("/email-activity")
-            reports = [entry["row"] for entry in simulator.control.truth("/reports", "rows")["rows"]]
+            reports = [entry["row"] for entry in simulator.control.ground_truth("/reports", "rows")["rows"]]
         asked = len({entry[3] for entry in log})
         pages = -(-len(reports) // 999)
         split = sum(report["type"] not in _SENT_AS_ONE for report in reports)
@@ -307,7 +307,7 @@ class SourceBenchmark:
         everything = [stream["name"] for stream in discovered() if stream["name"] not in _NOT_COUNTED]
         with SimulatorProcess(**account, **stores) as simulator:
             first, again = self._twice(simulator, everything)
-            rows = [entry["row"] for entry in simulator.control.truth("/campaigns", "rows")["rows"]]
+            rows = [entry["row"] for entry in simulator.control.ground_truth("/campaigns", "rows")["rows"]]
         unsent = sum(row["status"] != "sent" for row in rows)
         split = again["by_operation"].get("GET /reports/{campaign_id}/sub-reports", 0)
         note = f"{contacts:,} contacts, {campaigns} campaigns, 2 stores with {orders:,} orders and {products} products"

@@ -258,7 +258,7 @@ class Demo:
 
 def rows_there(simulator: Simulator, stream: Stream) -> int:
     """How many rows of ``stream`` the simulator itself counts."""
-    truth, path = simulator.control.truth, f"/{stream.path}"
+    truth, path = simulator.control.ground_truth, f"/{stream.path}"
     if stream.paging is Paging.OBJECT:  # one of each parent
         if any(other.path == stream.path for other in STREAMS.values() if other.items):
             return len(truth(path)["by_parent"])

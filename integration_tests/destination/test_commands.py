@@ -141,7 +141,7 @@ class TestDoubleOptIn:
         """An audience with double opt-in and a required field that no column has."""
         with SimulatorProcess(contacts=60, audiences=3, campaigns=1) as running:
             asking = type(destination)(running, tmp_path)
-            lists = [row["row"] for row in asking.control.truth("/lists", "rows")["rows"]]
+            lists = [row["row"] for row in asking.control.ground_truth("/lists", "rows")["rows"]]
             asking.list_id = next(row["id"] for row in lists if row["double_optin"])
             yield asking
 

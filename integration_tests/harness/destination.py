@@ -101,7 +101,7 @@ class DestinationHarness:
 
     def audiences(self) -> list[str]:
         """The ids of the account's audiences."""
-        return [row["row"]["id"] for row in self.control.truth("/lists", "rows")["rows"]]
+        return [row["row"]["id"] for row in self.control.ground_truth("/lists", "rows")["rows"]]
 
     def config(self, **options: Any) -> Json:
         """A configuration for this audience."""
@@ -188,13 +188,13 @@ class DestinationHarness:
 
     def statuses(self, addresses: Iterable[str]) -> dict[str, str | None]:
         """The statuses of many contacts; None for those that don't exist or were deleted for good."""
-        keys = self.control.truth("/lists/{list_id}/members", "keys", [self.list_id])["keys"]
+        keys = self.control.ground_truth("/lists/{list_id}/members", "keys", [self.list_id])["keys"]
         by_hash = {key[1]: key[2] for key in keys}
         return {address: by_hash.get(subscriber_hash(address)) for address in addresses}
 
     def members(self) -> list[Json]:
         """All contacts of the audience, archived ones included."""
-        truth = self.control.truth("/lists/{list_id}/members", "rows", [self.list_id])
+        truth = self.control.ground_truth("/lists/{list_id}/members", "rows", [self.list_id])
         return [row["row"] for row in truth["rows"]]
 
     def one_with(self, status: str) -> str:

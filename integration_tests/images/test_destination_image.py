@@ -53,7 +53,7 @@ def state(number: int) -> bytes:
 @pytest.fixture
 def list_id(simulator: SimulatorProcess) -> str:
     """The account's first audience."""
-    found: str = simulator.control.truth("/lists", "rows")["rows"][0]["row"]["id"]
+    found: str = simulator.control.ground_truth("/lists", "rows")["rows"][0]["row"]["id"]
     return found
 
 
@@ -65,7 +65,7 @@ def options(config: Json, list_id: str) -> Json:
 
 def addresses(simulator: SimulatorProcess, list_id: str) -> set[str]:
     """The addresses that this module's records have brought into the audience."""
-    rows = simulator.control.truth(LIST, "rows", [list_id])["rows"]
+    rows = simulator.control.ground_truth(LIST, "rows", [list_id])["rows"]
     found = {row["row"]["email_address"] for row in rows}
     return {address for address in found if address.startswith("person") and address.endswith("@example.com")}
 
@@ -166,7 +166,7 @@ class TestManyContacts:
         docker: Callable[..., str],
         measured: Callable[[str], None],
     ) -> None:
-        list_id = empty.control.truth("/lists", "rows")["rows"][0]["row"]["id"]
+        list_id = empty.control.ground_truth("/lists", "rows")["rows"][0]["row"]["id"]
         credentials = {"auth_type": "apikey", "apikey": empty.api_key}
         config = {"credentials": credentials, "api_url": empty.base_url, "list_id": list_id}
         small = Container(destination.image, tmp_path / "small", [*destination.options, *MEMORY])
@@ -181,5 +181,5 @@ class TestManyContacts:
         assert not small.killed_for_memory
         assert run.exit_code == 0, run.describe()
         assert run.of("STATE")[-1]["stream"]["stream_state"] == {"at": count - 1}
-        assert empty.control.truth(LIST, "count", [list_id])["count"] >= count
+        assert empty.control.ground_truth(LIST, "count", [list_id])["count"] >= count
         measured(f"destination-mailchimp: 200,000 contacts with 512 MB in {run.seconds:.0f} s")

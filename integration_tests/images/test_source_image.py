@@ -66,7 +66,7 @@ class TestRead:
 
         run = source.run("read", config=config, catalog=catalog).succeeded()
 
-        truth = simulator.control.truth(MEMBERS, "keys")["keys"]
+        truth = simulator.control.ground_truth(MEMBERS, "keys")["keys"]
         assert sorted([row["list_id"], row["id"]] for row in run.records("list_members")) == sorted(
             key[:2] for key in truth
         )
@@ -152,4 +152,4 @@ def test_it_reads_without_any_folder_that_it_could_write_to(
 
     run = bare.run("read", config=config, catalog=catalog).succeeded()
 
-    assert run.counts["list_members"] == simulator.control.truth("/lists/{list_id}/members")["count"]
+    assert run.counts["list_members"] == simulator.control.ground_truth("/lists/{list_id}/members")["count"]

@@ -51,7 +51,7 @@ def account() -> Json:
 @pytest.fixture
 def list_ids(simulator: SimulatorProcess) -> list[str]:
     """The account's audiences."""
-    return [item["row"]["id"] for item in simulator.control.truth("/lists", "rows")["rows"]]
+    return [item["row"]["id"] for item in simulator.control.ground_truth("/lists", "rows")["rows"]]
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ class TestSource:
         first = source_process.run("read", config=config, catalog=catalog).succeeded()
         simulator.control.clock(advance=3600)
         changed = simulator.control.change("update", count=5)
-        simulator.control.news(1, opens=3)
+        simulator.control.add_events(1, opens=3)
         simulator.control.clock(advance=3600)
         second = source_process.run("read", config=config, catalog=catalog, state=first.last_states).succeeded()
 
@@ -167,7 +167,7 @@ class TestSource:
         safe, _ = killed.before_last_state("list_members")
         resumed = source_process.run("read", config=config, catalog={"streams": members}, state=killed.last_states)
 
-        whole = {tuple(key[:2]) for key in simulator.control.truth(MEMBERS, "keys")["keys"]}
+        whole = {tuple(key[:2]) for key in simulator.control.ground_truth(MEMBERS, "keys")["keys"]}
         have = {(row["list_id"], row["id"]) for row in [*safe, *resumed.succeeded().records("list_members")]}
         assert have == whole
         assert 0 < len(safe) < len(whole)
@@ -266,20 +266,20 @@ class TestDestination:
         first = destination_process.run(
             "write", config=options, catalog=catalog, stdin=self.lines(old, 1, other, new, 2)
         ).succeeded()
-        count = simulator.control.truth(MEMBERS, "count", [options["list_id"]])["count"]
+        count = simulator.control.ground_truth(MEMBERS, "count", [options["list_id"]])["count"]
         again = destination_process.run(
             "write", config=options, catalog=catalog, stdin=self.lines(other, new, 3)
         ).succeeded()
 
         written = {
             row["row"]["email_address"].lower(): row["row"]
-            for row in simulator.control.truth(MEMBERS, "rows", [options["list_id"]])["rows"]
+            for row in simulator.control.ground_truth(MEMBERS, "rows", [options["list_id"]])["rows"]
         }
         assert [item["stream"]["stream_state"]["at"] for item in first.of("STATE")] == [1, 2]
         assert [item["stream"]["stream_state"]["at"] for item in again.of("STATE")] == [3]
         assert written["ada@example.com"]["merge_fields"]["FNAME"] == "Ada"
         assert {tag["name"] for tag in written["alan@example.com"]["tags"]} == {"x", options["tags"]}
-        assert simulator.control.truth(MEMBERS, "count", [options["list_id"]])["count"] == count
+        assert simulator.control.ground_truth(MEMBERS, "count", [options["list_id"]])["count"] == count
 
     def test_what_the_source_reads_the_destination_writes(
         self,
@@ -301,7 +301,7 @@ class TestDestination:
             run = destination_process.run("write", config=target, catalog=catalog, stdin=read.lines)
             assert run.exit_code == 0, run.describe()
             assert [item["stream"] for item in run.of("STATE")] == [item["stream"] for item in read.of("STATE")]
-            rows = simulator.control.truth(MEMBERS, "rows", [list_ids[1]])["rows"]
+            rows = simulator.control.ground_truth(MEMBERS, "rows", [list_ids[1]])["rows"]
             return {row["row"]["email_address"].lower() for row in rows}
 
         once = write()

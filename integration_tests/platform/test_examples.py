@@ -69,13 +69,13 @@ class TestCsv:
 
     def test_the_mess_is_sorted_out(self, simulator: SimulatorProcess, account: dict[str, str]) -> None:
         """Doubled, empty and broken addresses, an address in brackets, and one who wants no newsletter."""
-        lists = [item["row"]["id"] for item in simulator.control.truth("/lists", "rows")["rows"]]
-        members = simulator.control.truth("/lists/{list_id}/members", "rows")["rows"]
+        lists = [item["row"]["id"] for item in simulator.control.ground_truth("/lists", "rows")["rows"]]
+        members = simulator.control.ground_truth("/lists/{list_id}/members", "rows")["rows"]
         [empty] = set(lists) - {item["row"]["list_id"] for item in members}
         command: list[str | Path] = [sys.executable, "-m", "examples.csv_to_audience", EXAMPLES / "contacts.csv", empty]
 
         dry = run(command, cwd=ROOT, env={**account, "DRY_RUN": "1"})
-        after_dry = simulator.control.truth("/lists/{list_id}/members", "rows", parents=[empty])["rows"]
+        after_dry = simulator.control.ground_truth("/lists/{list_id}/members", "rows", parents=[empty])["rows"]
         wet = run(command, cwd=ROOT, env=account)
 
         assert dry.returncode == 0, dry.stdout
@@ -83,7 +83,7 @@ class TestCsv:
         assert wet.returncode == 0, wet.stdout
         rows = [
             item["row"]
-            for item in simulator.control.truth("/lists/{list_id}/members", "rows")["rows"]
+            for item in simulator.control.ground_truth("/lists/{list_id}/members", "rows")["rows"]
             if item["row"]["list_id"] == empty
         ]
         found = {row["email_address"].lower(): row["merge_fields"]["LNAME"] for row in rows}

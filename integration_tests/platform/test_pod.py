@@ -43,7 +43,7 @@ def access(account: SimulatorProcess) -> Json:
 
 @pytest.fixture
 def lists(account: SimulatorProcess) -> list[str]:
-    return [row["row"]["id"] for row in account.control.truth("/lists", "rows")["rows"]]
+    return [row["row"]["id"] for row in account.control.ground_truth("/lists", "rows")["rows"]]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def streams(pod: Pod, access: Json) -> list[Json]:
 
 def addresses(account: SimulatorProcess, list_id: str) -> dict[str, str]:
     """The statuses of an audience by address."""
-    rows = account.control.truth(MEMBERS, "rows", [list_id])["rows"]
+    rows = account.control.ground_truth(MEMBERS, "rows", [list_id])["rows"]
     return {row["row"]["email_address"].lower(): row["row"]["status"] for row in rows}
 
 

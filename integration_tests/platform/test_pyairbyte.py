@@ -77,13 +77,13 @@ def test_all_streams_go_into_duckdb_and_the_next_sync_brings_what_changed(
         [began] = tables.execute("SELECT max(_airbyte_extracted_at) FROM list_members").fetchone() or (None,)
         [kinds] = tables.execute("SELECT list(DISTINCT typeof(last_changed)) FROM list_members").fetchone() or (None,)
     assert [name for name, rows in before.items() if rows == 0] == []
-    assert before["list_members"] == simulator.control.truth(MEMBERS)["count"]
+    assert before["list_members"] == simulator.control.ground_truth(MEMBERS)["count"]
     assert all("TIMESTAMP" in kind for kind in kinds)
 
     simulator.control.clock(advance=3600)
     changed = simulator.control.change("update", count=4)
     joined = simulator.control.change("join", count=2)
-    simulator.control.news(1, opens=3)
+    simulator.control.add_events(1, opens=3)
     simulator.control.clock(advance=3600)
     run("read.py", configuration, database, "list_members", "email_activity", folder=tmp_path)
 
@@ -110,14 +110,14 @@ def test_contacts_are_written_through_the_destination(
     way: str, config: Json, simulator: SimulatorProcess, tmp_path: Path
 ) -> None:
     """One audience's contacts get into another; a cache adds columns of its own, which do no harm."""
-    [first, second] = [item["row"]["id"] for item in simulator.control.truth("/lists", "rows")["rows"]]
-    rows = simulator.control.truth(MEMBERS, "rows", [first])["rows"]
+    [first, second] = [item["row"]["id"] for item in simulator.control.ground_truth("/lists", "rows")["rows"]]
+    rows = simulator.control.ground_truth(MEMBERS, "rows", [first])["rows"]
     wanted = {item["row"]["email_address"].lower() for item in rows if item["row"]["status"] == "subscribed"}
     source = saved({**config, "list_ids": [first], "include_archived": False}, tmp_path / "source.json")
     target = saved({**config, "list_id": second, "accept_missing_required": True}, tmp_path / "destination.json")
 
     run("write.py", source, target, "list_members", way, folder=tmp_path)
 
-    written = simulator.control.truth(MEMBERS, "rows", [second])["rows"]
+    written = simulator.control.ground_truth(MEMBERS, "rows", [second])["rows"]
     assert wanted
     assert wanted <= {item["row"]["email_address"].lower() for item in written}

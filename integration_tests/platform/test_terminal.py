@@ -208,7 +208,7 @@ class TestWriting:
         """It is in the refusal of another one and in the help; names alone are no catalog there."""
         catalog, config = tmp_path / "catalog.json", tmp_path / "config.json"
         credentials = {"auth_type": "apikey", "apikey": account.api_key}
-        [audience] = account.control.truth("/lists", "rows")["rows"][:1]
+        [audience] = account.control.ground_truth("/lists", "rows")["rows"][:1]
         audience = audience["row"]["id"]
         config.write_bytes(orjson.dumps({"credentials": credentials, "api_url": account.base_url, "list_id": audience}))
         catalog.write_text('["people"]', encoding="utf-8")

@@ -79,7 +79,7 @@ class Live:
     @property
     def list_id(self) -> str:
         """An audience with a field of each type."""
-        key: str = self.simulator.control.truth("/lists", "keys")["keys"][1][0]
+        key: str = self.simulator.control.ground_truth("/lists", "keys")["keys"][1][0]
         return key
 
     def environment(self, **more: str | None) -> dict[str, str]:
@@ -111,7 +111,7 @@ class Live:
         """All that a probe could have touched: contacts with status and date, segments and tags, merge fields."""
         control = self.simulator.control
         below = ("/lists/{list_id}/segments", "/lists/{list_id}/merge-fields")
-        return [control.truth(MEMBERS, "keys"), *(control.truth(path, "rows") for path in below)]
+        return [control.ground_truth(MEMBERS, "keys"), *(control.ground_truth(path, "rows") for path in below)]
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ class TestTrouble:
 
     def test_contacts_that_cannot_be_deleted_are_archived_and_named(self, live: Live) -> None:
         """By their number, not their address; and the command fails."""
-        archived = live.simulator.control.truth(MEMBERS)["by_status"]["archived"]
+        archived = live.simulator.control.ground_truth(MEMBERS)["by_status"]["archived"]
         path = f"{MEMBERS}/{{subscriber_hash}}/actions/delete-permanent"
         live.simulator.control.fault("status", path, status=403)
 
@@ -236,7 +236,7 @@ class TestTrouble:
         left = [line for line in live.output.splitlines() if "is left: " in line]
         assert left
         assert all(line.startswith("the contact live-test-") and "it is archived" in line for line in left)
-        assert live.simulator.control.truth(MEMBERS)["by_status"]["archived"] - archived == len(left)
+        assert live.simulator.control.ground_truth(MEMBERS)["by_status"]["archived"] - archived == len(left)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_ctrl_c_cleans_up(self, live: Live, number: signal.Signals) -> None:
@@ -384,7 +384,7 @@ class TestReading:
 
         assert set(table) == wanted
         assert {name: int(table[name][0]) for name in paths} == {
-            name: simulator_process.control.truth(path)["count"] for name, path in paths.items()
+            name: simulator_process.control.ground_truth(path)["count"] for name, path in paths.items()
         }
 
     def test_what_the_schema_does_not_know_is_named(self, output: str, table: dict[str, list[str]]) -> None:

@@ -70,7 +70,7 @@ def test_blanks_around_a_key_or_a_token_are_refused_as_such(source: SourceHarnes
 @pytest.mark.parametrize("credentials", ["key", "token"])
 def test_working_credentials_pass(source: SourceHarness, credentials: str) -> None:
     """With an API key as with an OAuth token, and with the ids of audiences that exist."""
-    [list_id, *_] = [row["row"]["id"] for row in source.simulator.control.truth("/lists", "rows")["rows"]]
+    [list_id, *_] = [row["row"]["id"] for row in source.simulator.control.ground_truth("/lists", "rows")["rows"]]
     token = bad(auth_type="oauth2.0", client_id="a", client_secret="b", access_token=source.simulator.oauth_token)
 
     run = source.in_process("check", source.config(**(token if credentials == "token" else {}), list_ids=[list_id]))
@@ -151,7 +151,7 @@ def test_a_person_gets_an_answer_within_half_a_minute(
 
 @pytest.mark.parametrize("typed", ["one", "one, two", ["one", "two"]])
 def test_ids_are_taken_as_people_type_them(source: SourceHarness, typed: str | list[str]) -> None:
-    ids = [row["row"]["id"] for row in source.simulator.control.truth("/lists", "rows")["rows"]][:2]
+    ids = [row["row"]["id"] for row in source.simulator.control.ground_truth("/lists", "rows")["rows"]][:2]
     words = {"one": ids[0], "two": ids[-1]}
     given = (
         [words[word] for word in typed]

@@ -21,7 +21,7 @@ def account() -> Json:
 
 def latest(control: Any) -> dict[tuple[str, str], tuple[str, str]]:
     """Status and date of change of every contact, by audience and id."""
-    return {(key[0], key[1]): (key[2], key[3]) for key in control.truth(MEMBERS, "keys")["keys"]}
+    return {(key[0], key[1]): (key[2], key[3]) for key in control.ground_truth(MEMBERS, "keys")["keys"]}
 
 
 def emitted(*runs: Any) -> set[tuple[tuple[str, str], tuple[str, str]]]:

@@ -33,14 +33,14 @@ def test_the_activity_of_everybody_who_is_left_is_read(source: SourceHarness, va
     control.drift(0)
     assert run.exit_code == 0
     assert run.complete == {"email_activity"}
-    rows = [item["row"] for item in control.truth(ACTIVITY, "rows")["rows"]]
+    rows = [item["row"] for item in control.ground_truth(ACTIVITY, "rows")["rows"]]
     left = {(row["campaign_id"], row["email_id"]) for row in rows}
     expected = {
         key
         for key, record in zip(calm.keys("email_activity"), calm.records("email_activity"), strict=True)
         if (record["campaign_id"], record["email_id"]) in left
     }
-    assert control.truth(MEMBERS)["count"] < 800 - 100
+    assert control.ground_truth(MEMBERS)["count"] < 800 - 100
     assert (len(left) < 4 * 600) is vanishes
     assert expected - set(run.keys("email_activity")) == set()
     assert set(run.keys("email_activity")) <= set(calm.keys("email_activity"))

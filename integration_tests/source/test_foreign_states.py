@@ -28,7 +28,7 @@ def middle(dates: list[str]) -> str:
 
 
 def contacts(source: SourceHarness) -> list[Json]:
-    return [item["row"] for item in source.simulator.control.truth(MEMBERS, "rows")["rows"]]
+    return [item["row"] for item in source.simulator.control.ground_truth(MEMBERS, "rows")["rows"]]
 
 
 def since(source: SourceHarness, cursors: Mapping[str, str | None]) -> set[tuple[str, str]]:
@@ -182,7 +182,7 @@ def test_a_state_that_says_nothing_means_everything_is_read(source: SourceHarnes
 def test_what_a_state_ahead_of_every_clock_stands_for_is_read_back(source: SourceHarness) -> None:
     """A wrong clock wrote it: going on from there would miss every change until that day."""
     future = "2099-01-01T00:00:00+00:00"
-    lists = [item["row"]["id"] for item in source.simulator.control.truth("/lists", "rows")["rows"]]
+    lists = [item["row"]["id"] for item in source.simulator.control.ground_truth("/lists", "rows")["rows"]]
     contacts_state = {key: {"cursor": future} for one in lists for key in (one, f"{one}/archived")}
     states = [
         *state("list_members", {"version": 1, "slices": contacts_state}),

@@ -81,8 +81,8 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(
     config, catalog = source.config(page_size=PAGE, num_workers=4), source.catalog(STREAMS, mode)
     truth = Counter(
         {
-            "list_members": control.truth("/lists/{list_id}/members")["count"],
-            "sent_to": control.truth("/reports/{campaign_id}/sent-to")["count"],
+            "list_members": control.ground_truth("/lists/{list_id}/members")["count"],
+            "sent_to": control.ground_truth("/reports/{campaign_id}/sent-to")["count"],
         }
     )
     calm = source.in_process("read", config, catalog)

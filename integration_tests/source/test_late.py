@@ -17,7 +17,7 @@ def test_events_that_become_visible_late_are_read(source: SourceHarness, ago: in
     names = ["unsubscribes", "email_activity", "open_details", "reports"]
     first = source.read(names, **OPTIONS)
     one = first.records("reports")[0]["id"]
-    source.simulator.control.news([one], unsubscribes=2, opens=2, bounces=1, ago=ago)
+    source.simulator.control.add_events([one], unsubscribes=2, opens=2, bounces=1, ago=ago)
     source.simulator.control.clock(advance=3_600)
 
     second = source.read(names, state=first.last_states, **OPTIONS)

@@ -21,7 +21,7 @@ def account() -> Json:
 
 
 def rows(source: SourceHarness, path: str) -> list[Json]:
-    return [item["row"] for item in source.simulator.control.truth(path, "rows")["rows"]]
+    return [item["row"] for item in source.simulator.control.ground_truth(path, "rows")["rows"]]
 
 
 def asked_for(source: SourceHarness) -> set[str]:
@@ -113,7 +113,7 @@ def test_no_page_is_larger_than_the_page_size(source: SourceHarness, size: int) 
     run = source.read(["list_members", "email_activity", "audience_contacts"], page_size=size)
 
     assert run.complete == {"list_members", "email_activity", "audience_contacts"}
-    assert len(set(run.keys("list_members"))) == source.simulator.control.truth(MEMBERS)["count"]
+    assert len(set(run.keys("list_members"))) == source.simulator.control.ground_truth(MEMBERS)["count"]
     counts = [
         int(parse_qs(entry[4])["count"][0])
         for entry in source.simulator.control.log()

@@ -19,7 +19,7 @@ def account() -> Json:
 
 
 def ids(source: SourceHarness, path: str) -> list[str]:
-    return [row["row"]["id"] for row in source.simulator.control.truth(path, "rows")["rows"]]
+    return [row["row"]["id"] for row in source.simulator.control.ground_truth(path, "rows")["rows"]]
 
 
 def without(run: Any, stream: str, parameter: str, parent: str) -> set[Any]:
@@ -156,7 +156,7 @@ def test_one_campaign_that_always_fails_costs_no_news_of_the_others(source: Sour
     options: Json = {"activity_lookback_days": 0, "retry_seconds": 1}
     first = source.read(["unsubscribes"], **options)
     control.clock(advance=3600)
-    control.news([other], unsubscribes=2)
+    control.add_events([other], unsubscribes=2)
     control.clock(advance=60)
 
     second = source.read(["unsubscribes"], state=first.last_states, **options)

@@ -39,7 +39,7 @@ def requests(source: SourceHarness, path: str) -> int:
 
 def true_keys(source: SourceHarness, stream: str) -> set[tuple[str, ...]]:
     """The primary keys of all rows of a stream below a store."""
-    rows = source.simulator.control.truth(INSIDE[stream], "rows")["rows"]
+    rows = source.simulator.control.ground_truth(INSIDE[stream], "rows")["rows"]
     return {(*row["parents"], str(row["row"]["id"])) for row in rows}
 
 
@@ -79,7 +79,9 @@ class TestEmbedded:
 
     def test_a_refresh_that_an_older_version_left_half_done_begins_anew(self, source: SourceHarness) -> None:
         """Its places were orders, ours are stores: all of the first store's orders would pass for done."""
-        stores = sorted(row["row"]["id"] for row in source.simulator.control.truth("/ecommerce/stores", "rows")["rows"])
+        stores = sorted(
+            row["row"]["id"] for row in source.simulator.control.ground_truth("/ecommerce/stores", "rows")["rows"]
+        )
         run: Json = {"until": None, "after": ["", stores[-1], "zzz"], "slices": {}, "scope": None, "full_refresh": True}
         descriptor = {"name": "order_lines", "namespace": None}
         stream = {"stream_descriptor": descriptor, "stream_state": {"version": 1, "run": run}}
@@ -102,7 +104,7 @@ class TestSettled:
 
         second = source.read(self.BELOW, state=first.last_states)
 
-        campaigns = [entry["row"] for entry in control.truth("/campaigns", "rows")["rows"]]
+        campaigns = [entry["row"] for entry in control.ground_truth("/campaigns", "rows")["rows"]]
         drafts = {row["id"] for row in campaigns if row["status"] != "sent"}
         assert first.complete == second.complete == set(self.BELOW)
         assert {key[0] for key in first.keys("campaign_content")} == {row["id"] for row in campaigns}
@@ -138,7 +140,7 @@ def test_a_stream_per_contact_says_what_it_will_cost_before_it_begins(source: So
     texts = run.logs("INFO")
     contacts = sum(
         entry["row"]["stats"][name]
-        for entry in source.simulator.control.truth("/lists", "rows")["rows"]
+        for entry in source.simulator.control.ground_truth("/lists", "rows")["rows"]
         for name in ("member_count", "unsubscribe_count", "cleaned_count")
     )
     assert f"member_goals: one request for each of about {contacts} contacts" in texts

@@ -155,10 +155,10 @@ def test_only_campaigns_with_news_are_asked_again(source: SourceHarness) -> None
     first = source.read([*GATED, "reports", "campaigns"], activity_lookback_days=0)
     control.clock(advance=HOUR)
     opened, clicked, bounced, left = sorted(record["id"] for record in first.records("reports"))[:4]
-    control.news([opened], opens=2)
-    control.news([clicked], clicks=3)
-    control.news([bounced], bounces=1)
-    control.news([left], unsubscribes=2)
+    control.add_events([opened], opens=2)
+    control.add_events([clicked], clicks=3)
+    control.add_events([bounced], bounces=1)
+    control.add_events([left], unsubscribes=2)
     control.clock(advance=60)
     control.reset_stats()
 
@@ -196,7 +196,7 @@ def test_news_of_one_version_of_a_split_campaign_are_found(source: SourceHarness
     first = source.read(["email_activity", "sub_reports"], activity_lookback_days=0)
     version = next(record["id"] for record in first.records("sub_reports") if record["type"] == "variate-child")
     control.clock(advance=HOUR)
-    control.news([version], opens=2)
+    control.add_events([version], opens=2)
     control.clock(advance=60)
 
     second = source.read(["email_activity"], state=first.last_states, activity_lookback_days=0)

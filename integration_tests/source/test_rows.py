@@ -82,7 +82,7 @@ def identities(stream: Stream, records: list[Json]) -> list[tuple[str, ...]]:
 
 
 def truth_of(control: Any, stream: Stream) -> Counter[tuple[str, ...]]:
-    return Counter(facts_of(stream, control.truth(template_of(stream), "rows")["rows"]))
+    return Counter(facts_of(stream, control.ground_truth(template_of(stream), "rows")["rows"]))
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -130,7 +130,7 @@ def test_every_object_of_a_parent_is_read_once(source: SourceHarness, count: int
     assert run.complete == {stream.name for stream in OBJECTS}
     for stream in OBJECTS:
         assert stream.parent
-        rows = source.simulator.control.truth(template_of(stream.parent), "rows")["rows"]
+        rows = source.simulator.control.ground_truth(template_of(stream.parent), "rows")["rows"]
         assert {key[-1] for key in run.keys(stream.name)} == {row["row"]["id"] for row in rows}
         assert len(run.records(stream.name)) == count
 

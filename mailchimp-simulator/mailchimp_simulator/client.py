@@ -69,9 +69,9 @@ class Control:
         entries: list[list[Any]] = self.call("log", path=path)["log"]
         return entries
 
-    def truth(self, path: str, detail: str = "count", parents: list[str] | None = None) -> Json:
+    def ground_truth(self, path: str, detail: str = "count", parents: list[str] | None = None) -> Json:
         """What a collection really holds: `detail` count, digest, keys or rows."""
-        return self.call("truth", path=path, detail=detail, parents=parents)
+        return self.call("ground_truth", path=path, detail=detail, parents=parents)
 
     def contact(self, list_id: str, digest: str) -> Json:
         """A contact as it really is."""
@@ -131,9 +131,9 @@ class Control:
         """Lay fields over an object or a contact."""
         self.call("set", path=path, fields=fields)
 
-    def news(self, campaigns: int | list[str] = 1, **options: int) -> Json:
+    def add_events(self, campaigns: int | list[str] = 1, **options: int) -> Json:
         """New events in sent campaigns: opens, clicks, bounces, unsubscribes; dated `ago`, listed `rows_after`."""
-        return self.call("news", campaigns=campaigns, **options)
+        return self.call("add_events", campaigns=campaigns, **options)
 
     def delete(self, path: str) -> None:
         """Make an object vanish."""
@@ -146,6 +146,18 @@ class Control:
     def user(self, name: str, **options: Any) -> Json:
         """A user: keys, disabled, forbidden."""
         return self.call("user", name=name, **options)
+
+    def key(self, key: str, *, disabled: bool = True) -> None:
+        """A key that was disabled, or is good again."""
+        self.call("key", key=key, disabled=disabled)
+
+    def data_center(self, linked_to: str | None) -> None:
+        """All keys are linked to another data center, or (None) to this one."""
+        self.call("data_center", linked_to=linked_to)
+
+    def settings(self) -> Json:
+        """What the simulator was started with, and the key."""
+        return self.call("settings")
 
     def limit(self, connections: int) -> None:
         """How many connections at once."""

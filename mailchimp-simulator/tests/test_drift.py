@@ -28,11 +28,11 @@ def test_contacts_change_after_each_page_and_move_to_now(api: Any, simulator: An
 def test_each_kind_of_change_does_what_it_says(api: Any, simulator: Any, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     now = simulator.control.clock(advance=60)
-    truth = simulator.control.truth(MEMBERS, "count", [list_id])["by_status"]
+    truth = simulator.control.ground_truth(MEMBERS, "count", [list_id])["by_status"]
 
     def done(kind: str) -> tuple[str, dict[str, int]]:
         (change,) = simulator.control.change(kind, list_id=list_id)
-        return change["hash"], simulator.control.truth(MEMBERS, "count", [list_id])["by_status"]
+        return change["hash"], simulator.control.ground_truth(MEMBERS, "count", [list_id])["by_status"]
 
     joined, counts = done("join")
     assert counts["subscribed"] == truth["subscribed"] + 1
@@ -64,7 +64,7 @@ def test_every_listing_stays_in_order_and_whole_while_contacts_change(api: Any, 
         if number % 10 == 0:
             api.get(path, status="archived", sort_field="last_changed")
 
-    keys = simulator.control.truth(MEMBERS, "keys", [list_id])["keys"]
+    keys = simulator.control.ground_truth(MEMBERS, "keys", [list_id])["keys"]
 
     for status in ("", "archived"):
         rows = api.get(path, count=1000, sort_field="last_changed", **({"status": status} if status else {}))["members"]
@@ -91,7 +91,7 @@ def test_news_moves_last_open_and_shows_in_the_activity(api: Any, simulator: Any
     quiet = next(r for r in api.get("/reports", count=1000)["reports"] if r["opens"]["last_open"] == "")
     simulator.control.clock(advance=86_400)
 
-    told = simulator.control.news([quiet["id"]], opens=2, clicks=1, unsubscribes=1)
+    told = simulator.control.add_events([quiet["id"]], opens=2, clicks=1, unsubscribes=1)
 
     report = api.get(f"/reports/{quiet['id']}")
     assert report["opens"]["last_open"] == report["clicks"]["last_click"] == told["at"]
@@ -111,7 +111,7 @@ def test_the_activity_of_who_was_deleted_for_good_vanishes_or_stays_and_the_sums
 ) -> None:
     simulator.control.facts(deletion_deletes_activity=vanishes)
     campaign = api.get("/reports")["reports"][0]
-    simulator.control.news([campaign["id"]], opens=3, clicks=3, unsubscribes=3)
+    simulator.control.add_events([campaign["id"]], opens=3, clicks=3, unsubscribes=3)
     report = f"/reports/{campaign['id']}"
     links = api.get(f"{report}/click-details")["urls_clicked"]
     listings = {"email-activity": "emails", "sent-to": "sent_to", "open-details": "members",

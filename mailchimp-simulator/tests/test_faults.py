@@ -79,12 +79,12 @@ def test_a_connection_can_be_reset(api: Any, simulator: Any, kind: str) -> None:
 
 def test_an_answer_can_be_lost_after_the_write_took_effect(api: Any, simulator: Any, list_id: str) -> None:
     simulator.control.fault("lose_answer", MEMBERS, method="POST", times=1)
-    before = simulator.control.truth(MEMBERS)["count"]
+    before = simulator.control.ground_truth(MEMBERS)["count"]
 
     with pytest.raises(requests.exceptions.ConnectionError):
         api.call("POST", f"/lists/{list_id}/members", json={"email_address": "a@example.com", "status": "subscribed"})
 
-    assert simulator.control.truth(MEMBERS)["count"] == before + 1
+    assert simulator.control.ground_truth(MEMBERS)["count"] == before + 1
 
 
 def test_a_request_that_hangs_goes_on_counting_after_its_client_has_gone(api: Any, simulator: Any) -> None:

@@ -23,7 +23,7 @@ def test_mailchimps_client_reads(client: Any, simulator: Simulator) -> None:
     """As many rows as the account holds, of each kind that it asks for."""
 
     def held(path: str, parent: str | None = None) -> int:
-        return int(simulator.control.truth(path, parents=[parent] if parent else None)["count"])
+        return int(simulator.control.ground_truth(path, parents=[parent] if parent else None)["count"])
 
     list_id = client.lists.get_all_lists(count=100)["lists"][0]["id"]
     members = client.lists.get_list_members_info(list_id, count=1000)

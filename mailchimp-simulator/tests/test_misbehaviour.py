@@ -179,10 +179,10 @@ class TestLateness:
 
     @pytest.mark.parametrize("kind, path", [("unsubscribes", "unsubscribed"), ("opens", "open-details")])
     def test_events_come_late(self, api: Any, simulator: Any, kind: str, path: str) -> None:
-        campaign = simulator.control.truth("/reports", "keys")["keys"][0][0]
+        campaign = simulator.control.ground_truth("/reports", "keys")["keys"][0][0]
         before = api.get(f"/reports/{campaign}/{path}", count=1000)
 
-        simulator.control.news([campaign], **{kind: 40}, ago=86_400)
+        simulator.control.add_events([campaign], **{kind: 40}, ago=86_400)
 
         after = api.get(f"/reports/{campaign}/{path}", count=1000)
         moments = [row.get("timestamp") or event["timestamp"]
@@ -193,11 +193,11 @@ class TestLateness:
         assert max(moments) <= "2026-05-31T12:59:59+00:00"
 
     def test_a_report_counts_what_no_listing_shows_yet(self, api: Any, simulator: Any) -> None:
-        campaign = simulator.control.truth("/reports", "keys")["keys"][0][0]
+        campaign = simulator.control.ground_truth("/reports", "keys")["keys"][0][0]
         listed = f"/reports/{campaign}/unsubscribed"
         before, counted = api.get(listed)["total_items"], api.get(f"/reports/{campaign}")["unsubscribed"]
 
-        simulator.control.news([campaign], unsubscribes=60, rows_after=3_600)
+        simulator.control.add_events([campaign], unsubscribes=60, rows_after=3_600)
 
         assert api.get(f"/reports/{campaign}")["unsubscribed"] > counted
         assert api.get(listed)["total_items"] == before
@@ -239,10 +239,10 @@ def test_any_field_of_an_object_is_set(api: Any, simulator: Any, list_id: str) -
 
 
 def test_a_disabled_key_and_another_data_center_are_told(api: Any, simulator: Any) -> None:
-    simulator.control.call("key", key=simulator.api_key)
+    simulator.control.key(simulator.api_key)
     disabled = api.problem("GET", "/")
-    simulator.control.call("key", key=simulator.api_key, disabled=False)
-    simulator.control.call("data_center", linked_to="us6")
+    simulator.control.key(simulator.api_key, disabled=False)
+    simulator.control.data_center("us6")
     elsewhere = api.problem("GET", "/lists")
 
     assert (disabled["status"], disabled["detail"]) == (401, "API key has been disabled")

@@ -43,7 +43,7 @@ def test_a_collection_has_exactly_the_rows_that_were_asked_for(api: Any, simulat
 def test_every_collection_can_be_given_a_number_of_rows(api: Any, simulator: Any, template: str) -> None:
     simulator.control.rows({template: 27})
 
-    truth = simulator.control.truth(template, "keys")
+    truth = simulator.control.ground_truth(template, "keys")
 
     assert truth["by_parent"]
     assert set(truth["by_parent"].values()) == {27}
@@ -130,7 +130,7 @@ def test_fields_are_chosen_or_left_out_and_unknown_ones_ignored(api: Any, list_i
 
 def test_the_plain_listing_hides_archived_contacts(api: Any, simulator: Any, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
-    truth = simulator.control.truth(MEMBERS, "keys", [list_id])
+    truth = simulator.control.ground_truth(MEMBERS, "keys", [list_id])
 
     plain = everything(api, path, "members")
     archived = everything(api, path, "members", status="archived", sort_field="last_changed")
@@ -188,7 +188,7 @@ def test_tag_search_lists_all_tags_or_those_with_a_prefix(api: Any, list_id: str
 
 
 def test_lists_tell_their_total_when_asked(api: Any, simulator: Any, list_id: str) -> None:
-    total = simulator.control.truth(MEMBERS, "count", [list_id])["count"]
+    total = simulator.control.ground_truth(MEMBERS, "count", [list_id])["count"]
 
     assert "total_contacts" not in api.get(f"/lists/{list_id}")["stats"]
     for row in (
@@ -284,7 +284,7 @@ def test_newer_contacts_page_by_cursor_without_a_total(api: Any, simulator: Any,
         if not cursor:
             break
 
-    assert len(set(seen)) == len(seen) == simulator.control.truth(MEMBERS, "count", [list_id])["count"]
+    assert len(set(seen)) == len(seen) == simulator.control.ground_truth(MEMBERS, "count", [list_id])["count"]
 
 
 def test_landing_pages_know_no_offset(api: Any, simulator: Any) -> None:
@@ -299,8 +299,8 @@ def test_landing_pages_know_no_offset(api: Any, simulator: Any) -> None:
 def test_a_collection_gives_the_rows_that_the_truth_tells_each_with_a_key_of_its_own(
     api: Any, simulator: Any, template: str
 ) -> None:
-    counts = simulator.control.truth(template, "count")
-    keys = simulator.control.truth(template, "keys")
+    counts = simulator.control.ground_truth(template, "count")
+    keys = simulator.control.ground_truth(template, "keys")
     if counts["key"]:
         assert len({tuple(map(str, key)) for key in keys["keys"]}) == counts["count"] == len(keys["keys"])
     items = CONTRACT.operations["GET", template].items_key or template.rpartition("/")[2]
@@ -318,13 +318,13 @@ def test_a_collection_gives_the_rows_that_the_truth_tells_each_with_a_key_of_its
 
 
 def test_the_same_seed_gives_the_same_account(api: Any, simulator: Any) -> None:
-    before = simulator.control.truth(MEMBERS, "digest")["digest"]
+    before = simulator.control.ground_truth(MEMBERS, "digest")["digest"]
     simulator.control.change("update", count=3)
-    assert simulator.control.truth(MEMBERS, "digest")["digest"] != before
+    assert simulator.control.ground_truth(MEMBERS, "digest")["digest"] != before
 
     simulator.control.reset()
 
-    assert simulator.control.truth(MEMBERS, "digest")["digest"] == before
+    assert simulator.control.ground_truth(MEMBERS, "digest")["digest"] == before
 
 
 @pytest.mark.parametrize("rows", [None, 0, 3])

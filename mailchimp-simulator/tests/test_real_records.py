@@ -93,7 +93,7 @@ def kind_of(value: Any) -> str:
 @pytest.fixture
 def played(simulator: Any, stream: str) -> Shape:
     """The shape of the simulator's rows of a stream."""
-    rows = [item["row"] for item in simulator.control.truth(TEMPLATES[stream], "rows")["rows"]]
+    rows = [item["row"] for item in simulator.control.ground_truth(TEMPLATES[stream], "rows")["rows"]]
     if stream == "email_activity":  # a record is an event, a row a recipient
         rows = [{**row, **event} for row in rows for event in row.pop("activity")]
     return shape_of(rows)

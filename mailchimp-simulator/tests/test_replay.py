@@ -347,11 +347,11 @@ def access_refused(scene: Scene) -> Any:
     if number == 237:
         control.limit(0)
     elif number == 238:
-        control.call("data_center", linked_to="us6")
+        control.data_center("us6")
     elif number == 239:
         control.user("owner", disabled=True)
     elif number == 240:
-        control.call("key", key=api.simulator.api_key)
+        control.key(api.simulator.api_key)
     elif number == 47:
         api.session.auth = ("any", "wrong")
     answer = api.call("GET", "/lists")

@@ -50,7 +50,9 @@ def ids_of(simulator: SimulatorProcess) -> dict[str, list[str]]:
     """What ``<each …>`` stands for."""
     found = {}
     for kind, path in (("list", "/lists"), ("campaign", "/campaigns"), ("segment", "/lists/{list_id}/segments")):
-        found[f"<each {kind}>"] = [str(item["row"]["id"]) for item in simulator.control.truth(path, "rows")["rows"]]
+        found[f"<each {kind}>"] = [
+            str(item["row"]["id"]) for item in simulator.control.ground_truth(path, "rows")["rows"]
+        ]
     return found
 
 
@@ -88,7 +90,7 @@ def test_every_saved_stream_is_read(process: Installed, simulator: SimulatorProc
         assert run.statuses(name)[-1] == "COMPLETE"
         assert run.counts[name] > 0
         assert [record for record in run.records(name) if not fields <= record.keys()] == []
-    assert run.counts["list_members"] == simulator.control.truth(MEMBERS)["count"]
+    assert run.counts["list_members"] == simulator.control.ground_truth(MEMBERS)["count"]
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -100,12 +102,12 @@ def test_every_saved_state_is_gone_on_from(name: str, process: Installed, simula
     catalog = saved("configured_catalog.json", simulator)
     config = {**config_of("config_apikey.json", simulator), "activity_lookback_days": 0}
     state = saved(name, simulator)
-    simulator.control.news(1, opens=3)
+    simulator.control.add_events(1, opens=3)
     simulator.control.clock(advance=60)
 
     first = process.run("read", config=config, catalog=catalog, state=state).succeeded()
 
-    truth = simulator.control.truth(MEMBERS, "keys")["keys"]
+    truth = simulator.control.ground_truth(MEMBERS, "keys")["keys"]
     expected = {contact for _, contact, status, changed in truth if changed > SINCE or status == "archived"}
     assert {record["id"] for record in first.records("list_members")} == expected
     assert {status for _, contact, status, _ in truth if contact in expected} > {"archived"}

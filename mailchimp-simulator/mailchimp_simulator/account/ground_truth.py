@@ -72,7 +72,7 @@ def key_of(world: World, template: str) -> list[str]:
     return list(operation.raw.get("primary_key") or [])
 
 
-def truth(world: World, template: str, detail: str, parents: tuple[str, ...] | None = None) -> Json:
+def ground_truth(world: World, template: str, detail: str, parents: tuple[str, ...] | None = None) -> Json:
     """Counts (`detail=count`), keys too (`keys`), or whole rows (`rows`), over all parents or under these.
 
     `keys` of an audience's members are `[list_id, id, status, last_changed]`. A digest of the sorted keys comes with

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from mailchimp_simulator.server.control import Control
+from mailchimp_simulator.server.control.endpoint import Control
 from mailchimp_simulator.server.exchange import Exchange
 from mailchimp_simulator.server.simulation import Simulation
 

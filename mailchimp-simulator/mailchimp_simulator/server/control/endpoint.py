@@ -1,0 +1,67 @@
+"""The control endpoint itself: `/__control__/<command>`, with and answered by JSON.
+
+It needs no key and is not counted. The package's README describes each command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from mailchimp_simulator.server.control.account_changes import AccountChanges
+from mailchimp_simulator.server.control.misbehaviour import Misbehaviour
+from mailchimp_simulator.server.control.observation import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from mailchimp_simulator.server.simulation import Simulation
+
+Json = dict[str, Any]
+
+
+class Control:
+    """All commands."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        """Command this simulator."""
+        self.simulation = simulation
+        self.commands: dict[str, Callable[[Json], Any]] = {
+            "reset": self.reset,
+            **Observation(simulation).commands,
+            **Misbehaviour(simulation).commands,
+            **AccountChanges(simulation).commands,
+        }
+
+    def app(self) -> Router:
+        """The ASGI application."""
+        return Router(routes=[Route("/{name}", self.serve, methods=["GET", "POST"])])
+
+    async def serve(self, request: Request) -> Response:
+        """One command. Its arguments: the JSON body of a POST, the query of a GET."""
+        command = self.commands.get(request.path_params["name"])
+        if command is None:
+            return _json({"error": f"no such command; there are: {sorted(self.commands)}"}, 404)
+        body = await request.body()
+        try:
+            arguments = orjson.loads(body) if body else dict(request.query_params)
+            return _json(command(arguments))
+        except KeyError as error:
+            return _json({"error": f"missing or unknown: {error}"}, 400)
+        except (AttributeError, ValueError, TypeError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def reset(self, body: Json) -> Json:
+        """All as it was at the start: row counts, clock, users and facts too."""
+        del body
+        self.simulation.reset()
+        return {}
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -1,0 +1,43 @@
+"""The control endpoint: the README has a row for each command, the client a method, and a refusal says why."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mailchimp_simulator.client import Control, ControlError, Simulator
+from mailchimp_simulator.server.control.endpoint import Control as Endpoint
+from mailchimp_simulator.server.simulation import Simulation
+from mailchimp_simulator.settings import Settings
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+COMMANDS = sorted(Endpoint(Simulation(Settings())).commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_describes_each_command(command: str) -> None:
+    text = README.read_text()
+
+    assert f"`{command}`" in text[text.index("## Control") : text.index("### Open facts")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_client_has_a_method_for_each_command(command: str) -> None:
+    assert callable(getattr(Control, command, None))
+
+
+@pytest.mark.parametrize(
+    "command, arguments, words",
+    [
+        ("nonsense", {}, "no such command; there are: ['add_events'"),
+        ("fault", {"kind": "nonsense"}, "kind must be one of"),
+        ("set", {}, "missing or unknown: 'path'"),
+        ("unlist", {"list_id": "x"}, "no such audience: x"),
+        ("rows", {"/nowhere": 1}, "no such collections: ['/nowhere']"),
+    ],
+)
+def test_a_refused_command_says_why(simulator: Simulator, command: str, arguments: object, words: str) -> None:
+    with pytest.raises(ControlError, match=re.escape(words)):
+        simulator.control.send(command, arguments)  # type: ignore[arg-type]
