@@ -1,7 +1,7 @@
-"""`python -m benchmarks`: measure, print tables, write `docs/benchmarks.md`; exit with 1 if a limit is not kept.
+"""`python -m benchmarks [PART …]`: measure and print tables; exit with 1 if a limit is not kept.
 
-Without arguments everything is measured anew in one run. Parts that are named take the place of what the last run
-measured of them, if that was at the same commit. The documents are written when every part is there.
+With `--publish` the figures of each part that was measured take the place of those that `docs/benchmarks/figures/` has
+of it, and `docs/benchmarks.md` is made anew; other parts' figures stay.
 
 BENCH_QUICK=1 runs everything in small to see that it works; its figures say nothing and go nowhere near the documents.
 """
@@ -20,53 +20,49 @@ from typing import Any
 
 from benchmarks import destination, profiles, report, side_by_side, source
 from benchmarks.destination import DestinationBenchmark
-from benchmarks.peers import CACHE, NotInstalled, all_peers
+from benchmarks.peers import NotInstalled, all_peers
 from benchmarks.side_by_side import SideBySide
+from benchmarks.soak import soak
 from benchmarks.source import SourceBenchmark
 from benchmarks.table import Row, limits_table, text_table
 
 Json = dict[str, Any]
-Parts = dict[tuple[str, str], Callable[[], Json]]
+_BESIDE = report.SECTIONS[report.SIDE_BY_SIDE]
 
 
 def main() -> int:
     """Measure what the command line names (default: everything)."""
     quick = os.environ.get("BENCH_QUICK", "") not in {"", "0"}
-    kept = CACHE / ("quick.json" if quick else "measured.json")
+    options = _options(quick=quick)
+    results: list[Json] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         compared = SideBySide(side_by_side.QUICK if quick else side_by_side.FULL, [], Path(folder))
-        parts = _parts(compared, Path(folder), quick=quick)
-        options = _options([name for _, name in parts])
-        if options.alone:
-            del parts["profile", "profile"]
-        chosen = [key for key in parts if key[1] in options.parts or not options.parts]
-        results = report.begin(report.load(kept) if options.parts else {})
-        if any(section == report.SIDE_BY_SIDE for section, _ in chosen):
+        measures = _measures(compared, Path(folder), options.minutes, quick=quick)
+        if not set(_BESIDE).isdisjoint(options.parts):
             compared.peers, missing = all_peers(others=not options.alone)
             print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
-            results["peers"] = {
-                peer.label: {"about": peer.about, "installed": peer.installed()} for peer in compared.peers
-            }
-        for section, name in chosen:
-            load = os.getloadavg()[0]
-            report.note(results, section, name, {"load": round(load, 1), **_timed(name, parts[section, name])})
+            if options.publish:
+                report.keep_peers({x.label: {"about": x.about, "installed": x.installed()} for x in compared.peers})
+        for part in options.parts:
+            load = round(os.getloadavg()[0], 1)
+            results.append({"load": load, **_timed(part, measures[part])})
             # After each part, so that a run which is cut short loses nothing.
-            report.save(results, kept)
-    rows = [Row(**row) for part in _measured(results, chosen) for row in part.get("rows", ())]
-    lines = [line for part in _measured(results, chosen) for line in (*part.get("lines", ()), *part.get("faults", ()))]
+            if options.publish:
+                report.keep(part, results[-1])
+                # A process of its own: drawing takes memory, which those that are measured next would inherit.
+                subprocess.run([sys.executable, "-m", "benchmarks.report"], check=True)
+    rows = [Row(**row) for part in results for row in part.get("rows", ())]
+    lines = [line for part in results for line in (*part.get("lines", ()), *part.get("faults", ()))]
     if rows:
         print(limits_table(rows), end="\n\n")
     if lines:
-        labels = list(results["peers"])
+        labels = [peer.label for peer in compared.peers]
         print(text_table(("", *labels), [(x["what"], *(x["cells"].get(y, "—") for y in labels)) for x in lines]))
-    if not quick and not options.alone and all(name in results["parts"].get(section, {}) for section, name in parts):
-        # A process of its own: drawing takes memory, which those that are measured next would inherit.
-        subprocess.run([sys.executable, "-m", "benchmarks.report", kept], check=True)
     return 1 if any(row.ok is False for row in rows) and not quick else 0
 
 
-def _parts(compared: SideBySide, folder: Path, *, quick: bool) -> Parts:
-    """Every part by section and name, in the order of the page."""
+def _measures(compared: SideBySide, folder: Path, minutes: float, *, quick: bool) -> dict[str, Callable[[], Json]]:
+    """What measures each part of the page."""
     sources = SourceBenchmark(source.QUICK if quick else source.FULL, folder)
     destinations = DestinationBenchmark(destination.QUICK if quick else destination.FULL, folder)
 
@@ -77,10 +73,10 @@ def _parts(compared: SideBySide, folder: Path, *, quick: bool) -> Parts:
         return lambda: measure().to_json()
 
     return {
-        **{("source", name): limits(part) for name, part in sources.parts().items()},
-        **{(report.SIDE_BY_SIDE, name): comparison(part) for name, part in compared.parts().items()},
-        **{("destination", name): limits(part) for name, part in destinations.parts().items()},
-        ("profile", "profile"): lambda: _profiles(folder, 5_000 if quick else 300_000),
+        **{name: limits(part) for name, part in (sources.parts() | destinations.parts()).items()},
+        **{name: comparison(part) for name, part in compared.parts().items()},
+        report.SOAK: limits(lambda: list(soak(minutes).rows(minutes))),
+        report.PROFILE: lambda: _profiles(folder, 5_000 if quick else 300_000),
     }
 
 
@@ -93,19 +89,30 @@ def _profiles(folder: Path, size: int) -> Json:
     return {"profiles": [profile.to_json() for profile in found]}
 
 
-def _options(names: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; default: all")
+def _options(*, quick: bool) -> argparse.Namespace:
+    known = [part for parts in report.SECTIONS.values() for part in parts]
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; default: all")
     parser.add_argument("--alone", action="store_true", help="install nothing: no other connectors, no profiler")
+    parser.add_argument("--publish", action="store_true", help="put the figures into docs/benchmarks.md")
+    parser.add_argument(
+        "--minutes", type=float, default=0.2 if quick else 60.0, help="of the soak; default: %(default)g"
+    )
     options = parser.parse_args()
-    unknown = set(options.parts) - set(names)
+    unknown = sorted(set(options.parts) - set(known))
     if unknown:
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"no such part: {', '.join(unknown)}")
+    options.parts = [part for part in known if part in options.parts or not options.parts]
+    others = [part for part in options.parts if part in (*_BESIDE, report.PROFILE)]
+    if options.publish and quick:
+        parser.error("BENCH_QUICK=1 measures nothing that could be published")
+    if options.publish and options.alone and others:
+        parser.error(f"with --alone, these measure too little to be published: {', '.join(others)}")
+    if options.alone:
+        options.parts = [part for part in options.parts if part != report.PROFILE]
     return options
-
-
-def _measured(results: Json, chosen: list[tuple[str, str]]) -> list[Json]:
-    return [results["parts"][section][name] for section, name in chosen]
 
 
 def _timed(name: str, measure: Callable[[], Json]) -> Json:

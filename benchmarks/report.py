@@ -1,6 +1,6 @@
-"""Makes `docs/benchmarks.md` and its plots of `docs/benchmarks/results.json`; nothing in them is typed by hand.
+"""Keeps each part's figures in `docs/benchmarks/figures/`, and makes `docs/benchmarks.md` and its plots of all of them.
 
-`python -m benchmarks.report [RESULTS]` takes over a run's results, if there are any, and makes the page anew.
+`python -m benchmarks.report` makes the page and the plots anew; nothing in them is typed by hand.
 """
 
 from __future__ import annotations
@@ -23,8 +23,17 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-RESULTS = DOCS / "benchmarks" / "results.json"
-SIDE_BY_SIDE = "side by side"
+FIGURES = DOCS / "benchmarks" / "figures"
+PEERS = DOCS / "benchmarks" / "peers.json"
+SOURCE, SIDE_BY_SIDE, DESTINATION, SOAK, PROFILE = "source", "side by side", "destination", "soak", "profile"
+# The sections of the page and their parts, in its order.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    SOURCE: ("start", "connections", "streams", "broken", "cpu", "memory", "per-contact", "activity", "requests"),
+    SIDE_BY_SIDE: ("contacts", "small", "email", "drift", "faults", "memory-by-size"),
+    DESTINATION: ("calls", "waits", "many"),
+    SOAK: (SOAK,),
+    PROFILE: (PROFILE,),
+}
 _CONNECTORS = ("mailchimp-api", "source-mailchimp", "destination-mailchimp")
 _MARKS = {True: "kept", False: "**missed**", None: ""}
 
@@ -32,6 +41,8 @@ _HEAD = """\
 # Benchmarks
 
 This page is made by `make bench`, from the figures that it measured. Do not edit it.
+Each part can be measured by itself, so each table says of which day and commit its figures are:
+the last commit that had changed the connectors, with a `+` where files differed from it.
 
 The simulator (`mailchimp-simulator`) runs in a process of its own on the same machine:
 figures without latency are the machine's, shared with it, rather than Mailchimp's.
@@ -39,33 +50,39 @@ A page is 1000 rows; a megabyte is a million bytes. Seconds and microseconds are
 Connections in use are counted from the first page's answer to the last request's start.
 A missed limit stays in the table.
 
-Measured on {machine}. Commit {commit} was the last that had changed the connectors.
+Measured on {machines}.
 """
 
 
-def load(path: Path = RESULTS) -> Json:
-    """The results that ``path`` holds; none if it isn't there."""
-    found: Json = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+def load(folder: Path = FIGURES) -> dict[str, Json]:
+    """What ``keep`` has kept in ``folder``, by part, in the order of the page."""
+    paths = {part: folder / f"{part}.json" for parts in SECTIONS.values() for part in parts}
+    return {part: json.loads(path.read_text(encoding="utf-8")) for part, path in paths.items() if path.exists()}
 
 
-def save(results: Json, path: Path = RESULTS) -> None:
-    """Keep the results."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def keep(part: str, content: Json, folder: Path = FIGURES) -> None:
+    """Put what ``part`` has measured just now in the place of what it measured before.
 
-
-def begin(earlier: Json) -> Json:
-    """Results to add to: ``earlier`` ones if they are of this commit and machine, else none."""
-    here = {"commit": commit(), "machine": machine()}
-    same = all(earlier.get(name) == value for name, value in here.items())
-    return earlier if same else {**here, "peers": {}, "parts": {}}
-
-
-def note(results: Json, section: str, part: str, content: Json) -> None:
-    """Put what a part has measured in the place of what it measured before."""
+    ``content``: `rows` (those of a Row), `profiles`, or `lines`, `series` and `faults` (side by side), and the `load`.
+    """
     taken = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    results["parts"].setdefault(section, {})[part] = {"taken": taken, **content}
+    _save({"taken": taken, "commit": commit(), "machine": machine(), **content}, folder / f"{part}.json")
+
+
+def load_peers() -> Json:
+    """Who takes part side by side, by label: `about` (a sentence) and `installed` (packages)."""
+    peers: Json = json.loads(PEERS.read_text(encoding="utf-8"))
+    return peers
+
+
+def keep_peers(peers: Json) -> None:
+    """Keep what ``load_peers`` gives."""
+    _save(peers, PEERS)
+
+
+def _save(content: Json, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def commit() -> str:
@@ -91,71 +108,80 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model.strip()}){memory}, {platform.system()}, Python {python}"
 
 
-def write(results: Json, folder: Path = DOCS) -> None:
-    """Write the page, its plots and the results themselves below ``folder``."""
-    save(results, folder / "benchmarks" / "results.json")
-    (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
+def write() -> None:
+    """Write the page and its plots."""
+    figures = load()
+    (DOCS / "benchmarks.md").write_text(page(figures, load_peers()), encoding="utf-8")
     from benchmarks import plots  # noqa: PLC0415 - takes a second to import
 
-    plots.write(series(results), folder / "benchmarks")
-    (folder / "benchmarks" / picture.NAME).write_text(beside_others(results), encoding="utf-8")
+    plots.write(series(figures), DOCS / "benchmarks")
+    (DOCS / "benchmarks" / picture.NAME).write_text(beside_others(figures), encoding="utf-8")
 
 
-def beside_others(results: Json) -> str:
+def beside_others(figures: Mapping[str, Json]) -> str:
     """The picture of the README; empty where not all of it has been measured."""
-    parts = results["parts"].get(SIDE_BY_SIDE, {})
-    return picture.svg([line for part in parts.values() for line in part["lines"]])
+    return picture.svg([line for entry in _section(SIDE_BY_SIDE, figures).values() for line in entry["lines"]])
 
 
-def series(results: Json) -> dict[str, dict[str, list[tuple[float, float]]]]:
+def series(figures: Mapping[str, Json]) -> dict[str, dict[str, list[tuple[float, float]]]]:
     """The plots' points, by plot and peer."""
-    parts = results["parts"].get(SIDE_BY_SIDE, {})
-    return {name: points for part in parts.values() for name, points in part["series"].items()}
+    entries = _section(SIDE_BY_SIDE, figures).values()
+    return {name: points for entry in entries for name, points in entry["series"].items()}
 
 
-def page(results: Json) -> str:
+def page(figures: Mapping[str, Json], peers: Json) -> str:
     """The whole page."""
-    parts = results["parts"]
-    blocks = [_HEAD.format_map(results)]
-    blocks += _limits("The source against its limits", parts.get("source", {}))
-    blocks += _side_by_side(results)
-    blocks += _limits("The destination against its limits", parts.get("destination", {}))
-    blocks += _limits("Everything at once", parts.get("soak", {}))
-    blocks += _profiles(parts.get("profile", {}))
-    blocks += _taken(parts)
+    machines = dict.fromkeys(entry["machine"] for entry in figures.values())
+    blocks = [_HEAD.format(machines="; ".join(machines))]
+    blocks += _limits("The source against its limits", _section(SOURCE, figures))
+    blocks += _side_by_side(_section(SIDE_BY_SIDE, figures), peers)
+    blocks += _limits("The destination against its limits", _section(DESTINATION, figures))
+    blocks += _limits("Everything at once", _section(SOAK, figures))
+    blocks += _profiles(_section(PROFILE, figures))
+    blocks += _taken(figures)
     return "\n".join(blocks)
 
 
+def _section(section: str, figures: Mapping[str, Json]) -> dict[str, Json]:
+    return {part: figures[part] for part in SECTIONS[section] if part in figures}
+
+
+def _when(entry: Json) -> str:
+    """Day and commit."""
+    return f"{entry['taken'].split()[0]}, {entry['commit']}"
+
+
 def _limits(title: str, parts: Mapping[str, Json]) -> Iterator[str]:
-    rows = [row for part in parts.values() for row in part["rows"]]
-    if not rows:
-        return
-    yield f"## {title}\n"
-    cells = [(row["what"].strip(), row["figure"], row["limit"], _MARKS[row["ok"]], row["note"]) for row in rows]
-    yield markdown(("what", "figure", "limit", "", "remark"), cells)
+    if parts:
+        yield f"## {title}\n"
+    for part, entry in parts.items():
+        yield f"`{part}`: {_when(entry)}\n"
+        rows = entry["rows"]
+        cells = [(row["what"].strip(), row["figure"], row["limit"], _MARKS[row["ok"]], row["note"]) for row in rows]
+        yield markdown(("what", "figure", "limit", "", "remark"), cells)
 
 
-def _side_by_side(results: Json) -> Iterator[str]:
-    parts, peers = results["parts"].get(SIDE_BY_SIDE, {}), results["peers"]
-    lines = [line for part in parts.values() for line in part["lines"]]
+def _side_by_side(parts: Mapping[str, Json], peers: Json) -> Iterator[str]:
+    lines = [(line, _when(entry)) for entry in parts.values() for line in entry["lines"]]
     if not lines:
         return
     yield _PEERS
     yield markdown(("column", "what it is"), [(label, peer["about"]) for label, peer in peers.items()])
     yield _by_peer("", lines, peers)
     for name, caption in PLOTS.items():
-        if name in series(results):
+        if any(name in entry["series"] for entry in parts.values()):
             yield f"![{caption}](benchmarks/{name}.svg)\n"
-    faults = [line for part in parts.values() for line in part["faults"]]
+    faults = [(line, _when(entry)) for entry in parts.values() for line in entry["faults"]]
     if faults:
         yield _FAULTS
         # The bare loop, which takes no part in this, has no column.
-        yield _by_peer("fault", faults, [label for label in peers if any(label in x["cells"] for x in faults)])
+        yield _by_peer("fault", faults, [label for label in peers if any(label in x["cells"] for x, _ in faults)])
 
 
-def _by_peer(title: str, lines: list[Json], labels: Iterable[str]) -> str:
+def _by_peer(title: str, lines: list[tuple[Json, str]], labels: Iterable[str]) -> str:
     labels = list(labels)
-    return markdown((title, *labels), [(line["what"], *(line["cells"].get(x, "—") for x in labels)) for line in lines])
+    rows = [(line["what"], *(line["cells"].get(x, "—") for x in labels), when) for line, when in lines]
+    return markdown((title, *labels, "measured"), rows)
 
 
 _PEERS = """\
@@ -192,25 +218,26 @@ threads that wait are left out.
 
 
 def _profiles(parts: Mapping[str, Json]) -> Iterator[str]:
-    profiles = [profile for part in parts.values() for profile in part["profiles"]]
+    profiles = [(profile, _when(entry)) for entry in parts.values() for profile in entry["profiles"]]
     if profiles:
         yield _PROFILES
-    for profile in profiles:
+    for profile, when in profiles:
         yield f"### {profile['what'].capitalize()}: {profile['samples']:,} samples\n"
+        yield f"{when}\n"
         yield markdown(("part", "share"), [(area, f"{share:.1%}") for area, share in profile["areas"]])
         functions = [(f"`{name}`", f"`{module}`", f"{share:.1%}") for name, module, share in profile["functions"]]
         yield markdown(("function", "in", "share"), functions)
 
 
-def _taken(parts: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
-    rows = [
-        (f"{section}: {part}", entry["taken"], str(entry["load"]))
-        for section, entries in parts.items()
-        for part, entry in entries.items()
-    ]
+def _taken(figures: Mapping[str, Json]) -> Iterator[str]:
     yield "## When\n"
     yield "The load is the machine's over the minute before a part began, with what the last one left of it.\n"
-    yield markdown(("part", "measured", "load"), rows)
+    rows = [
+        (f"{section}: {part}", entry["taken"], entry["commit"], str(entry["load"]))
+        for section in SECTIONS
+        for part, entry in _section(section, figures).items()
+    ]
+    yield markdown(("part", "measured", "commit", "load"), rows)
 
 
 def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -226,5 +253,5 @@ def _first(pattern: str, path: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    write(load(Path(sys.argv[1])) if sys.argv[1:] else load())
+    write()
     sys.stdout.write(f"{DOCS / 'benchmarks.md'}\n")

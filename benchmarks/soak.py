@@ -1,19 +1,14 @@
-"""`python -m benchmarks.soak [--minutes N]`: both connectors against an account in which everything happens at once.
+"""Both connectors against an account in which everything happens at once: `make soak`, or the part `soak`.
 
 Contacts change, join, leave and are archived while they are read and written; calls fail in all the ways that the
 simulator knows; and persons leave between two calls of the destination. Round after round the source reads what is
 new, and the destination writes records about some of those people and about new ones. In the end nobody may have a
 status that nobody asked for, no row may be missing in what the source has emitted, and every record is accounted for.
-
-The figures stand in `docs/benchmarks.md` if the command line says so (`--publish`). Exit code 1: a limit is not kept.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
-from benchmarks.table import Row, checked, limits_table
+from benchmarks.table import Row, checked
 from integration_tests.harness.destination import DestinationHarness
 from integration_tests.harness.source import SourceHarness
 from mailchimp_api.members import subscriber_hash
@@ -213,25 +207,3 @@ def soak(minutes: float, seed: int = 1) -> Figures:
         one = Soak(simulator, Path(folder), seed)
         one.run(60 * minutes)
         return one.figures
-
-
-def main() -> int:
-    """Soak, print the figures, publish them if asked to."""
-    parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--publish", action="store_true", help="put the figures into docs/benchmarks.md")
-    options = parser.parse_args()
-    load = round(os.getloadavg()[0], 1)
-    rows = list(soak(options.minutes, options.seed).rows(options.minutes))
-    print(limits_table(rows))
-    if options.publish:
-        results = report.load()
-        report.note(results, "soak", "soak", {"load": load, "rows": [row.to_json() for row in rows]})
-        report.save(results)
-        (report.DOCS / "benchmarks.md").write_text(report.page(results), encoding="utf-8")
-    return 1 if any(row.ok is False for row in rows) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

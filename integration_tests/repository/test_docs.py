@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import get_args
 
@@ -249,7 +250,49 @@ class TestBenchmarks:
 
     def test_the_page_is_made_of_the_results(self) -> None:
         """``python -m benchmarks.report`` would change nothing."""
-        assert text_of("docs/benchmarks.md") == report.page(report.load())
+        assert text_of("docs/benchmarks.md") == report.page(report.load(), report.load_peers())
+
+    def test_a_part_that_is_measured_anew_leaves_the_others(self, tmp_path: Path) -> None:
+        """Each keeps its figures, with the day and the commit they are of; the page is made of all."""
+        for part in ("memory", "start"):
+            path = tmp_path / f"{part}.json"
+            path.write_bytes((report.FIGURES / path.name).read_bytes())
+        before = report.load(tmp_path)
+        row = {"what": "start-up: CPU of `spec`", "figure": "9.87 s", "limit": "", "ok": None, "note": ""}
+
+        report.keep("start", {"load": 0.5, "rows": [row]}, tmp_path)
+
+        after = report.load(tmp_path)
+        assert after["memory"] == before["memory"]
+        today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        page = report.page(after, {})
+        assert f"`start`: {today}, {report.commit()}\n\n| what |" in page
+        assert "9.87 s" in page
+        old = before["memory"]
+        assert f"`memory`: {old['taken'].split()[0]}, {old['commit']}\n\n| what |" in page
+        assert f"| source: memory | {old['taken']} | {old['commit']} | {old['load']} |" in page
+
+    def test_every_file_of_figures_is_of_a_part(self) -> None:
+        """What a part that is gone has left behind would be on no page."""
+        assert {path.stem for path in report.FIGURES.iterdir()} == set(report.load())
+
+    @pytest.mark.parametrize(
+        "arguments, quick, reason",
+        [
+            (["start", "--publish"], "1", "BENCH_QUICK=1"),
+            (["--alone", "start", "drift", "--publish"], "", "drift"),
+            (["--alone", "profile", "--publish"], "", "profile"),
+            (["starts"], "", "no such part: starts"),
+        ],
+    )
+    def test_figures_that_say_nothing_are_not_published(self, arguments: list[str], quick: str, reason: str) -> None:
+        """Neither those of a run in small, nor a comparison without the others."""
+        command = [sys.executable, "-m", "benchmarks", *arguments]
+        environment = {**os.environ, "BENCH_QUICK": quick}
+        run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+        assert run.returncode == 2
+        assert reason in run.stderr.splitlines()[-1]
 
     def test_the_plots_are_drawn_from_the_results(self, tmp_path: Path) -> None:
         """To the byte: a plot that somebody has touched, or forgotten, would show."""
