@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
-from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls, LastingFault, Undecided
+from destination_mailchimp.audience.calls import Calls, LastingFault, Undecided
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import from_problem, is_account_wide, is_temporary
 from destination_mailchimp.config import Config
-from destination_mailchimp.contacts.contact import Contact, Json
+from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_outcome import not_as_asked
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.contact_calls import ContactCalls, StatusChanged, is_archived, vanished
+from destination_mailchimp.writing.contact_tags import ContactTags
 from destination_mailchimp.writing.existing import ExistingContacts
-from destination_mailchimp.writing.languages import language_of
 from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
-from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
+from destination_mailchimp.writing.refused_fields import prepare
+from destination_mailchimp.writing.removals import Remover
 from destination_mailchimp.writing.result import (
     FieldLost,
     FollowUp,
@@ -30,30 +30,17 @@ from destination_mailchimp.writing.result import (
     Skipped,
     Step,
     TagFailed,
-    Untag,
     Written,
 )
-from destination_mailchimp.writing.shown import StubbornFields, fields_not_taken, not_taken, note_shown
+from destination_mailchimp.writing.shown import StubbornFields, fields_not_taken, not_taken
 from destination_mailchimp.writing.sms import SmsWriter
-from mailchimp_api.client import Params
 from mailchimp_api.errors import RequestRefused, ResourceGone
-
-_METHOD_NOT_ALLOWED = 405
-
-
-class StatusChanged(Exception):
-    """The contact has another status than the one its call was meant for: it is not made again."""
-
-    def __init__(self, status: str | None) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Singles:
     """Makes these calls, from any number of threads.
 
-    Whatever carries a status is not repeated unseen: between two attempts minutes may pass, in which the person leaves
-    or is archived. It is looked again right before each, and where that can't be known, nothing is sent.
+    What carries a status is not repeated unseen: see ``ContactCalls``.
     """
 
     def __init__(
@@ -76,6 +63,9 @@ class Singles:
         self._stubborn = stubborn
         self._forms = forms or AcceptedForms()
         self._existing = existing or ExistingContacts(leave=False)
+        self._contact_calls = ContactCalls(calls, policy, self._forms)
+        self._remover = Remover(calls, self._contact_calls, config, archived)
+        self._tags = ContactTags(calls, config)
         self._sms = SmsWriter(calls)
         self._archived_policy = ArchivedPolicy(calls, config, archived)
         self._steps = {
@@ -85,9 +75,9 @@ class Singles:
             Step.MOVE: self._move,
             Step.INSIST: self._insist,
             Step.REVIVE: self._revive,
-            Step.REMOVE: self._remove,
+            Step.REMOVE: self._remover.remove,
             Step.SMS: self._sms.write,
-            Step.COMPARE_TAGS: self._compare_tags,
+            Step.COMPARE_TAGS: self._tags.compare,
         }
 
     def run(self, follow_up: FollowUp, result: Result) -> None:
@@ -98,7 +88,7 @@ class Singles:
         contact = follow_up.contact
         try:
             if follow_up.step is Step.TAGS:
-                self._tags(follow_up, result)
+                self._tags.write(follow_up, result)
             else:
                 self._steps[follow_up.step](contact, result)
         except Undecided:
@@ -141,7 +131,7 @@ class Singles:
             return
         create = not self._config.update_only and not contact.must_exist
         try:
-            self._write(contact, self._policy.existing(contact), result, create=create)
+            self._contact_calls.write(contact, self._policy.existing(contact), result, create=create)
         except ResourceGone:
             if create:
                 # A contact that is not there would have been made: the audience itself is gone.
@@ -172,7 +162,7 @@ class Singles:
             return
         status = self._policy.existing(contact) if present is not None else None
         validate = present is None and not self._config.accept_missing_required
-        self._write(contact, status, result, create=True, validate=validate)
+        self._contact_calls.write(contact, status, result, create=True, validate=validate)
         if not made:
             self._limit.give_back()
         result.written.append(Written(contact, Outcome.CREATED if made else Outcome.UPDATED))
@@ -184,11 +174,11 @@ class Singles:
 
     def _permissions(self, contact: Contact, result: Result) -> None:
         try:
-            self._patch(contact, {"marketing_permissions": contact.permissions})
+            self._contact_calls.patch(contact, {"marketing_permissions": contact.permissions})
         except ResourceGone:
-            raise _vanished() from None
+            raise vanished() from None
         except RequestRefused as error:
-            self._drop_or_raise(contact, error, result)
+            self._contact_calls.drop_or_raise(contact, error, result)
         result.written.append(Written(contact, Outcome.CREATED))
 
     def _move(self, contact: Contact, result: Result) -> None:
@@ -197,7 +187,7 @@ class Singles:
         wanted = contact.status
         if wanted and present is not None and present.status in statuses_upgradable_to(wanted):
             try:
-                self._set_status(contact, wanted, lambda now: now in statuses_upgradable_to(wanted))
+                self._contact_calls.set_status(contact, wanted, lambda now: now in statuses_upgradable_to(wanted))
                 _check_status(contact)
             except StatusChanged:
                 pass  # who has left meanwhile stays out; who has it by a lost answer has it
@@ -211,16 +201,16 @@ class Singles:
         wanted = contact.asked_status
         present = self._calls.member(contact.hash, contact.suspect)
         if present is None:
-            raise _vanished()
+            raise vanished()
         result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
         try:
-            row = self._patch(contact, contact.body)
+            row = self._contact_calls.patch(contact, contact.body)
             if contact.shown_status == "archived":
                 wanted = None  # a status would bring them back
             elif wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
                 wanted = self._ask_again(contact, wanted)
         except ResourceGone:
-            raise _vanished() from None
+            raise vanished() from None
         contact.asked_status = wanted
         missing = fields_not_taken(contact.body, row)
         self._stubborn.note(missing)
@@ -230,7 +220,9 @@ class Singles:
     def _ask_again(self, contact: Contact, wanted: str) -> str | None:
         """Set the status once more; None if the person has left meanwhile, so that it isn't asked for any longer."""
         try:
-            self._set_status(contact, wanted, lambda now: now != "archived" and self._may_set(wanted, now))
+            self._contact_calls.set_status(
+                contact, wanted, lambda now: now != "archived" and self._may_set(wanted, now)
+            )
         except StatusChanged as changed:
             contact.shown_status = changed.status
             return None
@@ -255,7 +247,7 @@ class Singles:
             raise self._limit.exceeded()
         revived = 0
         try:
-            self._write(contact, self._policy.new(contact), result, create=True, only_if=_is_archived)
+            self._contact_calls.write(contact, self._policy.new(contact), result, create=True, only_if=is_archived)
             revived = 1
         except StatusChanged:
             # By a lost answer of ours it is back, or by somebody else; they may have left again since.
@@ -267,186 +259,6 @@ class Singles:
         result.written.append(Written(contact, Outcome.UPDATED))
         if not_as_asked(contact):
             result.follow_ups.append(FollowUp(contact, Step.INSIST))
-
-    def _remove(self, contact: Contact, result: Result) -> None:
-        """Unsubscribe or archive; who is not there any more needs neither."""
-        try:
-            if self._config.deletes == "archive":
-                self._archive(contact)
-            else:
-                self._unsubscribe(contact)
-        except ResourceGone:
-            result.skipped.append(Skipped(contact, "not in the audience"))
-        else:
-            result.written.append(Written(contact, Outcome.REMOVED))
-
-    def _archive(self, contact: Contact) -> None:
-        """Raises ResourceGone, RequestRefused, and RecordRejected for who can't be taken out of the audience."""
-        try:
-            self._calls.send("DELETE", f"members/{contact.hash}", suspect=contact.suspect)
-        except RequestRefused as error:
-            if error.problem.status != _METHOD_NOT_ALLOWED:
-                raise
-            # So answered for pending, bounced and archived contacts alike (recorded): only the status tells.
-            present = self._calls.member(contact.hash, contact.suspect)
-            status = present.status if present else None
-            if present is None or status == "archived":
-                self._archived.add([contact.hash])
-                return
-            if status not in ACTIVE_STATUSES:
-                text = f"Mailchimp does not archive a contact that is {status}: {error.problem}"
-                raise RecordRejected("not_removable", text, by_call=True) from None
-            # Pending ones can still confirm: unsubscribed they get nothing, as if they were archived.
-            self._unsubscribe(contact)
-        else:
-            self._archived.add([contact.hash])
-
-    def _unsubscribe(self, contact: Contact) -> None:
-        self._patch(contact, {"status": "unsubscribed"})
-        if contact.shown_status not in (None, "unsubscribed", "archived"):
-            text = f"Mailchimp did not unsubscribe the contact, which stays {contact.shown_status}."
-            raise RecordRejected("not_removable", text, by_call=True)
-
-    def _compare_tags(self, contact: Contact, result: Result) -> None:
-        """Find the tags that the contact has and its record has not."""
-        wanted = {name.casefold() for name in (*(contact.tags or ()), *self._config.tag_names)}
-        try:
-            rows = list(
-                self._calls.pages(f"members/{contact.hash}/tags", "tags", {"fields": "tags.name,total_items"}, "name")
-            )
-        except ResourceGone:
-            rows = []
-        result.untag += [Untag(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
-
-    def _tags(self, follow_up: FollowUp, result: Result) -> None:
-        """Works for contacts of every status (recorded: 204 for archived and unsubscribed ones)."""
-        contact = follow_up.contact
-        tags = [{"name": tag.name, "status": "inactive" if tag.remove else "active"} for tag in follow_up.tags]
-        try:
-            self._calls.send("POST", f"members/{contact.hash}/tags", json={"tags": tags}, suspect=contact.suspect)
-        except ResourceGone:
-            result.tags_failed += [
-                TagFailed(contact, "the contact is not in the audience") for tag in follow_up.tags if not tag.remove
-            ]
-
-    # -- calls -------------------------------------------------------------------------------------------
-
-    def _write(
-        self,
-        contact: Contact,
-        status: str | None,
-        result: Result,
-        *,
-        create: bool,
-        validate: bool = False,
-        only_if: Callable[[str | None], bool] | None = None,
-    ) -> None:
-        """Write fields and permissions; without ``create`` a contact that is not there is never made.
-
-        Sent again only while the contact's status is one that ``only_if`` admits: any but archived, if not given.
-        Values that Mailchimp refuses are left out. Raises StatusChanged, RequestRefused where it does not take the
-        contact even so, and ResourceGone: with ``create`` that means the audience.
-        """
-        method = "PUT" if create else "PATCH"
-        params: Params | None = None if validate else SKIP_VALIDATION
-        look = self._look(contact, only_if or _is_not_archived) if status or create else None
-        # What was put off has waited, too.
-        again = contact.times_put_off > 0 or contact.suspect.put_off
-        while True:
-            if again and look is not None:
-                look()
-            again = True
-            result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
-            body: dict[str, Any] = dict(contact.body)
-            if contact.permissions:
-                body["marketing_permissions"] = contact.permissions
-            if status:
-                body["status"] = status
-            if create:
-                body["status_if_new"] = self._policy.new(contact)
-            contact.asked_status = status
-            try:
-                language = language_of(contact, self._policy) if create else None
-                row = self._send(method, contact, body, params, look, language)
-            except RequestRefused as error:
-                # Each round leaves out at least one value more, so it ends.
-                self._drop_or_raise(contact, error, result, exists=not validate)
-            else:
-                self._forms.accepted(contact.merge_fields, row.get("merge_fields"))
-                missing = fields_not_taken(contact.body, row)
-                result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in missing]
-                return
-
-    def _drop_or_raise(self, contact: Contact, error: RequestRefused, result: Result, *, exists: bool = False) -> None:
-        if is_account_wide(error.problem):
-            raise error
-        fault = from_problem(error.problem)
-        if has_other_form(contact, fault, self._forms):
-            return
-        lost = drop_refused(contact, fault, exists=exists)
-        if not lost:
-            raise error
-        result.lost_fields += [FieldLost(contact, what) for what in lost]
-
-    def _look(self, contact: Contact, only_if: Callable[[str | None], bool]) -> Callable[[], None]:
-        """What looks at the present status (None: not there) before a call is repeated; raises StatusChanged."""
-
-        def look() -> None:
-            present = self._calls.member(contact.hash, contact.suspect)
-            status = present.status if present is not None else None
-            if not only_if(status):
-                raise StatusChanged(status)
-
-        return look
-
-    def _set_status(self, contact: Contact, status: str, only_if: Callable[[str | None], bool]) -> None:
-        """Set the status of a contact whose present one has just been looked at. Raises ResourceGone, StatusChanged."""
-        look = self._look(contact, only_if)
-        contact.asked_status = status
-        if status == "transactional":
-            # A PATCH does not take this one (contract of the API); a PUT wants to know the rest.
-            address = {"email_address": contact.address, "status_if_new": self._policy.new(contact)}
-            self._send("PUT", contact, {**address, "status": status}, SKIP_VALIDATION, look)
-            return
-        try:
-            self._send("PATCH", contact, {"status": status}, SKIP_VALIDATION, look)
-        except ResourceGone:
-            raise _vanished() from None
-
-    def _patch(self, contact: Contact, body: Json) -> Json:
-        return self._send("PATCH", contact, body, SKIP_VALIDATION)
-
-    def _send(
-        self,
-        method: str,
-        contact: Contact,
-        body: Json,
-        params: Params | None,
-        look: Callable[[], None] | None = None,
-        language: str | None = None,
-    ) -> Json:
-        """The contact as the answer shows it."""
-        contact.shown_status = None
-        path = f"members/{contact.hash}"
-        row = self._calls.send(
-            method, path, params, json=body, suspect=contact.suspect, language=language, before_repeat=look
-        ).body
-        row = row if isinstance(row, dict) else {}
-        note_shown(contact, row)
-        return row
-
-
-def _is_archived(status: str | None) -> bool:
-    return status == "archived"
-
-
-def _is_not_archived(status: str | None) -> bool:
-    return status != "archived"
-
-
-def _vanished() -> RecordRejected:
-    """Deleted by somebody after this sync had written it: the accounting says so beside ``created`` or ``updated``."""
-    return RecordRejected("vanished", "The contact was deleted while the sync ran.")
 
 
 def _note_other_status(contact: Contact, result: Result) -> None:
