@@ -5,50 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import timedelta
-from functools import partial
 
 from destination_mailchimp.accounting.causes import Cause
 from destination_mailchimp.accounting.ledger import Outcome
-from destination_mailchimp.audience.calls import SKIP_VALIDATION, BatchTooLarge, Calls, send_or_split
+from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import (
     asks_for_status,
-    from_problem,
-    is_account_wide,
     is_temporary,
     names_no_field,
 )
 from destination_mailchimp.config import Config
-from destination_mailchimp.contacts.contact import Contact, Json
-from destination_mailchimp.failures import RecordRejected, SyncFailure
+from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.writing.archived import ArchivedPolicy
-from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, note_possibly_written
+from destination_mailchimp.writing.batch_calls import BatchCalls
+from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
-from destination_mailchimp.writing.languages import by_language, language_of
+from destination_mailchimp.writing.languages import by_language
 from destination_mailchimp.writing.membership import StatusIndex, Watch
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
-from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
 from destination_mailchimp.writing.shown import StubbornFields, not_taken
-from mailchimp_api.errors import RequestRefused
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-_UNANSWERED_AT_MOST = 2
-_ROUNDS_AT_MOST = 15
-_ROUNDS_FOR_A_FEW = 2
-_A_FEW = 10
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
-
-
-class _ArchivedMeanwhile(Exception):
-    def __init__(self, hashes: set[str]) -> None:
-        super().__init__(f"{len(hashes)} contacts were archived")
-        self.hashes = hashes
 
 
 class BatchWriter:
@@ -68,6 +54,7 @@ class BatchWriter:
         self.existing = ExistingContacts(leave=config.existing_contacts == "leave")
         self._forms = forms or AcceptedForms()
         self._config = config
+        self._batch_calls = BatchCalls(calls, config, policy, self._forms)
         self._policy = policy
         self.stubborn = StubbornFields()
         self._archived = archived
@@ -144,7 +131,7 @@ class BatchWriter:
         made = reserved
         try:
             for part in by_language(contacts, self._policy):
-                self._send(part, outcome, watch, create=True)
+                self._batch_calls.send(part, outcome, watch, create=True)
             self._settle_archived(outcome, result)
             made_earlier = self._made_earlier(outcome)
             self._sort_refused(contacts, outcome, result)
@@ -224,7 +211,7 @@ class BatchWriter:
         if not contacts:
             return
         outcome = BatchOutcome()
-        self._send(contacts, outcome, watch or self._archived.watch(), create=False)
+        self._batch_calls.send(contacts, outcome, watch or self._archived.watch(), create=False)
         self._settle_archived(outcome, result)
         self._note_refused_status(contacts, outcome, result)
         wanted = [contact for contact in outcome.updated if self._policy.needs_current_status(contact)]
@@ -264,7 +251,7 @@ class BatchWriter:
                     "to change: contacts that exist are written with one call each from now on"
                 )
 
-    # -- calls -------------------------------------------------------------------------------------------
+    # -- both ---------------------------------------------------------------------------------------------
 
     def _sort_refused(self, sent: list[Contact], outcome: BatchOutcome, result: Result) -> None:
         """Reject who is refused for good; who may be taken by another call, or later, is left to that.
@@ -289,110 +276,3 @@ class BatchWriter:
                 outcome.put_off.append(refused.contact)
             else:
                 result.rejected.append(refused)
-
-    def _send(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
-        """Send contacts, and again those that the answer has not mentioned or whose only fault are some fields.
-
-        A row names one field at a time. A few contacts are left to single calls soon: those name all.
-        """
-        tells = self._forms.telling_first([contact.merge_fields for contact in contacts])
-        for early in (True, False):
-            part = [contact for contact, first in zip(contacts, tells, strict=True) if first is early]
-            if part:
-                self._send_part(part, outcome, watch, create=create)
-
-    def _send_part(self, waiting: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
-        for number in range(_ROUNDS_AT_MOST):
-            again: list[Contact] = []
-            before = len(outcome.refused)
-            for contact in waiting:
-                outcome.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
-            self._send_all(waiting, outcome, watch, create=create)
-            latest, outcome.refused[before:] = outcome.refused[before:], []
-            for refused in latest:
-                if has_other_form(refused.contact, refused.fault, self._forms):
-                    again.append(refused.contact)
-                elif lost := drop_refused(refused.contact, refused.fault, exists=not create):
-                    outcome.lost_fields += [FieldLost(refused.contact, what) for what in lost]
-                    again.append(refused.contact)
-                else:
-                    outcome.refused.append(refused)
-            waiting = again + [c for c in outcome.unanswered if c.unanswered < _UNANSWERED_AT_MOST]
-            outcome.unanswered = [c for c in outcome.unanswered if c.unanswered >= _UNANSWERED_AT_MOST]
-            if not waiting or (len(waiting) <= _A_FEW and number + 1 >= _ROUNDS_FOR_A_FEW):
-                break
-        outcome.unanswered += waiting
-
-    def _send_all(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
-        send_or_split(
-            contacts,
-            partial(self._send_once, outcome=outcome, watch=watch, create=create),
-            lambda contact, problem: outcome.refused.append(Rejected(contact, from_problem(problem))),
-            lambda contact: self._leave_to_single_call(contact, outcome),
-        )
-
-    @staticmethod
-    def _leave_to_single_call(contact: Contact, outcome: BatchOutcome) -> None:
-        contact.unanswered = _UNANSWERED_AT_MOST
-        outcome.unanswered.append(contact)
-
-    def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
-        """One call. Raises RequestRefused and BatchTooLarge if nothing of it is known to be written.
-
-        Before it is made again, in whole or in part, it is looked who was archived meanwhile: a status in it might
-        bring them back. Where that can't be known, it is not made.
-        """
-
-        def look() -> None:
-            if gone := watch.among([contact.hash for contact in contacts]):
-                raise _ArchivedMeanwhile(gone)
-
-        body = {
-            "members": [self._member(contact, create=create) for contact in contacts],
-            "update_existing": not create,
-        }
-        params = SKIP_VALIDATION if not create or self._config.accept_missing_required else None
-        since = self._calls.client.server_time()
-        begun = False
-        try:
-            language = language_of(contacts[0], self._policy) if create else None
-            if outcome.calls or watch.stale:
-                look()
-            begun = True
-            outcome.calls += 1
-            answered = self._calls.send(
-                "POST", "", params, json=body, may_shrink=True, language=language, before_repeat=look
-            )
-        except _ArchivedMeanwhile as found:
-            if begun:  # an attempt may have written the others
-                note_possibly_written(contacts, since)
-            outcome.archived += [contact for contact in contacts if contact.hash in found.hashes]
-            if rest := [contact for contact in contacts if contact.hash not in found.hashes]:
-                self._send_all(rest, outcome, watch, create=create)
-            return
-        except BatchTooLarge:
-            note_possibly_written(contacts, since)
-            raise
-        except RequestRefused as error:
-            fault = from_problem(error.problem)
-            if create or is_account_wide(error.problem) or not self._asks_for_status(contacts, fault):
-                raise
-            # No smaller call would fare better.
-            outcome.refused += [Rejected(contact, fault) for contact in contacts]
-            return
-        if answered.replayed and answered.since:
-            note_possibly_written(contacts, answered.since)
-        outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, since, self._forms)
-
-    def _asks_for_status(self, contacts: list[Contact], fault: RecordRejected) -> bool:
-        without = any(self._policy.existing(contact) is None for contact in contacts)
-        return asks_for_status(fault, without_status=without)
-
-    def _member(self, contact: Contact, *, create: bool) -> Json:
-        contact.asked_status = self._policy.new(contact) if create else self._policy.existing(contact)
-        if contact.asked_status:
-            return {**contact.body, "status": contact.asked_status}
-        if self._config.update_only or contact.must_exist:
-            return contact.body
-        # Recorded clients send it so; should the contact have vanished meanwhile, it is made as any new one.
-        return {**contact.body, "status_if_new": self._policy.new(contact)}
