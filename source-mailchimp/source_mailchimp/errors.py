@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from mailchimp_api.errors import IncompleteListing, MailchimpError
@@ -31,8 +31,8 @@ class PartlyRefused(MailchimpError):
 class RowsMissing(MailchimpError):
     """Some rows are counted and never listed. ``missing``: by slice, how many of which second."""
 
-    def __init__(self, kind: str, missing: Mapping[str, Mapping[datetime, int]]) -> None:
-        gaps = [(name, second, rows) for name, seconds in missing.items() for second, rows in sorted(seconds.items())]
+    def __init__(self, kind: str, missing: Iterable[tuple[str, Mapping[datetime, int]]]) -> None:
+        gaps = [(name, second, rows) for name, seconds in missing for second, rows in sorted(seconds.items())]
         shown = "; ".join(f"{rows} of {name} changed at {second.isoformat()}" for name, second, rows in gaps[:3])
         super().__init__(
             f"{kind}: Mailchimp counts {sum(rows for *_, rows in gaps)} rows that it does not list: {shown}"

@@ -15,26 +15,34 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.dates import parse_date
-from source_mailchimp.reader.state import StreamState
+from source_mailchimp.reader.places import Note, PartitionKey
+from source_mailchimp.reader.state import FULL_REFRESH_COMPLETE, StreamState
 
+# The CDK writes it for streams that have no cursor.
+_NO_CURSOR = "__ab_no_cursor_state_message"
 _PARTITION_KEYS = {"states", "state", "use_global_cursor", "lookback_window", "parent_state"}
 
 
-def read_state(raw: Mapping[str, Any], cursor_field: str | None) -> StreamState:
+def read_state(raw: Mapping[str, Any], cursor_field: str | None, note: Note = lambda _: None) -> StreamState:
     """The state in ``raw``, whichever version or format it has; an empty one where there is nothing to go on from.
 
-    ``cursor_field``: the stream's cursor, under which the old formats keep their dates.
+    ``cursor_field``: the stream's cursor, under which the old formats keep their dates. ``note`` is told the names of
+    members that can't be read, so that what they stand for is read again.
     """
-    if "version" in raw or "__ab_full_refresh_sync_complete" in raw:
-        return StreamState.load(raw)
+    if "version" in raw or FULL_REFRESH_COMPLETE in raw:
+        return StreamState.load(raw, note)
     if not cursor_field:
         return StreamState()
     if _PARTITION_KEYS & raw.keys():
-        return _per_partition(raw, cursor_field)
-    flat = parse_date(raw.get(cursor_field))
-    if flat:
-        return StreamState(cursor=flat)
-    return StreamState(slices=_dates(raw, cursor_field))
+        state = _per_partition(raw, cursor_field)
+    elif flat := parse_date(raw.get(cursor_field)):
+        state = StreamState(cursor=flat)
+    else:
+        state = StreamState(slices=_dates(raw, cursor_field))
+    if state == StreamState():
+        for name in sorted(raw.keys() - {_NO_CURSOR}):
+            note(str(name))
+    return state
 
 
 def _per_partition(raw: Mapping[str, Any], cursor_field: str) -> StreamState:
@@ -45,7 +53,7 @@ def _per_partition(raw: Mapping[str, Any], cursor_field: str) -> StreamState:
         lookback = raw.get("lookback_window")
         seconds = lookback if isinstance(lookback, (int, float)) and lookback > 0 else 0
         return StreamState(cursor=overall - timedelta(seconds=seconds))
-    slices: dict[str, datetime | None] = {}
+    slices: dict[PartitionKey, datetime | None] = {}
     states = raw.get("states")
     for entry in states if isinstance(states, list) else []:
         partition = entry.get("partition") if isinstance(entry, Mapping) else None
@@ -57,19 +65,19 @@ def _per_partition(raw: Mapping[str, Any], cursor_field: str) -> StreamState:
     return StreamState(slices=slices, cursor=None if slices else overall)
 
 
-def _slice_id(partition: object) -> str | None:
+def _slice_id(partition: object) -> PartitionKey | None:
     """The id of the parent: named ``id`` or, in some versions, after the parent (``list_id``, ``campaign_id``)."""
     if not isinstance(partition, Mapping):
         return None
     for key, value in partition.items():
         if key != "parent_slice" and isinstance(value, (str, int)):
-            return str(value)
+            return PartitionKey(str(value))
     return None
 
 
-def _dates(raw: Mapping[str, Any], cursor_field: str) -> dict[str, datetime | None]:
+def _dates(raw: Mapping[str, Any], cursor_field: str) -> dict[PartitionKey, datetime | None]:
     return {
-        str(key): date
+        PartitionKey(str(key)): date
         for key, value in raw.items()
         if isinstance(value, Mapping) and (date := parse_date(value.get(cursor_field)))
     }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from source_mailchimp.reader.campaign_changes import ReportChangeDetector, activity_fingerprint, last_activity
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
+from source_mailchimp.reader.places import PartitionKey
 from source_mailchimp.reader.records import RecordMaker, hash_of, row_fingerprint, row_key_of
 from source_mailchimp.reader.state import ResumePoint
 from source_mailchimp.stream import Record, Stream
@@ -169,12 +170,18 @@ class TestGate:
         )
 
 
+def partitions(count: int) -> list[Partition]:
+    """So many, in the order of their positions."""
+    names = [f"{number:04}" for number in range(count)]
+    return [Partition(PartitionKey(f"s{name}"), (name,), {}, {}) for name in names]
+
+
 class TestProgress:
     @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.integers(0, 12))
     def test_whenever_it_stops_what_is_done_is_known_and_nothing_else(
         self, order: list[int], failing: set[int], stopped: int
     ) -> None:
-        pending = [Partition(f"s{number:02}", (f"{number:02}",), {}, {}) for number in range(12)]
+        pending = partitions(12)
         progress = Progress(ResumePoint(until=moment(1)), pending)
         done = set()
         for number in order[:stopped]:
@@ -188,7 +195,7 @@ class TestProgress:
         assert known == done
 
     def test_what_is_done_in_order_leaves_one_position_behind(self) -> None:
-        pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(5000)]
+        pending = partitions(5000)
         progress = Progress(ResumePoint(until=moment(1)), pending)
         for number in range(5000):
             progress.finish(number)
@@ -199,7 +206,7 @@ class TestProgress:
         """The state names those that are left behind, and those done beyond the first that isn't."""
 
         async def work() -> None:
-            pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
+            pending = partitions(1000)
             progress = Progress(ResumePoint(until=moment(1)), pending)
             for number in range(100, 300):
                 progress.finish(number)
@@ -214,7 +221,7 @@ class TestProgress:
         run(work)
 
     def test_one_that_takes_long_holds_nobody_up_and_is_not_forgotten(self) -> None:
-        pending = [Partition(f"s{number:04}", (f"{number:04}",), {}, {}) for number in range(1000)]
+        pending = partitions(1000)
         progress = Progress(ResumePoint(until=moment(1)), pending)
 
         async def work() -> None:
@@ -224,8 +231,8 @@ class TestProgress:
 
         run(work)
 
-        assert not progress.run.is_done("s0000", ("0000",))
-        assert progress.run.is_done("s0999", ("0999",))
+        assert not progress.run.is_done(pending[0].id, pending[0].position)
+        assert progress.run.is_done(pending[999].id, pending[999].position)
         progress.finish(0)
         assert (progress.run.slices, progress.run.after) == ({}, ("0999",))
 

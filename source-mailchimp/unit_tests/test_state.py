@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_mailchimp.legacy_state import read_state
+from source_mailchimp.reader.places import AtCursor, AtOffset, Done, PartitionKey, partition_key
 from source_mailchimp.reader.state import ResumePoint, StreamState
 from unit_tests.mailchimp_model import date, moment
 
 MOMENTS = st.integers(0, 10**8).map(moment)
 IDS = st.text(min_size=1, max_size=8)
+KEYS = IDS.map(PartitionKey)
 POSITIONS = st.lists(IDS, max_size=3).map(tuple)
-ENTRIES = st.one_of(
-    st.just({"done": True}),
-    st.builds(lambda offset, mark: {"offset": offset, "mark": mark}, st.integers(0, 10**6), IDS),
-    MOMENTS.map(lambda at: {"cursor": at.isoformat()}),
+PLACES = st.one_of(
+    st.just(Done()), st.builds(AtOffset, st.integers(0, 10**6), st.none() | IDS), st.builds(AtCursor, MOMENTS)
 )
 SCOPES = st.none() | st.lists(IDS, min_size=1, max_size=3).map(tuple)
 COUNTS = st.none() | st.lists(st.integers(0, 99), max_size=4).map(tuple)
@@ -29,7 +29,7 @@ INCREMENTAL = st.builds(
     ResumePoint,
     until=MOMENTS,
     after=POSITIONS,
-    slices=st.dictionaries(IDS, ENTRIES, max_size=3),
+    slices=st.dictionaries(KEYS, PLACES, max_size=3),
     scope=SCOPES,
     counts=COUNTS,
 )
@@ -38,24 +38,32 @@ FULL = st.builds(
     until=st.none(),
     full_refresh=st.sampled_from([True]),
     after=POSITIONS,
-    slices=st.dictionaries(IDS, ENTRIES, max_size=3),
+    slices=st.dictionaries(KEYS, PLACES, max_size=3),
     scope=SCOPES,
 )
 STATES = st.builds(
     StreamState,
     cursor=st.none() | MOMENTS,
-    slices=st.dictionaries(IDS, st.none() | MOMENTS, max_size=3),
+    slices=st.dictionaries(KEYS, st.none() | MOMENTS, max_size=3),
     scope=SCOPES,
     counts=COUNTS,
     run=st.none() | INCREMENTAL | FULL,
     complete=st.booleans(),
 )
+OTHER, A, B = PartitionKey("other"), PartitionKey("a"), PartitionKey("b")
+L1, L2 = PartitionKey("l1"), PartitionKey("l2")
+
+
+def load(raw: dict[str, Any]) -> tuple[StreamState, list[str]]:
+    """The state in ``raw``, and the members that could not be read."""
+    noted: list[str] = []
+    return StreamState.load(json.loads(json.dumps(raw)), noted.append), noted
 
 
 class TestStreamState:
     @given(STATES)
     def test_what_is_written_is_read(self, state: StreamState) -> None:
-        assert StreamState.load(json.loads(json.dumps(state.dump()))) == state
+        assert load(state.dump()) == (state, [])
 
     @given(STATES, st.data())
     def test_a_broken_state_means_more_to_read_and_never_less(self, state: StreamState, data: Any) -> None:
@@ -65,15 +73,15 @@ class TestStreamState:
         name = data.draw(st.sampled_from(sorted(part)))
         # Names of slices are not told from rubbish.
         part[name] = data.draw(st.sampled_from([7, "x", [], [7]] if name == "slices" else [7, "x", [], {}, {"a": 7}]))
-        broken = StreamState.load(raw)
+        broken = load(raw)[0]
 
         assert broken.cursor in {None, state.cursor}
-        for item in {*state.slices, "other"}:
+        for item in {*state.slices, OTHER}:
             known, now = state.cursor_of(item), broken.cursor_of(item)
             assert now is None or (known is not None and now <= known)
         if broken.run:
             assert state.run
-            for item in {*state.run.slices, "other"}:
+            for item in {*state.run.slices, OTHER}:
                 for position in {(), ("a",), state.run.after}:
                     assert state.run.is_done(item, position) or not broken.run.is_done(item, position)
             for scope in (None, ("nobody's",)):
@@ -92,7 +100,44 @@ class TestStreamState:
         run = StreamState.load(raw).run
 
         assert run
-        assert (run.is_done("a", ("a",)), run.is_done("b", ("b",))) == (done, True)
+        assert (run.is_done(A, ("a",)), run.is_done(B, ("b",))) == (done, True)
+
+    @pytest.mark.parametrize(
+        "raw, noted",
+        [
+            ({"version": 99, "cursor": date(5)}, ["version"]),
+            ({"version": 1, "cursor": "yesterday"}, ["cursor"]),
+            ({"version": 1, "slices": ["a"]}, ["slices"]),
+            ({"version": 1, "slices": {"a": 7}}, ["slices.a"]),
+            ({"version": 1, "slices": {"a": {"cursor": 7}}}, ["slices.a.cursor"]),
+            ({"version": 1, "slices": {"a": {"cursor": None, "missing": {"x": 2}}}}, ["slices.a.missing.x"]),
+            ({"version": 1, "scope": "l1"}, ["scope"]),
+            ({"version": 1, "counts": [1, "2"]}, ["counts"]),
+            ({"version": 1, "run": "now"}, ["run"]),
+            ({"version": 1, "run": {"until": 7}}, ["run.until", "run"]),
+            ({"version": 1, "run": {"until": date(5), "after": 3}}, ["run.after"]),
+            ({"version": 1, "run": {"until": date(5), "slices": {"a": 1}}}, ["run.slices.a"]),
+            ({"version": 1, "run": {"until": date(5), "slices": {"a": {"offset": -4}}}}, ["run.slices.a.offset"]),
+            ({"version": 1, "run": {"until": date(5), "slices": {"a": {"cursor": "x"}}}}, ["run.slices.a.cursor"]),
+            (
+                {"version": 1, "run": {"until": date(5), "slices": {"a": {"offset": 4, "mark": 7}}}},
+                ["run.slices.a.mark"],
+            ),
+        ],
+        ids=str,
+    )
+    def test_what_can_not_be_read_is_named(self, raw: dict[str, Any], noted: list[str]) -> None:
+        """Somebody should know why more is read than they expect."""
+        assert load(raw)[1] == noted
+
+    def test_of_another_version_nothing_counts(self) -> None:
+        """What its cursor stands for is not known."""
+        assert load({"version": 2, "cursor": date(5)})[0] == StreamState(scope=())
+
+    @given(st.lists(IDS, min_size=1, max_size=3), st.lists(IDS, min_size=1, max_size=3))
+    def test_two_partitions_never_share_a_name(self, ids: list[str], others: list[str]) -> None:
+        """Whatever the ids of their parents hold."""
+        assert (partition_key(ids) == partition_key(others)) == (ids == others)
 
     def test_a_run_that_does_not_say_up_to_when_counts_for_nothing(self) -> None:
         assert StreamState.load({"version": 1, "run": {"after": ["z"], "slices": {}}}).run is None
@@ -150,7 +195,7 @@ class TestStreamState:
         assert state.begin(full_refresh=False, scope=None).run is None
 
     def test_an_incremental_sync_goes_on_from_no_full_refresh_that_was_cut_short(self) -> None:
-        state = StreamState(slices={"l1": moment(5)}, run=ResumePoint(full_refresh=True))
+        state = StreamState(slices={L1: moment(5)}, run=ResumePoint(full_refresh=True))
 
         assert state.begin(full_refresh=False, scope=None) == StreamState()
         assert state.begin(full_refresh=True, scope=None) == state
@@ -180,13 +225,13 @@ class TestStreamState:
 
         assert StreamState.load(raw) == StreamState(
             cursor=moment(5),
-            slices={"c1": None, "l1/archived": moment(7)},
+            slices={PartitionKey("c1"): None, PartitionKey("l1/archived"): moment(7)},
             scope=("l1",),
             counts=(1, 2),
             run=ResumePoint(
                 until=moment(9),
                 after=(date(0), "c0"),
-                slices={"c3": {"done": True}, "c4": {"offset": 4000}},
+                slices={PartitionKey("c3"): Done(), PartitionKey("c4"): AtOffset(4000)},
                 scope=(),
             ),
         )
@@ -199,7 +244,7 @@ class TestStatesOfAirbytesOwnConnector:
     def test_by_parent(self) -> None:
         raw = {"l1": {"last_changed": date(5)}, "l2": {"last_changed": date(6)}, "l3": {}, "l4": "x"}
 
-        assert read_state(raw, "last_changed") == StreamState(slices={"l1": moment(5), "l2": moment(6)})
+        assert read_state(raw, "last_changed") == StreamState(slices={L1: moment(5), L2: moment(6)})
 
     @pytest.mark.parametrize("name", ["id", "list_id"])
     def test_per_partition(self, name: str) -> None:
@@ -218,8 +263,8 @@ class TestStatesOfAirbytesOwnConnector:
 
         state = read_state(raw, "last_changed")
 
-        assert state == StreamState(slices={"l1": moment(5)})
-        assert state.cursor_of("l2") is None, "a partition without a cursor has not been read"
+        assert state == StreamState(slices={L1: moment(5)})
+        assert state.cursor_of(L2) is None, "a partition without a cursor has not been read"
 
     def test_per_partition_with_one_cursor_for_all(self) -> None:
         raw = {"use_global_cursor": True, "states": [], "state": {"timestamp": date(100)}, "lookback_window": 30}
@@ -233,11 +278,29 @@ class TestStatesOfAirbytesOwnConnector:
     def test_what_says_nothing_means_from_the_beginning(self, raw: dict[str, Any]) -> None:
         assert read_state(raw, "last_changed") == StreamState()
 
+    @pytest.mark.parametrize(
+        "raw, noted",
+        [
+            ({}, []),
+            ({"__ab_no_cursor_state_message": True}, []),
+            ({"l1": {"last_changed": date(5)}}, []),
+            ({"bookmarks": {"list_members": {"offset": 400}}}, ["bookmarks"]),
+            ({"states": None, "state": "x"}, ["state", "states"]),
+        ],
+        ids=str,
+    )
+    def test_a_state_in_no_known_format_is_named_by_what_it_holds(self, raw: dict[str, Any], noted: list[str]) -> None:
+        found: list[str] = []
+
+        read_state(raw, "last_changed", found.append)
+
+        assert found == noted
+
     def test_a_stream_without_cursor_has_no_old_state(self) -> None:
         assert read_state({"create_time": date(5)}, None) == StreamState()
 
     def test_our_own_is_told_from_theirs(self) -> None:
-        ours = StreamState(slices={"l1": moment(5)})
+        ours = StreamState(slices={L1: moment(5)})
 
         assert read_state(ours.dump(), "last_changed") == ours
         assert read_state({"__ab_full_refresh_sync_complete": True}, None) == StreamState(complete=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from source_mailchimp.reader.partitions import Partition, partitions_of
+from source_mailchimp.reader.places import PartitionKey
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.strategies import BelowChanged
 from source_mailchimp.stream import ChangedParents, Record
@@ -22,7 +23,9 @@ def is_asked(stream: str, parent: Record, since: int | None) -> bool:
     assert isinstance(reading, ChangedParents)
     context: Any = None  # what is asked here doesn't need it
     strategy = BelowChanged(context, StreamState(), reading, full_refresh=False)
-    return strategy.is_new(Partition("a", ("", "a"), {}, parent), None if since is None else moment(since))
+    return strategy.is_new(
+        Partition(PartitionKey("a"), ("", "a"), {}, parent), None if since is None else moment(since)
+    )
 
 
 class TestCampaigns:

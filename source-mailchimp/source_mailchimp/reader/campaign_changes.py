@@ -21,7 +21,8 @@ from source_mailchimp.dates import parse_date
 from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
-from source_mailchimp.reader.state import StreamState, versions_key
+from source_mailchimp.reader.places import PartitionKey, lies_below, versions_key
+from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import PARENT_CAMPAIGN, Record
 
 _BUCKETS = 256
@@ -161,12 +162,12 @@ class CampaignChanges:
             detector.changed_since(report, self._oldest_below(partition, item)) for item, detector in self._below
         )
 
-    def other_names(self, partition: Partition) -> tuple[str, ...]:
+    def other_names(self, partition: Partition) -> tuple[PartitionKey, ...]:
         """What the state may know the partition by, beside its id: as one of a campaign's versions."""
         parent = self.report_of(partition).get(PARENT_CAMPAIGN)
         return () if parent is None else (versions_key(parent),)
 
-    def unlisted(self) -> dict[str, datetime | None]:
+    def unlisted(self) -> dict[PartitionKey, datetime | None]:
         """How far the versions were read of campaigns that do not let them be listed."""
         return {key: self._state.cursor_of(key) for key in self._unlisted}
 
@@ -177,12 +178,7 @@ class CampaignChanges:
             return None
         above = self.other_names(partition)
         cursors = [state.cursor]
-        unknown = versions_key(partition.id)  # of which nothing is under the campaign itself
-        cursors += [
-            at
-            for key, at in state.slices.items()
-            if key in above or (key.startswith(f"{partition.id}/") and key != unknown)
-        ]
+        cursors += [at for key, at in state.slices.items() if key in above or lies_below(key, partition.id)]
         return None if None in cursors else min(at for at in cursors if at)
 
 

@@ -16,6 +16,7 @@ from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import listing_of
 from source_mailchimp.reader.partitions import Partition, partitions_of
+from source_mailchimp.reader.places import PartitionKey, pass_key
 from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
 from source_mailchimp.reader.unlisted_rows import Gap
@@ -125,7 +126,7 @@ class ContactReader:
             self._state = StreamState(complete=True)
         await self._checkpoint(now=True)
         if self._state.missing:
-            raise RowsMissing(self._name, self._state.missing)
+            raise RowsMissing(self._name, self._state.missing.items())
 
     async def _audiences(self) -> list[Partition]:
         rows = await self._context.parent_rows(self._contacts)
@@ -173,7 +174,7 @@ class ContactReader:
         until = self._context.stable_until()
         window = self._window(audience, status)
         since = self._since(audience, status)
-        key = _state_key(audience, status)
+        key = pass_key(audience.id, status)
         await self._recheck(window, audience, key)
         batches = window.rows(since, until, hint=0 if since or status else _size_of(audience))
         async with aclosing(batches):
@@ -186,7 +187,7 @@ class ContactReader:
                     await self._checkpoint()
         return until
 
-    async def _recheck(self, window: WindowReader, audience: Partition, key: str) -> None:
+    async def _recheck(self, window: WindowReader, audience: Partition, key: PartitionKey) -> None:
         """Look again for contacts that an earlier sync found counted and not listed."""
         left: dict[datetime, int] = {}
         for second, contacts in self._state.missing.get(key, {}).items():
@@ -217,7 +218,7 @@ class ContactReader:
 
     def _since(self, audience: Partition, status: str) -> datetime | None:
         """Some minutes before the cursor: rows become visible late. A second more, as the filter is exclusive."""
-        cursor = self._state.slices.get(_state_key(audience, status))
+        cursor = self._state.slices.get(pass_key(audience.id, status))
         # A cursor for all audiences is one of Airbyte's own connector, which has never read archived contacts.
         if cursor is None and not status and self._state.covers(audience.id, ()):
             cursor = self._state.cursor
@@ -226,10 +227,6 @@ class ContactReader:
 
     async def _checkpoint(self, *, now: bool = False) -> None:
         await self._out.emit_state(self._state.dump, now=now)
-
-
-def _state_key(audience: Partition, status: str) -> str:
-    return f"{audience.id}/{status}" if status else audience.id
 
 
 def _size_of(audience: Partition) -> int:

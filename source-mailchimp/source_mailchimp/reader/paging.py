@@ -15,6 +15,7 @@ from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, Page, Params
 from source_mailchimp.reader.listing import Listing, ListingReader
+from source_mailchimp.reader.places import BEGINNING, AtCursor, AtOffset, Place
 from source_mailchimp.reader.records import row_fingerprint, row_key_of
 from source_mailchimp.stream import Paging, PathValues, Record, Stream
 
@@ -23,16 +24,11 @@ _RESUME_OVERLAP = 10
 
 @dataclass
 class Batch:
-    """Rows of a partition. A run that stops here goes on at ``offset`` or ``cursor``, whichever is set.
-
-    ``mark``: of the row before ``offset``.
-    """
+    """Rows of a partition. ``place``: where a run that stops here goes on, None where that is not known."""
 
     rows: list[Record]
     total: int | None = None
-    offset: int | None = None
-    cursor: datetime | None = None
-    mark: str | None = None
+    place: Place | None = None
 
 
 def path_of(stream: Stream, params: PathValues) -> str:
@@ -74,19 +70,17 @@ class PageReader:
         params: PathValues,
         filters: Mapping[str, str | int] | None = None,
         *,
-        offset: int = 0,
-        mark: str | None = None,
-        resume: datetime | None = None,
+        after: Place = BEGINNING,
     ) -> AsyncGenerator[Batch, None]:
-        """All rows under ``params``, from ``offset`` or the moment ``resume`` on where a run was cut short there.
+        """All rows under ``params``, or those ``after`` the place where a run was cut short.
 
-        If the row of ``mark`` is not before ``offset`` any more, rows have moved since, and all are read.
+        If the row of its mark is not before that place any more, rows have moved since, and all are read.
         """
         match self._stream.paging:
             case Paging.OFFSET:
-                return self._by_offset(params, filters, max(offset - _RESUME_OVERLAP, 0), mark)
+                return self._by_offset(params, filters, after)
             case Paging.CURSOR:
-                return self._by_cursor(params, filters or {}, resume)
+                return self._by_cursor(params, filters or {}, after.cursor if isinstance(after, AtCursor) else None)
             case Paging.COUNT_ONLY:
                 return self._by_count(params, filters)
             case Paging.NONE:
@@ -95,34 +89,28 @@ class PageReader:
                 return self._object(params, filters)
 
     async def _by_offset(
-        self, params: PathValues, filters: Mapping[str, str | int] | None, start: int, mark: str | None = None
+        self, params: PathValues, filters: Mapping[str, str | int] | None, after: Place = BEGINNING
     ) -> AsyncGenerator[Batch, None]:
-        context = self._context
+        context, (start, mark) = self._context, _start_of(after)
         listing = listing_of(self._stream, params, filters)
         reader = ListingReader(context.fetcher, listing, prefetch=context.prefetch, memory=self._memory)
         first = await reader.page_at(start) if start else None
-        if first and _place_of(mark, first, listing) is None:
+        if first and _offset_of(mark, first, listing) is None:
             start, first = 0, None
         async with aclosing(reader.rows(start=start, first=first)) as batches:
             async for batch in batches:
-                known = batch.next_offset is not None
-                yield Batch(
-                    batch.rows,
-                    batch.total,
-                    offset=batch.next_offset,
-                    mark=row_fingerprint(batch.last_key) if known else None,
-                )
+                offset = batch.next_offset
+                place = None if offset is None else AtOffset(offset, row_fingerprint(batch.last_key))
+                yield Batch(batch.rows, batch.total, place)
 
-    async def resumed_at(
-        self, params: PathValues, filters: Mapping[str, str | int] | None, offset: int, mark: str | None
-    ) -> int:
-        """How many of the first rows an earlier run has read for sure, if the row of ``mark`` was before ``offset``."""
-        start = max(offset - _RESUME_OVERLAP, 0)
+    async def resumed_at(self, params: PathValues, filters: Mapping[str, str | int] | None, place: Place) -> int:
+        """How many of the first rows an earlier run that came to ``place`` has read for sure."""
+        start, mark = _start_of(place)
         if not start or self._stream.paging is not Paging.OFFSET:
             return 0
         listing = listing_of(self._stream, params, filters)
         reader = ListingReader(self._context.fetcher, listing, prefetch=1, memory=self._memory)
-        at = _place_of(mark, await reader.page_at(start), listing)
+        at = _offset_of(mark, await reader.page_at(start), listing)
         return 0 if at is None else max(at - _RESUME_OVERLAP, 0)
 
     async def _at_once(
@@ -134,7 +122,7 @@ class PageReader:
         body = await self._answer(params, filters, items)
         total = body.get("total_items")
         if isinstance(total, int) and total > len(body[items]):
-            async with aclosing(self._by_offset(params, filters, 0)) as batches:
+            async with aclosing(self._by_offset(params, filters)) as batches:
                 async for batch in batches:
                     yield Batch(batch.rows, batch.total)
         else:
@@ -200,7 +188,7 @@ class PageReader:
             seen += len(rows)
             last = parse_date(rows[-1].get(cursor.field)) if rows and cursor and cursor.sort else None
             # The second at a page's end goes on on the next page, so it is read again.
-            yield Batch(rows, len(rows), cursor=last - 2 * ONE_SECOND if last else None)
+            yield Batch(rows, len(rows), AtCursor(last - 2 * ONE_SECOND) if last else None)
             if not following:
                 return
             if following in followed:
@@ -209,7 +197,12 @@ class PageReader:
             query["cursor"] = following
 
 
-def _place_of(mark: str | None, pages: list[Page], listing: Listing) -> int | None:
+def _start_of(place: Place) -> tuple[int, str | None]:
+    """From which offset on to read after ``place``, and the mark of the row that lies a little behind it."""
+    return (max(place.offset - _RESUME_OVERLAP, 0), place.mark) if isinstance(place, AtOffset) else (0, None)
+
+
+def _offset_of(mark: str | None, pages: list[Page], listing: Listing) -> int | None:
     """The offset of the row of ``mark``, if it is on ``pages``."""
     for page in pages:
         for index, row in enumerate(page.rows):

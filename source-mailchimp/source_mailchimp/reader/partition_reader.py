@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
-from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.errors import PartlyRefused
 from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, Job, run_bounded
 from source_mailchimp.reader.context import SyncContext
@@ -18,6 +17,7 @@ from source_mailchimp.reader.output import RecordSink
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
+from source_mailchimp.reader.places import BEGINNING, AtOffset
 from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
 from source_mailchimp.reader.strategies import Full, open_strategy
 from source_mailchimp.stream import Record, Reports, Stream
@@ -222,40 +222,30 @@ class PartitionReader:
     async def _read_rows(self, partition: Partition, progress: Progress) -> None:
         run, strategy, parent_rows = progress.run, self._strategy, self._parent_rows
         done = parent_rows is not None and self._is_done(partition, run)
-        entry = run.slices.get(partition.id, {})
-        offset, mark = run.offset_of(partition.id), entry.get("mark")
+        place = run.place_of(partition.id)
         since = strategy.since(partition)
         emits = not done and strategy.is_new(partition, since)
         added = strategy.added(partition)
         filters = strategy.filters(since, run.until)
-        if parent_rows:
-            # A parent is read from its beginning in any case: those below need all of it.
-            offset = await self._pages.resumed_at(partition.values, filters, offset, mark)
-        batches = self._pages.batches(
-            partition.values,
-            filters,
-            offset=0 if parent_rows else offset,
-            mark=mark,
-            resume=parse_date(entry.get("cursor")),
-        )
+        # A parent is read from its beginning in any case: those below need all of it.
+        emitted = await self._pages.resumed_at(partition.values, filters, place) if parent_rows else 0
+        batches = self._pages.batches(partition.values, filters, after=BEGINNING if parent_rows else place)
         first = True
         async with aclosing(batches):
             async for batch in batches:
                 rows = self._in_scope(batch.rows, partition)
                 if parent_rows:
                     parent_rows.add(rows, added)
-                if self._out and emits and not (parent_rows and batch.offset is not None and batch.offset <= offset):
+                came_before = isinstance(batch.place, AtOffset) and batch.place.offset <= emitted
+                if self._out and emits and not came_before:
                     if first and batch.total and not self._stream.expand:
                         self._out.expect(batch.total)
                     first = False
                     await self._out.emit_records(strategy.changed(rows, since), added)
                     if strategy.withholds:
                         continue
-                    if batch.offset is not None:
-                        progress.record_position(partition, offset=batch.offset, mark=batch.mark)
-                        await self._checkpoint()
-                    elif batch.cursor is not None:
-                        progress.record_position(partition, cursor=format_date(batch.cursor))
+                    if batch.place:
+                        progress.record_position(partition, batch.place)
                         await self._checkpoint()
 
     def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:

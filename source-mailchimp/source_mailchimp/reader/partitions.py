@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from source_mailchimp.reader.places import BEGINNING, Done, PartitionKey, Place, partition_key
 from source_mailchimp.reader.state import Position, ResumePoint
 from source_mailchimp.stream import ChangedParents, Record, Stream
 
@@ -19,7 +20,7 @@ _MOST_LEFT_BEHIND = 100
 class Partition:
     """One place of a stream's rows: the path's values, the parent's row, and its place in the order."""
 
-    id: str
+    id: PartitionKey
     position: Position
     values: dict[str, Any]
     parent: Record
@@ -38,20 +39,18 @@ def partitions_of(stream: Stream, parents: Iterable[Record]) -> list[Partition]:
     """
     own = stream.parameter
     if stream.parent is None or own is None:
-        return [Partition("", ("",), {}, {})]
-    partitions: dict[str, Partition] = {}
+        return [Partition(partition_key([]), ("",), {}, {})]
+    partitions: dict[PartitionKey, Partition] = {}
     for row in parents:
         values = {name: row.get(name) for name in stream.parameters[:-1]}
         values[own] = row.get("id")
         if any(value in (None, "") for value in values.values()):
             continue
-        names = [str(value) for value in values.values()]
-        # Below one level it is the parent's id, as in the official connector's states.
-        partition_id = "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+        key = partition_key(values.values())
         # The send time of a campaign that was not sent yet moves, and may move back.
         sent = "" if isinstance(stream.reading, ChangedParents) else str(row.get("send_time") or "")
-        position = (sent, *names)
-        partitions[partition_id] = Partition(partition_id, position, values, row)
+        position = (sent, *map(str, values.values()))
+        partitions[key] = Partition(key, position, values, row)
     return sorted(partitions.values(), key=lambda item: item.position)
 
 
@@ -81,12 +80,12 @@ class Progress:
     def _leave_behind(self) -> None:
         index = self._first_open
         self._left_behind.add(index)
-        self.run.slices.setdefault(self._pending[index].id, {"offset": 0})
+        self.run.slices.setdefault(self._pending[index].id, BEGINNING)
         self._close(index)
 
-    def record_position(self, partition: Partition, **where: Any) -> None:
-        """It has come to ``where``: an ``offset`` and the ``mark`` of the row before it, or a ``cursor``."""
-        self.run.slices[partition.id] = where
+    def record_position(self, partition: Partition, place: Place) -> None:
+        """It has come to ``place``."""
+        self.run.slices[partition.id] = place
 
     def finish(self, index: int) -> None:
         """Partition ``index`` is done."""
@@ -95,12 +94,12 @@ class Progress:
             self.run.slices.pop(self._pending[index].id, None)  # it lies before ``after``
             self._moved.set()
             return
-        self.run.slices[self._pending[index].id] = {"done": True}
+        self.run.slices[self._pending[index].id] = Done()
         self._close(index)
 
     def fail(self, index: int) -> None:
         """Partition ``index`` could not be read: it keeps its place in the state, and the others go on."""
-        self.run.slices.setdefault(self._pending[index].id, {"offset": 0})
+        self.run.slices.setdefault(self._pending[index].id, BEGINNING)
         self._left_behind.discard(index)
         self._close(index)
 
@@ -109,7 +108,7 @@ class Progress:
         while self._first_open < len(self._pending) and self._closed[self._first_open]:
             partition = self._pending[self._first_open]
             self.run.after = max(self.run.after, partition.position)
-            if self.run.slices.get(partition.id, {}).get("done"):
+            if isinstance(self.run.slices.get(partition.id), Done):
                 del self.run.slices[partition.id]
             self._first_open += 1
         self._moved.set()

@@ -36,6 +36,7 @@ from datetime import datetime
 from typing import Any
 
 from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.reader.places import BEGINNING, Done, Note, PartitionKey, Place, parse_place
 
 VERSION = 1
 FULL_REFRESH_COMPLETE = "__ab_full_refresh_sync_complete"
@@ -50,11 +51,6 @@ def scope_of(list_ids: Collection[str]) -> Scope:
     return tuple(sorted(set(list_ids))) if list_ids else None
 
 
-def versions_key(campaign_id: object) -> str:
-    """The name under which a state keeps how far the unknown versions of a campaign have been read."""
-    return f"{campaign_id}/*"
-
-
 @dataclass
 class ResumePoint:
     """How far a run over ordered slices has come: all up to ``after``, and those in ``slices`` beyond it.
@@ -65,26 +61,50 @@ class ResumePoint:
     until: datetime | None = None
     full_refresh: bool = False
     after: Position = ()
-    slices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    slices: dict[PartitionKey, Place] = field(default_factory=dict)
     scope: Scope = None
     counts: tuple[int, ...] | None = None
 
-    def is_done(self, slice_id: str, position: Position) -> bool:
-        """Whether the slice was read to its end in this run."""
-        entry = self.slices.get(slice_id)
-        return bool(entry.get("done")) if entry is not None else bool(self.after) and position <= self.after
+    @classmethod
+    def load(cls, raw: object, note: Note) -> ResumePoint | None:
+        """What a state has under ``run``; None where it counts for nothing. ``note``: see ``StreamState.load``."""
+        if raw is None:
+            return None
+        if not isinstance(raw, Mapping):
+            note("run")
+            return None
+        full_refresh = raw.get("full_refresh") is True
+        until = _date(raw.get("until"), "run.until", note)
+        slices = _entries(raw.get("slices", {}), "run.slices", note)
+        after = _texts(raw.get("after", []), "run.after", note)
+        # Up to when slices were read is unknown, or which of them: none of them counts.
+        if (until is None and not full_refresh) or slices is None:
+            note("run")
+            return None
+        return cls(
+            until=until,
+            full_refresh=full_refresh,
+            after=after or (),
+            slices={key: parse_place(value, f"run.slices.{key}", note) for key, value in slices.items()},
+            scope=_scope(raw.get("scope", ()), "run.scope", note),
+            counts=_counts(raw.get("counts"), "run.counts", note),
+        )
 
-    def offset_of(self, slice_id: str) -> int:
-        """The offset at which reading the slice goes on."""
-        offset = self.slices.get(slice_id, {}).get("offset", 0)
-        return offset if isinstance(offset, int) and offset > 0 else 0
+    def is_done(self, key: PartitionKey, position: Position) -> bool:
+        """Whether the slice was read to its end in this run."""
+        place = self.slices.get(key)
+        return isinstance(place, Done) if place else bool(self.after) and position <= self.after
+
+    def place_of(self, key: PartitionKey) -> Place:
+        """Where reading the slice goes on."""
+        return self.slices.get(key, BEGINNING)
 
     def dump(self) -> dict[str, Any]:
         """As it stands in the state."""
         return {
             "until": format_date(self.until) if self.until else None,
             "after": list(self.after),
-            "slices": {key: dict(value) for key, value in self.slices.items()},
+            "slices": {key: place.dump() for key, place in self.slices.items()},
             "scope": None if self.scope is None else list(self.scope),
             **({"full_refresh": True} if self.full_refresh else {}),
             **({"counts": list(self.counts)} if self.counts is not None else {}),
@@ -101,34 +121,42 @@ class StreamState:
     """
 
     cursor: datetime | None = None
-    slices: dict[str, datetime | None] = field(default_factory=dict)
+    slices: dict[PartitionKey, datetime | None] = field(default_factory=dict)
     scope: Scope = None
     counts: tuple[int, ...] | None = None
     run: ResumePoint | None = None
     complete: bool = False
-    open: frozenset[str] = frozenset()
-    missing: dict[str, dict[datetime, int]] = field(default_factory=dict)
+    open: frozenset[PartitionKey] = frozenset()
+    missing: dict[PartitionKey, dict[datetime, int]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, raw: Mapping[str, Any]) -> StreamState:
+    def load(cls, raw: Mapping[str, Any], note: Note = lambda _: None) -> StreamState:
         """Read version 1. Unknown members are ignored; what is broken counts as missing, so more is read, not less.
 
-        Slices that can't be read may be any, hence nothing holds for all but those.
+        ``note`` is told the name of each that is broken. Slices that can't be read may be any, hence nothing holds for
+        all but those. Of another version nothing counts: what its members stand for is not known.
         """
-        named, run = raw.get("slices", {}), raw.get("run")
-        readable = isinstance(named, Mapping)
-        slices = {str(key): parse_date(_mapping(value).get("cursor")) for key, value in _mapping(named).items()}
+        complete = raw.get(FULL_REFRESH_COMPLETE) is True
+        if raw.get("version", VERSION) != VERSION:
+            note("version")
+            return cls(scope=())
+        named = _entries(raw.get("slices", {}), "slices", note)
+        if named is None:
+            return cls(scope=_scope(raw.get("scope"), "scope", note), complete=complete)
+        entries = {key: _entry(value, f"slices.{key}", note) for key, value in named.items()}
         return cls(
-            cursor=parse_date(raw.get("cursor")) if readable else None,
-            slices=slices,
-            scope=_scope(raw.get("scope")),
-            counts=_counts(raw.get("counts")),
-            run=_run(run) if readable and isinstance(run, Mapping) else None,
-            complete=raw.get(FULL_REFRESH_COMPLETE) is True,
+            cursor=_date(raw.get("cursor"), "cursor", note),
+            slices={key: _date(entry.get("cursor"), f"slices.{key}.cursor", note) for key, entry in entries.items()},
+            scope=_scope(raw.get("scope"), "scope", note),
+            counts=_counts(raw.get("counts"), "counts", note),
+            run=ResumePoint.load(raw.get("run"), note),
+            complete=complete,
             missing={
-                str(key): seconds for key, value in _mapping(named).items() if (seconds := _seconds(_mapping(value)))
+                key: seconds
+                for key, entry in entries.items()
+                if (seconds := _seconds(entry.get("missing", {}), f"slices.{key}.missing", note))
             },
-            open=frozenset(str(key) for key, value in _mapping(named).items() if _mapping(value).get("open") is True),
+            open=frozenset(key for key, entry in entries.items() if entry.get("open") is True),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -155,7 +183,7 @@ class StreamState:
             state[FULL_REFRESH_COMPLETE] = True
         return state
 
-    def _missing(self, key: str) -> dict[str, int]:
+    def _missing(self, key: PartitionKey) -> dict[str, int]:
         return {format_date(second): rows for second, rows in self.missing.get(key, {}).items()}
 
     def begin(self, *, full_refresh: bool, scope: Scope) -> StreamState:
@@ -189,7 +217,7 @@ class StreamState:
             self.run = None
         return bool(ahead) or whole or late
 
-    def cursor_of(self, *names: str) -> datetime | None:
+    def cursor_of(self, *names: PartitionKey) -> datetime | None:
         """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
         return next((self.slices[name] for name in names if name in self.slices), self.cursor)
 
@@ -203,43 +231,60 @@ class StreamState:
         return audience in self.scope if audience else _within(scope_of(wanted), self.scope)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _seconds(raw: Mapping[str, Any]) -> dict[datetime, int]:
-    """What is missing of a slice; what is broken counts as nothing, as the count of a later sync tells it again."""
-    missing = _mapping(raw.get("missing")).items()
-    return {second: rows for text, rows in missing if (second := parse_date(text)) and isinstance(rows, int)}
-
-
 def _within(wanted: Scope, scope: Scope) -> bool:
     return scope is None or (wanted is not None and set(wanted) <= set(scope))
 
 
-def _scope(raw: object) -> Scope:
+def _entries(raw: object, name: str, note: Note) -> dict[PartitionKey, object] | None:
+    if isinstance(raw, Mapping):
+        return {PartitionKey(str(key)): value for key, value in raw.items()}
+    note(name)
+    return None
+
+
+def _entry(raw: object, name: str, note: Note) -> Mapping[str, Any]:
+    if isinstance(raw, Mapping):
+        return raw
+    note(name)
+    return {}
+
+
+def _date(raw: object, name: str, note: Note) -> datetime | None:
+    date = parse_date(raw)
+    if raw is not None and date is None:
+        note(name)
+    return date
+
+
+def _texts(raw: object, name: str, note: Note) -> tuple[str, ...] | None:
+    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
+        return tuple(raw)
+    note(name)
+    return None
+
+
+def _scope(raw: object, name: str, note: Note) -> Scope:
+    """What can't be read holds for no audience."""
+    return None if raw is None else _texts(raw, name, note) or ()
+
+
+def _counts(raw: object, name: str, note: Note) -> tuple[int, ...] | None:
+    """What can't be read agrees with nothing, so any campaign may have changed."""
     if raw is None:
         return None
-    return tuple(str(item) for item in raw) if isinstance(raw, list) else ()
+    if isinstance(raw, list) and all(isinstance(item, int) for item in raw):
+        return tuple(raw)
+    note(name)
+    return ()
 
 
-def _counts(raw: object) -> tuple[int, ...] | None:
-    if raw is None:
-        return None
-    return tuple(item for item in raw if isinstance(item, int)) if isinstance(raw, list) else ()
-
-
-def _run(raw: Mapping[str, Any]) -> ResumePoint | None:
-    after, until, named = raw.get("after"), parse_date(raw.get("until")), raw.get("slices", {})
-    full_refresh = raw.get("full_refresh") is True
-    # Up to when slices were read is unknown, or which of them: none of them counts.
-    if (until is None and not full_refresh) or not isinstance(named, Mapping):
-        return None
-    return ResumePoint(
-        until=until,
-        full_refresh=full_refresh,
-        after=tuple(str(part) for part in after) if isinstance(after, list) else (),
-        slices={str(key): dict(_mapping(value)) for key, value in named.items()},
-        scope=_scope(raw.get("scope", ())),
-        counts=_counts(raw.get("counts")),
-    )
+def _seconds(raw: object, name: str, note: Note) -> dict[datetime, int]:
+    """What is missing of a slice; what is broken counts as nothing, as the count of a later sync tells it again."""
+    found: dict[datetime, int] = {}
+    for text, rows in _entry(raw, name, note).items():
+        second = parse_date(text)
+        if second and isinstance(rows, int):
+            found[second] = rows
+        else:
+            note(f"{name}.{text}")
+    return found

@@ -17,6 +17,7 @@ from source_mailchimp.reader.campaign_changes import CampaignChanges, Fingerprin
 from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
+from source_mailchimp.reader.places import PartitionKey
 from source_mailchimp.reader.split_campaigns import versions_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
 from source_mailchimp.stream import (
@@ -59,11 +60,11 @@ class Full:
         """Whether rows have come that are neither emitted nor passed over yet, so that no state may pass them."""
         return False
 
-    def other_names(self, partition: Partition) -> tuple[str, ...]:  # noqa: ARG002 - of the interface
+    def other_names(self, partition: Partition) -> tuple[PartitionKey, ...]:  # noqa: ARG002 - of the interface
         """What the state may know the partition by, beside its id."""
         return ()
 
-    def unlisted(self) -> dict[str, datetime | None]:
+    def unlisted(self) -> dict[PartitionKey, datetime | None]:
         """How far partitions were read that could not be listed, by the names that the state gives them."""
         return {}
 
@@ -270,11 +271,11 @@ class Changed(Filtered):
         """That of the reports."""
         return self._changes.fingerprint
 
-    def other_names(self, partition: Partition) -> tuple[str, ...]:
+    def other_names(self, partition: Partition) -> tuple[PartitionKey, ...]:
         """As one of a campaign's versions, which could not be listed before."""
         return self._changes.other_names(partition)
 
-    def unlisted(self) -> dict[str, datetime | None]:
+    def unlisted(self) -> dict[PartitionKey, datetime | None]:
         """The versions of campaigns that don't let them be listed."""
         return self._changes.unlisted()
 
