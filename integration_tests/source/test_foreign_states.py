@@ -177,6 +177,8 @@ def test_a_state_that_says_nothing_means_everything_is_read(source: SourceHarnes
 
     assert run.complete == set(STREAMS)
     assert run.counts == everything.counts
+    warned = [text for text in run.logs("WARN") if text.startswith("campaigns: cannot read from its saved state: ")]
+    assert len(warned) == bool(value), "somebody should know why all comes again"
 
 
 def test_what_a_state_ahead_of_every_clock_stands_for_is_read_back(source: SourceHarness) -> None:

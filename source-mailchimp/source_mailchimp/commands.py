@@ -50,6 +50,7 @@ _CHECK_SECONDS = 25.0
 _CHECK_RETRIES = RetryPolicy(attempts=3, seconds=15.0, longest_wait=3.0)
 _CHECK_TIMEOUTS = Timeouts(connect=5.0, read=30.0)
 _REFRESH = "It may have been renamed: refresh the schema in the connection's settings, or take it out of the catalog."
+_MEMBERS_NAMED = 5
 _EXAMPLES = """examples:
   source-mailchimp check --config config.json
   source-mailchimp discover --config config.json > catalog.json
@@ -228,7 +229,14 @@ def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletio
         if incremental and not stream.incremental and rows is None:
             logger.warning("%s: what changed can't be seen, so it is read whole with every sync", name)
         incremental = incremental and stream.incremental
-        state = read_state(raw, stream.cursor.field if stream.cursor else None) if raw else StreamState()
+        unreadable: list[str] = []
+        cursor = stream.cursor.field if stream.cursor else None
+        state = read_state(raw, cursor, unreadable.append) if raw else StreamState()
+        if unreadable:
+            logger.warning(
+                "%s: cannot read from its saved state: %s%s. What that stands for is read again from the beginning",
+                name, ", ".join(unreadable[:_MEMBERS_NAMED]), ", …" if len(unreadable) > _MEMBERS_NAMED else "",
+            )  # fmt: skip
         selected.append(Selected(stream, state, full_refresh=not incremental, known=rows))
     return selected
 
