@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -20,7 +20,7 @@ import requests
 from integration_tests.harness.repository import ROOT
 from mailchimp_api.client import MailchimpClient
 from mailchimp_simulator.client import MEMBERS, SimulatorProcess
-from mailchimp_simulator.settings import OpenFacts
+from mailchimp_simulator.settings import readings
 from probes import hints, listings, paging
 from probes.findings import Account, Finding, Unsettled
 from probes.run import PROBES, main
@@ -33,14 +33,6 @@ from source_mailchimp.streams import STREAMS
 Json = dict[str, Any]
 SECOND_KEY = "fedcba9876543210fedcba9876543210-us10"
 DOMAIN = "tests.example.org"
-
-
-def readings_of(hint: Any) -> list[Any]:
-    """All values a fact may have, by its type."""
-    if hint is bool:
-        return [False, True]
-    assert get_origin(hint) is Literal
-    return list(get_args(hint))
 
 
 NOT_PROBED = {
@@ -61,7 +53,7 @@ NOT_PROBED = {
     "segment_totals_told",
     "sms_update_of_existing",
 }
-READINGS = {name: readings_of(hint) for name, hint in get_type_hints(OpenFacts).items() if name not in NOT_PROBED}
+READINGS = {name: values for name, values in readings().items() if name not in NOT_PROBED}
 # One run with each fact's first reading, one with the second, … : as many as the fact with the most readings has.
 ROUNDS = [
     {name: readings[number % len(readings)] for name, readings in READINGS.items()}

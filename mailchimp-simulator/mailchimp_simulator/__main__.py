@@ -1,65 +1,103 @@
-"""`python -m mailchimp_simulator`: serve a simulated Mailchimp account on loopback."""
+"""Serve a simulated Mailchimp account on loopback, until Ctrl-C. One line of JSON says where it listens."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import MISSING, fields
+from contextlib import suppress
+from dataclasses import fields
+from importlib.metadata import version
 
 from mailchimp_simulator.contract.times import parse_time
 from mailchimp_simulator.server.http import run
 from mailchimp_simulator.settings import OpenFacts, Settings
 
-_HELP = {
-    "seed": "another seed, another account",
-    "contacts": "contacts of all audiences together",
-    "audiences": "audiences; of three or more the last is empty",
-    "campaigns": "campaigns, drafts and automation emails included",
-    "recipients": "recipients of each sent campaign",
-    "rows": "exactly so many rows per parent in every collection that is nobody's parent, and in members",
-    "import_size": "how many contacts of an audience carry the same second",
-    "connection_limit": "simultaneous connections; beyond: 429",
+_SIZES = {
+    "contacts": "of all audiences together, archived ones included",
+    "audiences": "of three or more the last is empty",
+    "campaigns": "drafts and emails of automations included",
+    "recipients": "of each sent campaign",
+    "stores": "each with products, orders, carts and customers",
+    "products": "of each store",
+    "orders": "of each store",
+    "templates": "",
+    "automations": "classic ones; each has two emails",
+    "conversations": "",
+    "messages": "of each conversation",
+    "segments": "of each audience, tags included",
+    "import_size": "so many contacts of each audience, a quarter at most, changed in one and the same second",
 }
+_DEFAULTS = Settings()
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="mailchimp_simulator", description=__doc__)
-    made.add_argument("--port", type=int, default=0, help="0: any free one; it is printed")
-    made.add_argument("--host", default="127.0.0.1")
-    made.add_argument("--now", help="where the clock starts: ISO 8601, or seconds since 1970")
-    made.add_argument("--no-gzip", action="store_true", help="never compress")
-    made.add_argument("--all-sent", action="store_true", help="no drafts")
-    made.add_argument("--plain", action="store_true", help="campaigns are all regular, sent and active")
-    for field in fields(Settings):
-        if isinstance(field.default, int | str) and not isinstance(field.default, bool) and field.name != "now":
-            name = f"--{field.name.replace('_', '-')}"
-            made.add_argument(name, type=type(field.default), default=field.default, help=_HELP.get(field.name))
-    made.add_argument("--rows", type=int, help=_HELP["rows"])
-    made.add_argument("--fact", action="append", default=[], metavar="NAME=VALUE", help="a reading of an open fact")
+    made = argparse.ArgumentParser(prog="mailchimp-simulator", description=__doc__, epilog="The README tells the rest.")
+    made.add_argument("--version", action="version", version=f"%(prog)s {version('mailchimp-simulator')}")
+    made.add_argument("--port", type=int, default=0, metavar="N", help="0 (default): any free one")
+    made.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+
+    account = made.add_argument_group("the account")
+    account.add_argument("--seed", type=int, default=_DEFAULTS.seed, metavar="N", help="another seed, other people")
+    account.add_argument("--now", type=_time, metavar="TIME", help="the clock's start: ISO 8601, or seconds since 1970")
+    for name, words in _SIZES.items():
+        default = getattr(_DEFAULTS, name)
+        words = ", ".join(part for part in (words, f"default {default}") if part)  # noqa: PLW2901
+        account.add_argument(_option(name), type=_count, default=default, metavar="N", help=words)
+    words = "exactly so many rows per parent in every collection that is nobody's parent, and in members"
+    account.add_argument("--rows", type=_count, metavar="N", help=words)
+    account.add_argument("--all-sent", action="store_true", help="no drafts")
+    account.add_argument("--plain", action="store_true", help="campaigns are all regular, sent and active")
+
+    service = made.add_argument_group("the service")
+    for name in ("api_key", "oauth_token"):
+        words = f"default: {getattr(_DEFAULTS, name)}"
+        service.add_argument(_option(name), default=getattr(_DEFAULTS, name), metavar="TEXT", help=words)
+    limit = _DEFAULTS.connection_limit
+    words = f"connections at once; beyond: 429 (default: {limit})"
+    service.add_argument("--connection-limit", type=_count, default=limit, metavar="N", help=words)
+    service.add_argument("--no-gzip", action="store_true", help="never compress")
+    words = "a reading of an open fact, such as tie_order=shuffled; may be repeated"
+    service.add_argument("--fact", action="append", default=[], metavar="NAME=VALUE", help=words)
     return made
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"not a whole number of 0 or more: {text}")
+    return int(text)
+
+
+def _time(text: str) -> int:
+    try:
+        return int(text) if text.isdigit() else parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings from the command line."""
-    known = {field.name for field in fields(Settings)} - {"facts", "now", "gzip"}
+    """Settings from the command line. Raises ValueError for a fact or a reading that there isn't."""
+    known = {field.name for field in fields(Settings)} - {"facts", "gzip"}
     chosen = {name: value for name, value in vars(arguments).items() if name in known}
-    now = arguments.now
-    if now is not None:
-        now = int(now) if now.isdigit() else parse_time(now)
     facts = OpenFacts()
-    kinds = {field.name: field.default for field in fields(OpenFacts)}
     for text in arguments.fact:
-        name, _, value = text.partition("=")
-        if name not in kinds or kinds[name] is MISSING:
-            raise SystemExit(f"no such fact: {name}; there are {sorted(kinds)}")
-        setattr(facts, name, value.lower() in ("yes", "true", "1") if isinstance(kinds[name], bool) else value)
-    return Settings(**chosen, now=now, gzip=not arguments.no_gzip, facts=facts)
+        name, _, reading = text.partition("=")
+        facts.choose(name, reading)
+    return Settings(**chosen, gzip=not arguments.no_gzip, facts=facts)
 
 
 def main() -> None:
-    """Serve."""
-    arguments = parser().parse_args()
-    run(settings_of(arguments), arguments.host, arguments.port)
+    """Serve until Ctrl-C or SIGTERM. What can't be done is said in a line, with exit code 2."""
+    made = parser()
+    arguments = made.parse_args()
+    try:
+        with suppress(KeyboardInterrupt):
+            run(settings_of(arguments), arguments.host, arguments.port)
+    except (OSError, ValueError) as error:
+        made.exit(2, f"{made.prog}: {error}\n")
 
 
 if __name__ == "__main__":

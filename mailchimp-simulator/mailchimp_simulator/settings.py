@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args, get_type_hints
 
 DEFAULT_API_KEY = "0123456789abcdef0123456789abcdef-us10"
 DEFAULT_OAUTH_TOKEN = "simulated-oauth-token"  # noqa: S105 -- the stand-in's own token opens nothing
@@ -63,6 +63,24 @@ class OpenFacts:
     """Orders, carts and products hold all rows below them, the first ten, or none."""
     deletion_deletes_activity: bool = True
     """Who was deleted for good vanishes from the listings of a campaign's recipients; the report's sums stay."""
+
+    def choose(self, name: str, reading: object) -> None:
+        """Take one reading of one fact; `true` and `false` as text, too. Raises ValueError if there is none such."""
+        known = readings()
+        if name not in known:
+            raise ValueError(f"no such fact: {name}; there are {sorted(known)}")
+        as_text = {str(one).lower(): one for one in known[name]}
+        chosen = as_text.get(str(reading).lower())
+        if chosen is None:
+            raise ValueError(f"{name} is one of {sorted(as_text)}, not {reading}")
+        setattr(self, name, chosen)
+
+
+def readings() -> dict[str, tuple[bool | str, ...]]:
+    """All readings of each open fact, by its name."""
+    hints = get_type_hints(OpenFacts)
+    names = [one.name for one in fields(OpenFacts)]
+    return {name: (False, True) if hints[name] is bool else get_args(hints[name]) for name in names}
 
 
 @dataclass

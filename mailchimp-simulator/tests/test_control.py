@@ -35,6 +35,8 @@ def test_the_client_has_a_method_for_each_command(command: str) -> None:
         ("fault", {"kind": "nonsense"}, "kind must be one of"),
         ("set", {}, "missing or unknown: 'path'"),
         ("unlist", {"list_id": "x"}, "no such audience: x"),
+        ("ground_truth", {"path": "/nowhere"}, "no such collection: /nowhere"),
+        ("ground_truth", {"path": "/lists", "detail": "all"}, "detail must be one of"),
         ("rows", {"/nowhere": 1}, "no such collections: ['/nowhere']"),
     ],
 )

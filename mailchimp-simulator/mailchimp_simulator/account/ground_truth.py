@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailchimp_simulator.account.world import World
 
 Json = dict[str, Any]
+DETAILS = ("count", "digest", "keys", "rows")
 
 
 def parents_of(world: World, template: str) -> Iterator[tuple[str, ...]]:
@@ -75,10 +76,16 @@ def key_of(world: World, template: str) -> list[str]:
 def ground_truth(world: World, template: str, detail: str, parents: tuple[str, ...] | None = None) -> Json:
     """Counts (`detail=count`), keys too (`keys`), or whole rows (`rows`), over all parents or under these.
 
+    Raises ValueError for another detail, or a path that the contract does not have.
+
     `keys` of an audience's members are `[list_id, id, status, last_changed]`. A digest of the sorted keys comes with
     `keys` and `digest`.
     """
-    if template == MEMBERS and detail in ("keys", "digest", "count"):
+    if ("GET", template) not in world.contract.operations:
+        raise ValueError(f"no such collection: {template}")
+    if detail not in DETAILS:
+        raise ValueError(f"detail must be one of {DETAILS}")
+    if template == MEMBERS and detail != "rows":
         return _members(world, detail, parents)
     names = world.contract.operations["GET", template].path_params
     key = key_of(world, template)

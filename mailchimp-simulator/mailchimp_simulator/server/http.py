@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mailchimp_simulator.server.app import application
 
 if TYPE_CHECKING:
-    import socket
-
     from mailchimp_simulator.settings import Settings
 
 
@@ -43,10 +42,12 @@ class Server(uvicorn.Server):
 
 
 def run(settings: Settings, host: str, port: int) -> None:
-    """Serve in this process until told to stop."""
+    """Serve in this process until told to stop. Raises OSError where it can't listen there."""
+    listener = socket.create_server((host, port), backlog=512)
     config = uvicorn.Config(
         application(settings), host=host, port=port, loop="uvloop", http=Protocol, ws="none", lifespan="off",
         log_level="critical", access_log=False, server_header=False, date_header=False, backlog=512,
         timeout_keep_alive=75, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    Server(config).run()
+    with listener:
+        Server(config).run([listener])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-
-from mailchimp_simulator.settings import OpenFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,10 +88,7 @@ class Misbehaviour:
 
     def facts(self, body: Json) -> Json:
         """Choose readings of the open facts; tells all of them."""
-        known = {field.name for field in fields(OpenFacts)}
-        unknown = set(body) - known
-        if unknown:
-            raise ValueError(f"no such facts: {sorted(unknown)}; there are {sorted(known)}")
-        for name, value in body.items():
-            setattr(self.simulation.settings.facts, name, value)
-        return asdict(self.simulation.settings.facts)
+        facts = self.simulation.settings.facts
+        for name, reading in body.items():
+            facts.choose(name, reading)
+        return asdict(facts)
