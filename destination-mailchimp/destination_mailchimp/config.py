@@ -70,7 +70,7 @@ class Config(BaseModel):
         ApiKey | OAuthCredentials,
         Field(
             title="Authentication",
-            description="How to get into the Mailchimp account.",
+            description="How the connector signs in to Mailchimp: with an API key, or through OAuth.",
             discriminator="auth_type",
         ),
     ]
@@ -276,7 +276,8 @@ class Config(BaseModel):
         int,
         _option(
             "Number of concurrent requests",
-            "How many calls are made at the same time. Mailchimp admits ten per user, all programs together.",
+            "How many requests may be under way at once. Mailchimp allows ten for all programs that use your account: "
+            "choose fewer if others need it at the same time.",
             ge=1,
             le=10,
             hidden=True,
@@ -284,12 +285,17 @@ class Config(BaseModel):
     ] = 10
     retry_seconds: Annotated[
         float,
-        _option("Retry time (seconds)", "How many seconds a failing call is tried again.", gt=0, hidden=True),
+        _option("Retry time (seconds)", "How many seconds a request that fails is tried again.", gt=0, hidden=True),
     ] = 600.0
-    data_center: Annotated[str | None, _option("Data center", "The account's data center.", hidden=True)] = None
+    data_center: Annotated[
+        str | None,
+        _option("Data center", "The account's data center, such as us10. Detected automatically.", hidden=True),
+    ] = None
     api_url: Annotated[
         str | None,
-        _option("API address", "Another address of the API, for tests: https, or http on this machine.", hidden=True),
+        _option(
+            "API address", "Another address than Mailchimp's, for tests: https, or http on this machine.", hidden=True
+        ),
     ] = None
 
     @model_validator(mode="before")

@@ -22,6 +22,10 @@ _ANCIENT = re.compile(r"0\d{3}-\d\d-\d\d(?:$|[T ])", re.ASCII)
 """Some programs write the first date they know, 0001-01-01, for "everything"."""
 
 
+MIN_PAGE_SIZE = 2
+"""Each page begins with the last row of the page before it. Saved configurations may have 1."""
+
+
 class Config(BaseModel):
     """What a user types. Airbyte's own connector has the first five fields under the same names."""
 
@@ -96,8 +100,9 @@ class Config(BaseModel):
             ge=1,
             le=1000,
             title="Page size",
-            description="Rows per request, at most 1000. Smaller pages help where Mailchimp is too slow with big ones; "
-            "the connector makes them smaller by itself when they time out.",
+            description="Rows per request, 2 to 1000; 1 counts as 2, as each page repeats the last row of the page "
+            "before it. Smaller pages help where Mailchimp is too slow with big ones; the connector asks for smaller "
+            "ones itself when they time out.",
         ),
     ] = 1000
     report_deletions: Annotated[
@@ -130,7 +135,7 @@ class Config(BaseModel):
         str | None,
         Field(
             title="Data center",
-            description="The account's data center, such as us10. Found out by itself.",
+            description="The account's data center, such as us10. Detected automatically.",
             json_schema_extra={"airbyte_hidden": True},
         ),
     ] = None
@@ -138,7 +143,7 @@ class Config(BaseModel):
         str | None,
         Field(
             title="API address",
-            description="Another address than Mailchimp's: https, or http on this machine. For tests.",
+            description="Another address than Mailchimp's, for tests: https, or http on this machine.",
             json_schema_extra={"airbyte_hidden": True},
         ),
     ] = None
@@ -147,7 +152,7 @@ class Config(BaseModel):
         Field(
             gt=0,
             title="Request time-out (seconds)",
-            description="How long to wait for an answer before it is asked for in smaller pages. For tests.",
+            description="How many seconds to wait for an answer before it is asked for in smaller pages.",
             json_schema_extra={"airbyte_hidden": True},
         ),
     ] = None
@@ -156,7 +161,7 @@ class Config(BaseModel):
         Field(
             gt=0,
             title="Retry time (seconds)",
-            description="For how long a request that fails is tried again. For tests.",
+            description="How many seconds a request that fails is tried again.",
             json_schema_extra={"airbyte_hidden": True},
         ),
     ] = None
@@ -210,6 +215,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
     _ = config.access_credentials
     for sentence in unknown_options(Config, raw):
         logger.warning("%s", sentence)
+    if config.page_size < MIN_PAGE_SIZE:
+        logger.warning("page_size: %d counts as %d, the smallest page there is", config.page_size, MIN_PAGE_SIZE)
     return config
 
 
