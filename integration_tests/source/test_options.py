@@ -107,6 +107,19 @@ def test_archived_contacts_can_be_left_out(source: SourceHarness, archived: bool
     assert len({record["id"] for record in run.records("list_members") if record["status"] != "archived"}) > 100
 
 
+def test_a_page_size_of_one_counts_as_two(source: SourceHarness) -> None:
+    """Saved configurations may have it: the option says what becomes of it, and so does the log."""
+    run = source.read(["list_members", "segments"], page_size=1)
+
+    assert run.complete == {"list_members", "segments"}
+    assert len(set(run.keys("list_members"))) == source.simulator.control.ground_truth(MEMBERS)["count"]
+    counts = [parse_qs(entry[4]).get("count", ["0"])[0] for entry in source.simulator.control.log()]
+    assert max(map(int, counts)) == 2
+    assert "page_size: 1 counts as 2, the smallest page there is" in run.logs("WARN")
+    [spec] = source.in_process("spec").of("SPEC")
+    assert "1 counts as 2" in spec["connectionSpecification"]["properties"]["page_size"]["description"]
+
+
 @pytest.mark.parametrize("size", [2, 7, 50, 1000])
 def test_no_page_is_larger_than_the_page_size(source: SourceHarness, size: int) -> None:
     """And all rows come, whatever it is."""
