@@ -21,7 +21,8 @@ from destination_mailchimp.contacts.buffer import Buffer
 from destination_mailchimp.failures import NewContactLimitReached, Stopped, SyncFailure
 from destination_mailchimp.input.lines import Chunk, EndOfInput, InputEvent, Lines, Reader, Tail
 from destination_mailchimp.input.messages import MessageReader
-from destination_mailchimp.mapping.record import FieldsWanted, Mapped, WantedField
+from destination_mailchimp.mapping.record import Mapped
+from destination_mailchimp.mapping.wanted import NotMappableYet, WantedField
 from destination_mailchimp.writing.dispatch import Dispatcher, Tags, WritesBatches
 from destination_mailchimp.writing.result import Job, Result
 from destination_mailchimp.writing.singles import Singles
@@ -78,13 +79,18 @@ class Engine:
         singles: Singles,
         tagger: Tags,
         make_field: Callable[[WantedField], MergeField | None],
+        read_names: Callable[[], None],
     ) -> None:
-        """``make_field`` makes a merge field for a column, in a worker; None if Mailchimp gives none."""
+        """``make_field`` makes a merge field for a column, in a worker; None if Mailchimp gives none.
+
+        ``read_names`` has the mapping learn the audience's groups and permissions, in a worker, too.
+        """
         self._calls = calls
         self._messages = messages
         self._buffer = buffer
         self._states = states
         self._make_field = make_field
+        self._read_names = read_names
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._dispatcher = Dispatcher(
             config, buffer, rejects, writer, singles, tagger, lambda job: self._events.put(JobDone(job))
@@ -93,8 +99,8 @@ class Engine:
         self._input: deque[InputEvent] = deque()
         self._place = 0
         """The next line in the chunk that stands first in ``_input``."""
-        self._fields_job: Job | None = None
-        """Makes the fields that the record at hand waits for; no other line is read meanwhile."""
+        self._wanted_job: Job | None = None
+        """Finds or makes what the record at hand waits for; no other line is read meanwhile."""
         self._input_ended = False
         self._input_failure: SyncFailure | None = None
         self._phase = Phase.WRITING
@@ -154,7 +160,7 @@ class Engine:
     @property
     def _all_read(self) -> bool:
         """Whether all input has been dealt with."""
-        return self._input_ended and not self._input and self._fields_job is None
+        return self._input_ended and not self._input and self._wanted_job is None
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, JobDone):
@@ -189,7 +195,7 @@ class Engine:
     # -- input -------------------------------------------------------------------------------------------
 
     def _may_read(self) -> bool:
-        return self._fields_job is None and self._dispatcher.has_room
+        return self._wanted_job is None and self._dispatcher.has_room
 
     def _read(self) -> None:
         """Deal with the input at hand, up to the end of one chunk."""
@@ -232,16 +238,18 @@ class Engine:
             "transient_error",
         )
 
-    def _put(self, taken: Mapped | FieldsWanted) -> None:
-        if isinstance(taken, FieldsWanted):
-            self._fields_job = self._dispatcher.give(partial(self._make_fields, taken), [])
+    def _put(self, taken: Mapped | NotMappableYet) -> None:
+        if isinstance(taken, NotMappableYet):
+            self._wanted_job = self._dispatcher.give(partial(self._provide, taken), [])
         elif not self._buffer.put(taken.contact, taken.cursor):
             taken.contact.receipt.record_outcome(Outcome.DEDUPLICATED)
             taken.contact.receipt.mark_durable()
         else:
             self._dispatcher.begin_batch_if_full()
 
-    def _make_fields(self, wanted: FieldsWanted, result: Result) -> None:
+    def _provide(self, wanted: NotMappableYet, result: Result) -> None:
+        if wanted.names:
+            self._read_names()
         for field in wanted.fields:
             result.made_fields[field.column] = self._make_field(field)
 
@@ -252,8 +260,8 @@ class Engine:
             # Single calls follow from what comes back: they may go on for as long as they get on.
             self._deadline = time.monotonic() + _GRACE_SECONDS
         self._dispatcher.done(job)
-        if job is self._fields_job:
-            self._fields_job = None
+        if job is self._wanted_job:
+            self._wanted_job = None
             taken = self._messages.resume(job.result.made_fields)
             if taken is not None:
                 self._put(taken)

@@ -15,7 +15,7 @@ from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.repeats import warnings_counted
 from destination_mailchimp.accounting.states import States
 from destination_mailchimp.audience.calls import Calls
-from destination_mailchimp.audience.fields import MergeField, read_audience, some_merge_fields
+from destination_mailchimp.audience.fields import MergeField, read_audience, read_names, some_merge_fields
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.audience.new_fields import NewFields, make_tag
@@ -27,8 +27,9 @@ from destination_mailchimp.failures import ABOUT_A_PERSON, Stopped, SyncFailure
 from destination_mailchimp.input.lines import Lines
 from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
-from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.record import RecordMapper, WantedField
+from destination_mailchimp.mapping.columns import Columns, needs_names
+from destination_mailchimp.mapping.record import RecordMapper
+from destination_mailchimp.mapping.wanted import WantedField
 from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
@@ -87,7 +88,12 @@ def _run_sync(
     calls = open_calls(config, retry)
     archived, tag_ids = StatusIndex(calls, "archived"), TagIds(calls)
     # What the first batch would have to wait for is asked beside what the first record waits for.
-    audience = read_audience(calls, archived.prepare, *([tag_ids.load] if _tags_any(config, streams) else []))
+    audience = read_audience(
+        calls,
+        archived.prepare,
+        *([tag_ids.load] if _tags_any(config, streams) else []),
+        names=lambda fields: needs_names(config, streams, fields),
+    )
     columns = Columns(config, audience)
     rejects = Rejects(config.rejects_file)
     policy = StatusPolicy.of(config, audience)
@@ -124,6 +130,7 @@ def _run_sync(
         singles=Singles(calls, config, policy, writer.limit, archived, writer.stubborn, forms, writer.existing),
         tagger=preview or Tagger(calls, tag_ids),
         make_field=_field_maker(calls, columns, dry_run=config.dry_run),
+        read_names=lambda: columns.learn_names(*read_names(calls, audience)),
     )
     if on_end:
         on_end(engine.stop)

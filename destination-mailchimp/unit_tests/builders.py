@@ -104,6 +104,7 @@ class Sync:
             singles=writing.singles,
             tagger=writing.tagger,
             make_field=lambda wanted: new_fields.make(wanted.column, wanted.schema, wanted.value, columns.fields),
+            read_names=lambda: None,
         )
 
     def run(self, count: int) -> None:

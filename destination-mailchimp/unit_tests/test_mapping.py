@@ -17,7 +17,8 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
 from destination_mailchimp.mapping.columns import Columns
-from destination_mailchimp.mapping.record import FieldsWanted, RecordMapper, RecordSkipped
+from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
+from destination_mailchimp.mapping.wanted import NotMappableYet
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy
 
@@ -56,7 +57,7 @@ class Mapping:
         receipt = self.ledger.receive()
         try:
             mapped = self.mapper.map(data, receipt)
-        except FieldsWanted as wanted:
+        except NotMappableYet as wanted:
             assert self.new_fields is not None
             for field in wanted.fields:
                 made = self.new_fields.make(field.column, field.schema, field.value, self.columns.fields)

@@ -230,3 +230,26 @@ def test_of_a_category_in_which_people_choose_one_a_contact_ends_with_the_new_gr
 
     shown = destination.contact("new@example.com")["interests"]
     assert (shown[events], shown[donating]) == (kept, True)
+
+
+@pytest.mark.parametrize("columns", [["id", "email"], ["id", "email", "interests"], []], ids=" ".join)
+def test_groups_are_asked_for_when_a_column_may_hold_them_or_a_record_does(
+    destination: DestinationHarness, columns: list[str]
+) -> None:
+    """A sync without groups doesn't wait for them; a record that holds one that no schema has told of does."""
+    asked = "GET /lists/{list_id}/interest-categories/{interest_category_id}/interests"
+    streams = [destination.stream_of(columns=columns)]
+    people = [destination.record({"id": n, "email": f"new{n}@example.com"}) for n in range(5)]
+
+    assert destination.write(people, streams=streams).accounting() == {"received": 5, "created": 5}
+    assert bool(destination.calls(asked)) is ("interests" in columns)
+
+    path = f"{destination.simulator.base_url}/3.0/lists/{destination.list_id}/interest-categories"
+    auth = ("key", destination.simulator.api_key)
+    category = requests.get(path, auth=auth, timeout=10).json()["categories"][0]["id"]
+    group = requests.get(f"{path}/{category}/interests", auth=auth, timeout=10).json()["interests"][0]
+    last = destination.record({"id": 9, "email": "new9@example.com", "interests": {group["id"]: True}})
+    assert destination.write([*people, last], streams=streams).accounting() == {
+        "received": 6, "created": 1, "updated": 5
+    }  # fmt: skip
+    assert destination.contact("new9@example.com")["interests"][group["id"]] is True

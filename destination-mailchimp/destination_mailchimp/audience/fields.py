@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +82,8 @@ class Audience:
     interests: list[Interest] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
     """Those that its contacts show; none if it has no contacts yet."""
+    names_known: bool = True
+    """Whether the interests and permissions have been read."""
 
 
 def merge_fields(calls: Calls) -> list[dict[str, Any]]:
@@ -87,8 +91,14 @@ def merge_fields(calls: Calls) -> list[dict[str, Any]]:
     return list(calls.pages("merge-fields", "merge_fields", {"exclude_fields": "merge_fields._links,_links"}, "tag"))
 
 
-def read_audience(calls: Calls, *beside: Callable[[], object]) -> Audience:
-    """Read the audience, its merge fields and interests; ``beside`` is called meanwhile, and its errors are raised.
+def read_audience(
+    calls: Calls,
+    *beside: Callable[[], object],
+    names: Callable[[list[MergeField]], bool] = lambda _: True,
+) -> Audience:
+    """Read the audience and its merge fields; ``beside`` is called meanwhile, and its errors are raised.
+
+    ``names`` tells, by the merge fields, whether its interests and permissions are needed as well: they take longer.
 
     Raises ConfigErrors (AudienceNotFound, PermissionDenied, those of the key), ResourceGone if it vanishes meanwhile,
     and TransientErrors if Mailchimp can't be asked.
@@ -103,17 +113,14 @@ def read_audience(calls: Calls, *beside: Callable[[], object]) -> Audience:
         others = [pool.submit(work) for work in beside]
         # First, so that what is wrong with the audience or the key is named as such.
         facts = audience.result()
-        permissions = pool.submit(_permissions, calls) if facts.marketing_permissions else None
-        try:
-            groups = list(pool.map(lambda category: _interests(calls, category), categories.result()))
-            rows = fields.result()
-        except ResourceRefused as error:
-            raise PermissionDenied(
-                f"The key's user may not read the fields of the audience {calls.list_id} ({error.problem}).",
-                field="credentials",
-                request_id=error.request_id,
-            ) from None
-        shown = permissions.result() if permissions else []
+        with _readable(calls):
+            rows = [MergeField.from_row(item) for item in fields.result()]
+            wanted = names(rows)
+            interests, permissions = (
+                _names(calls, pool, categories.result(), permissions=facts.marketing_permissions)
+                if wanted
+                else ([], [])
+            )
         for other in others:
             other.result()
     return Audience(
@@ -121,10 +128,37 @@ def read_audience(calls: Calls, *beside: Callable[[], object]) -> Audience:
         name=facts.name,
         double_optin=facts.double_optin,
         marketing_permissions=facts.marketing_permissions,
-        merge_fields=[MergeField.from_row(item) for item in rows],
-        interests=[interest for group in groups for interest in group],
-        permissions=shown,
+        merge_fields=rows,
+        interests=interests,
+        permissions=permissions,
+        names_known=wanted,
     )
+
+
+def read_names(calls: Calls, audience: Audience) -> tuple[list[Interest], list[Permission]]:
+    """The interests and permissions of an audience that was read without them. Raises as ``read_audience``."""
+    with calls.pool() as pool, _readable(calls):
+        return _names(calls, pool, _categories(calls), permissions=audience.marketing_permissions)
+
+
+def _names(
+    calls: Calls, pool: ThreadPoolExecutor, categories: list[dict[str, Any]], *, permissions: bool
+) -> tuple[list[Interest], list[Permission]]:
+    shown = pool.submit(_permissions, calls) if permissions else None
+    groups = list(pool.map(lambda category: _interests(calls, category), categories))
+    return [interest for group in groups for interest in group], shown.result() if shown else []
+
+
+@contextmanager
+def _readable(calls: Calls) -> Iterator[None]:
+    try:
+        yield
+    except ResourceRefused as error:
+        raise PermissionDenied(
+            f"The key's user may not read the fields of the audience {calls.list_id} ({error.problem}).",
+            field="credentials",
+            request_id=error.request_id,
+        ) from None
 
 
 def some_merge_fields(calls: Calls) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from destination_mailchimp.accounting.states import States, scope_of
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.input.lines import decode
-from destination_mailchimp.mapping.record import FieldsWanted, Mapped, RecordMapper, RecordSkipped
+from destination_mailchimp.mapping.record import Mapped, RecordMapper, RecordSkipped
+from destination_mailchimp.mapping.wanted import NotMappableYet
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -70,10 +71,10 @@ class MessageReader:
             return False
         return True
 
-    def take(self, line: bytes) -> Mapped | FieldsWanted | None:
+    def take(self, line: bytes) -> Mapped | NotMappableYet | None:
         """Deal with a line; returns the contact that it asks for, if it asks for one.
 
-        FieldsWanted: the record is kept until ``resume``, and no other line may be taken before.
+        NotMappableYet: the record is kept until ``resume``, and no other line may be taken before.
         """
         if not line or line.isspace():
             return None
@@ -97,8 +98,8 @@ class MessageReader:
             self._ignore("is JSON, but no Airbyte message: it has no type")
         return None
 
-    def resume(self, made: dict[str, MergeField | None]) -> Mapped | FieldsWanted | None:
-        """Go on with the record for which fields were wanted; ``made`` as ``RecordMapper.bind_made`` takes them."""
+    def resume(self, made: dict[str, MergeField | None]) -> Mapped | NotMappableYet | None:
+        """Go on with the record for which something was wanted; ``made`` as ``RecordMapper.bind_made`` takes them."""
         record, self._parked = self._parked, None
         assert record is not None
         assert record.mapper is not None
@@ -107,11 +108,11 @@ class MessageReader:
         return self._map(record)
 
     def abandon(self) -> None:
-        """The sync ends before the fields are made: the record that waits for them is not written."""
+        """The sync ends before all is there that a record waits for: it is not written."""
         if self._parked:
             self._parked.receipt.record_outcome(Outcome.NOT_WRITTEN)
 
-    def _record(self, record: Any) -> Mapped | FieldsWanted | None:
+    def _record(self, record: Any) -> Mapped | NotMappableYet | None:
         name = record.get("stream") if isinstance(record, dict) else None
         if not isinstance(name, str):
             self._ignore("is a record without a stream")
@@ -139,12 +140,12 @@ class MessageReader:
         receipt.record_outcome(Outcome.REJECTED, "unreadable")
         receipt.mark_durable()
 
-    def _map(self, record: _Record) -> Mapped | FieldsWanted | None:
+    def _map(self, record: _Record) -> Mapped | NotMappableYet | None:
         """Whatever the record holds, the others are written, this time and every time after."""
         receipt = record.receipt
         try:
             mapped = _mapped(record)
-        except FieldsWanted as wanted:
+        except NotMappableYet as wanted:
             self._parked = record
             return wanted
         except RecordSkipped as skipped:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from destination_mailchimp.audience.fields import Audience, MergeField
+from destination_mailchimp.audience.fields import Audience, Interest, MergeField, Permission
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.addresses import plain
 from destination_mailchimp.mapping.attributes import ATTRIBUTES, as_object, put_tags
+from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.groups import Interests, Permissions
 from destination_mailchimp.mapping.partial_contact import PartialContact, Put
@@ -27,6 +28,25 @@ MEMBER_COLUMNS = frozenset(
 )  # fmt: skip
 
 
+_NAMED_GROUPS = ("interests", "marketing_permissions")
+_NO_GROUPS = frozenset({*map(plain, ATTRIBUTES), *SMS_COLUMNS, "tags"})
+
+
+def needs_names(config: Config, streams: list[ConfiguredStream], fields: list[MergeField]) -> bool:
+    """Whether groups and permissions must be known before the first record.
+
+    That is so where a column of the catalog goes there, or ``field_mapping`` names something that is no field.
+    Where only records have such a column, they are learnt when the first of these comes.
+    """
+    names = {plain(name) for name in _NAMED_GROUPS}
+    if any(plain(column) in names for stream in streams for column in stream.columns):
+        return True
+    targets = [entry.field.strip() for entry in config.field_mapping]
+    return any(
+        target and plain(target) not in _NO_GROUPS and _field_named(fields, target) is None for target in targets
+    )
+
+
 class Columns:
     """Matches columns to the audience's fields, explicitly or by name. One for all streams of a sync.
 
@@ -37,9 +57,8 @@ class Columns:
         """Raises SyncFailure if the configuration names a field that the audience lacks."""
         self._config = config
         self.fields = list(audience.merge_fields)
-        self.interests = Interests(audience.interests)
-        self.all_groups = [interest.id for interest in audience.interests]
-        self._permissions = Permissions(audience.permissions)
+        self.interests = Interests(audience.interests if audience.names_known else None)
+        self._permissions = Permissions(audience.permissions if audience.names_known else None)
         self._by_tag: dict[str, tuple[str, FieldPut]] = {}
         """Tags as ``merge_fields`` spells them: the field's own tag, and how a value gets into it."""
         self._special: dict[str, tuple[str, Put]] = {plain(name): (name, put) for name, put in ATTRIBUTES.items()}
@@ -55,6 +74,11 @@ class Columns:
             self._explicit[entry.column] = self._named(entry.column, target) if target else None
         self.key_tag = self._key_tag()
         self._explicit_plain = {plain(column): column for column in reversed(self._explicit)}
+
+    def learn_names(self, interests: list[Interest], permissions: list[Permission]) -> None:
+        """The audience's groups and permissions, where they were not known before a record needed them."""
+        self.interests.learn(interests)
+        self._permissions.learn(permissions)
 
     def match(self, column: str) -> Target | None:
         """Where a column goes by mapping or name; None for nowhere."""
@@ -110,7 +134,7 @@ class Columns:
 
     def by_tag(self, tag: str) -> MergeField | None:
         """The merge field with a tag, without regard to case."""
-        return next((field for field in self.fields if field.tag.casefold() == tag.casefold()), None)
+        return _field_tagged(self.fields, tag)
 
     def _key_tag(self) -> str | None:
         if not self._config.key_field:
@@ -124,7 +148,7 @@ class Columns:
         return field.tag
 
     def _field(self, name: str) -> MergeField | None:
-        return self.by_tag(name) or next((f for f in self.fields if plain(f.name) == plain(name)), None)
+        return _field_named(self.fields, name)
 
     def _known(self) -> str:
         return ", ".join(field.tag for field in self.fields)
@@ -174,3 +198,12 @@ class Columns:
         put_into = field_put(field, f"merge_fields.{field.tag}", nested_as_json=self._config.nested_as_json)
         known = self._by_tag[given] = (field.tag, put_into)
         return known
+
+
+def _field_tagged(fields: list[MergeField], tag: str) -> MergeField | None:
+    return next((field for field in fields if field.tag.casefold() == tag.casefold()), None)
+
+
+def _field_named(fields: list[MergeField], name: str) -> MergeField | None:
+    by_tag = _field_tagged(fields, name)
+    return by_tag or next((field for field in fields if plain(field.name) == plain(name)), None)

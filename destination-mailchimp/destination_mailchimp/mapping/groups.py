@@ -11,6 +11,7 @@ from destination_mailchimp.audience.fields import Interest, Permission
 from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import PartialContact, Put
 from destination_mailchimp.mapping.values import as_flag, as_names
+from destination_mailchimp.mapping.wanted import NotMappableYet
 
 
 class Names:
@@ -64,8 +65,18 @@ class Interests:
 
     what = "interest"
 
-    def __init__(self, interests: Iterable[Interest]) -> None:
+    def __init__(self, interests: Iterable[Interest] | None = None) -> None:
+        """None if they are to be learnt when the first record needs them."""
+        self._known = False
+        self._all: list[str] = []
+        if interests is not None:
+            self.learn(interests)
+
+    def learn(self, interests: Iterable[Interest]) -> None:
+        """These are the audience's groups."""
         interests = list(interests)
+        self._known = True
+        self._all = [interest.id for interest in interests]
         categories: dict[str, list[str]] = {}
         for interest in interests:
             if interest.one_of:
@@ -92,7 +103,12 @@ class Interests:
         return self._names.find(name)
 
     def put(self, partial: PartialContact, value: Any) -> None:
-        """A column of groups: an object of names (or ids) and flags, an array of names, or comma-separated names."""
+        """A column of groups: an object of names (or ids) and flags, an array of names, or comma-separated names.
+
+        Raises NotMappableYet if the groups are not known.
+        """
+        if not self._known:
+            raise NotMappableYet(names=True)
         all_found = True
         for name, flag in flags_of(value, self._names):
             if flag is None:
@@ -104,6 +120,10 @@ class Interests:
                 all_found = False
                 partial.lose("interests", fault)
         partial.all_groups = all_found
+
+    def no_to_others(self, chosen: dict[str, bool]) -> dict[str, bool]:
+        """The groups that a record says yes or no to, and no to all others."""
+        return {**dict.fromkeys(self._all, False), **chosen}
 
     def without_siblings(self, chosen: dict[str, bool]) -> dict[str, bool]:
         """The groups that a record says yes or no to, and no to those that a chosen one excludes.
@@ -137,10 +157,18 @@ class Permissions:
 
     what = "marketing permission"
 
-    def __init__(self, permissions: Iterable[Permission]) -> None:
-        known = list(permissions)
+    def __init__(self, permissions: Iterable[Permission] | None = None) -> None:
+        """None if they are to be learnt when the first record needs them."""
+        self._known = False
+        if permissions is not None:
+            self.learn(permissions)
+
+    def learn(self, permissions: Iterable[Permission]) -> None:
+        """These are the audience's permissions, as far as its contacts show them."""
+        shown = list(permissions)
+        self._known = True
         self._names = Names(
-            "marketing permission", ((name, item.id) for item in known for name in {item.id, item.text} if name)
+            "marketing permission", ((name, item.id) for item in shown for name in {item.id, item.text} if name)
         )
 
     def find(self, name: str) -> str:
@@ -148,7 +176,12 @@ class Permissions:
         return self._names.find(name)
 
     def put(self, partial: PartialContact, value: Any) -> None:
-        """A column of permissions: the source's array of objects, an object of ids or texts and flags, or texts."""
+        """A column of permissions: the source's array of objects, an object of ids or texts and flags, or texts.
+
+        Raises NotMappableYet if the permissions are not known.
+        """
+        if not self._known:
+            raise NotMappableYet(names=True)
         if isinstance(value, str):
             value = _decoded(value)
         made = {item["marketing_permission_id"]: item["enabled"] for item in partial.permissions or ()}

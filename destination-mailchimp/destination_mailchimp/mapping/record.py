@@ -21,6 +21,7 @@ from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.partial_contact import PartialContact
 from destination_mailchimp.mapping.plan import ColumnPlan
 from destination_mailchimp.mapping.values import as_address, as_flag
+from destination_mailchimp.mapping.wanted import NotMappableYet, WantedField
 
 CDC_DELETED = "_ab_cdc_deleted_at"
 # A number is a moment if it may be one since 1973, in seconds or in any part of them down to the nanosecond.
@@ -31,26 +32,6 @@ Json = dict[str, Any]
 
 class RecordSkipped(Exception):
     """The record asks for nothing to be done; the argument says why."""
-
-
-@dataclass(frozen=True)
-class WantedField:
-    """A column that matches no field, so that one is to be made for it (``create_missing_merge_fields``).
-
-    ``schema`` is the column's JSON schema, ``value`` its first value: together they tell the field's type.
-    """
-
-    column: str
-    schema: Json
-    value: Any
-
-
-class FieldsWanted(Exception):
-    """The record can be mapped when these fields have been made, or could not be: see ``RecordMapper.bind_made``."""
-
-    def __init__(self, fields: list[WantedField]) -> None:
-        super().__init__(", ".join(field.column for field in fields))
-        self.fields = fields
 
 
 @dataclass(frozen=True)
@@ -77,7 +58,7 @@ class RecordMapper:
     def map(self, data: Json, receipt: Receipt) -> Mapped:
         """The contact that a record asks for. Values that don't fit are left out and named.
 
-        Raises RecordSkipped, RecordRejected and FieldsWanted.
+        Raises RecordSkipped, RecordRejected and NotMappableYet.
         """
         self.plan.see(data)
         removed = self._removed(data)
@@ -134,7 +115,7 @@ class RecordMapper:
             except BadValue as fault:
                 partial.lose(self.plan.labels[column], fault)
         if wanted:
-            raise FieldsWanted(wanted)
+            raise NotMappableYet(wanted)
         return partial
 
     def _finish(self, contact: Contact, partial: PartialContact, data: Json) -> None:
@@ -147,7 +128,7 @@ class RecordMapper:
         if partial.merge:
             body["merge_fields"] = partial.merge
         if partial.all_groups and self._config.replace_interests:
-            partial.interests = {**dict.fromkeys(self._columns.all_groups, False), **partial.interests}
+            partial.interests = self._columns.interests.no_to_others(partial.interests)
         if partial.interests:
             body["interests"] = self._columns.interests.without_siblings(partial.interests)
         contact.tags = partial.tags
