@@ -1,5 +1,5 @@
 # The image of one connector, for which it takes the connector's name and its version (`make images` gives both):
-#   docker build --target connector --build-arg CONNECTOR=source-mailchimp --build-arg VERSION=0.1.0 .
+#   docker build --target connector --build-arg CONNECTOR=source-mailchimp --build-arg VERSION=… .
 # The last target, simulator, is the simulator of Mailchimp. Nothing in here needs BuildKit.
 #
 # A container runs as uid 1000, needs no capability and writes to its temporary folder only:

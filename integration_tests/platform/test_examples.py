@@ -192,15 +192,7 @@ def test_pyairbyte_reads_columns_into_duckdb(account: dict[str, str], tmp_path: 
 
 
 class TestWhatTheyName:
-    """Images, versions and actions."""
-
-    def test_images_have_the_version_there_is(self) -> None:
-        texts = [path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.y*ml")]
-        named = {
-            found for text in texts for found in re.findall(r"image: mailchimp-connectors/([\w-]+):([\w.]+)", text)
-        }
-
-        assert named == {(connector, version_of(connector)) for connector in CONNECTORS}
+    """Images and actions."""
 
     def test_containers_have_no_privileges_and_enough_memory(self) -> None:
         container = POD["containers"][0]

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from integration_tests.harness.repository import version_of
 from mailchimp_simulator.client import SimulatorProcess
 
 Json = dict[str, Any]
@@ -111,7 +112,7 @@ class TestMistakes:
             for option in ("--version", "--help")
         )
 
-        assert version == f"{connector} 0.1.0\n"
+        assert version == f"{connector} {version_of(connector)}\n"
         assert f"{connector} check --config config.json" in text
 
 

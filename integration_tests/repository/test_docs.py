@@ -162,12 +162,6 @@ class TestReadme:
         assert '"status": "COMPLETE"' in text
         assert "3 received = 2 created + 0 updated + 0 removed + 0 deduplicated + 0 skipped + 1 rejected" in text
 
-    def test_it_names_the_version_that_there_is(self) -> None:
-        for connector, version in re.findall(r"mailchimp-connectors/([\w-]+):([\d.]+)", text_of("README.md")):
-            metadata = text_of(f"{connector}/metadata.yaml")
-
-            assert f"dockerImageTag: {version}\n" in metadata
-
     def test_it_counts_the_streams_rightly(self) -> None:
         for document in ("README.md", "docs/sources/mailchimp.md", "source-mailchimp/README.md"):
             counted = set(re.findall(r"\b(\d+) streams\b", text_of(document)))

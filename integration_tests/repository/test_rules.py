@@ -11,19 +11,16 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from integration_tests.harness.repository import (
-    CONNECTORS,
     PACKAGES,
     ROOT,
     TEST_FOLDERS,
     installed,
     pins,
     pyproject,
-    version_of,
 )
 
 ENVIRONMENTS = {
@@ -198,24 +195,6 @@ def names_in(file: str) -> list[str]:
     """The entries of a file in ``requirements/``, without comments."""
     lines = (ROOT / "requirements" / f"{file}.txt").read_text(encoding="utf-8").splitlines()
     return [entry for line in lines if (entry := line.partition("#")[0].strip())]
-
-
-class TestVersions:
-    """A connector has one version, wherever it is written."""
-
-    @pytest.mark.parametrize("connector", CONNECTORS)
-    def test_the_newest_release_in_the_changelog_is_the_packages_version(self, connector: str) -> None:
-        changelog = (ROOT / connector / "CHANGELOG.md").read_text(encoding="utf-8")
-        releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changelog, flags=re.MULTILINE)
-
-        assert releases[0] == version_of(connector)
-
-    @pytest.mark.parametrize("connector", [name for name in CONNECTORS if (ROOT / name / "metadata.yaml").exists()])
-    def test_the_image_tag_in_the_metadata_is_the_packages_version(self, connector: str) -> None:
-        metadata = ROOT / connector / "metadata.yaml"
-        tag = yaml.safe_load(metadata.read_text(encoding="utf-8"))["data"]["dockerImageTag"]
-
-        assert tag == version_of(connector)
 
 
 @pytest.mark.parametrize(
