@@ -35,7 +35,7 @@ from mailchimp_api.errors import (
     UserDisabled,
     WrongDataCenter,
 )
-from mailchimp_api.readers import Lacking
+from mailchimp_api.readers import Lacking, told_total, total_items
 
 # Whoever asks for longer is asked again sooner: a sync that stands still for longer is better failed and restarted.
 _MAX_RETRY_AFTER = 300.0
@@ -101,11 +101,16 @@ class Answer:
 
 
 def read_json(
-    answer: Answer, *, items: str | None = None, read: Callable[[Mapping[str, Any]], Any] | None = None
+    answer: Answer,
+    *,
+    items: str | None = None,
+    counted: bool = False,
+    read: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Any:
     """Decode the body of a 2xx answer that should have one, and return the object, or what ``read`` makes of it.
 
     ``items``: the key that must hold the list of rows, each of them an object; without it any JSON object will do.
+    A ``total_items`` beside them must be one; ``counted``: it must be there.
     Raises UnreadableAnswer: an unreadable page must never pass for an empty one. So are an error's words beside
     status 200 unreadable.
     """
@@ -114,7 +119,7 @@ def read_json(
     except orjson.JSONDecodeError:
         what = "with a body that is not JSON" if answer.body else "without a body"
     else:
-        wrong = _wrong_with(body, items)
+        wrong = _wrong_with(body, items, counted=counted)
         if wrong is None:
             try:
                 return body if read is None else read(body)
@@ -124,7 +129,7 @@ def read_json(
     raise UnreadableAnswer(_say(answer, what), status=answer.status, request_id=answer.request_id)
 
 
-def _wrong_with(body: object, items: str | None) -> str | None:
+def _wrong_with(body: object, items: str | None, *, counted: bool) -> str | None:
     """Why a decoded 2xx body is not what it should be; None if it is."""
     if not isinstance(body, dict):
         return "with JSON that is not an object"
@@ -135,7 +140,13 @@ def _wrong_with(body: object, items: str | None) -> str | None:
     rows = body.get(items)
     if not isinstance(rows, list):
         return f"without the rows under {items!r}"
-    return None if all(isinstance(row, dict) for row in rows) else f"with rows under {items!r} that are no objects"
+    if not all(isinstance(row, dict) for row in rows):
+        return f"with rows under {items!r} that are no objects"
+    try:
+        (total_items if counted else told_total)(body)
+    except Lacking as lacking:
+        return f"without {lacking}"
+    return None
 
 
 def error_of(answer: Answer, *, field: str) -> MailchimpError:

@@ -83,10 +83,15 @@ class MailchimpClient:
         body: dict[str, Any] = self.request("GET", path, params, items=items, retry_timeouts=retry_timeouts)
         return body
 
-    def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
-        """As ``get``, but one attempt: for a caller that waits elsewhere than in this thread (``retrying_async``)."""
+    def get_once(
+        self, path: str, params: Params | None = None, *, items: str | None = None, counted: bool = False
+    ) -> dict[str, Any]:
+        """As ``get``, but one attempt: for a caller that waits elsewhere than in this thread (``retrying_async``).
+
+        ``counted``: as of ``answers.read_json``.
+        """
         query = {key: _parameter(value) for key, value in (params or {}).items() if value is not None}
-        return self._once("GET", path, query, None, mask(f"GET /{path}"), items) or {}
+        return self._once("GET", path, query, None, mask(f"GET /{path}"), items, counted=counted) or {}
 
     def answer_once(self, path: str, params: Params | None = None, *, items: str) -> Answer:
         """As ``get_once``, but what came is not decoded yet: for a caller that keeps it for a while (``read_json``).
@@ -161,6 +166,7 @@ class MailchimpClient:
         language: str | None = None,
         *,
         decode: bool = True,
+        counted: bool = False,
     ) -> Any:
         try:
             with self.limiter.slot() as slot, self.usage.request():
@@ -169,13 +175,13 @@ class MailchimpClient:
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._judge(answer, method, items, read, decode=decode)
+            return self._judge(answer, method, items, read, decode=decode, counted=counted)
         except TransientError as error:
             self.usage.note(error)
             raise
 
     def _judge(
-        self, answer: Answer, method: str, items: str | None, read: Reader | None, *, decode: bool = True
+        self, answer: Answer, method: str, items: str | None, read: Reader | None, *, decode: bool, counted: bool
     ) -> Any:
         if not answer.ok:
             error = error_of(answer, field=self._credentials_field)
@@ -185,7 +191,7 @@ class MailchimpClient:
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
         body: Any = answer
         if decode or not answer.looks_whole:
-            body = None if no_body and read is None else read_json(answer, items=items, read=read)
+            body = None if no_body and read is None else read_json(answer, items=items, read=read, counted=counted)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
         self._note_time(answer)
         self.limiter.succeeded()

@@ -13,6 +13,9 @@ from typing import Any
 
 Body = Mapping[str, Any]
 
+MOST_ROWS = 10**9
+"""A listing that counts more rows than this counts none: a thousand audiences have fewer contacts."""
+
 
 class Lacking(ValueError):
     """The body does not say, or not in a way one can rely on, what it should. The text names it, as ``double_optin``.
@@ -57,11 +60,16 @@ class BatchRows:
 
 
 def total_items(body: Body) -> int:
-    """How many rows the listing says it has."""
+    """How many rows the listing says it has: at most ``MOST_ROWS``, as pages are planned by it."""
     total = body.get("total_items")
-    if isinstance(total, bool) or not isinstance(total, int) or total < 0:
-        raise Lacking("total_items")
+    if isinstance(total, bool) or not isinstance(total, int) or not 0 <= total <= MOST_ROWS:
+        raise Lacking("total_items" if total is None else "a total_items that can be one")
     return total
+
+
+def told_total(body: Body) -> int | None:
+    """As ``total_items``, but None where the answer has none at all."""
+    return total_items(body) if "total_items" in body else None
 
 
 def contact_page(body: Body) -> ContactPage:

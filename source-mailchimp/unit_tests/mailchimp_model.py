@@ -193,7 +193,7 @@ class World:
 class Shelf(World):
     """One plain listing of numbers, newest first if ``on_top``: they come at the top, go anywhere, keep their order.
 
-    ``told``: the total that is told of a true one. ``served``: the rows that come of those asked for.
+    ``told``: the total that is told of a true one, None for none. ``served``: the rows that come of those asked for.
     """
 
     numbers: list[int] = field(default_factory=list)
@@ -210,7 +210,8 @@ class Shelf(World):
         offset, count = params["offset"], params["count"]
         numbers = self.random.sample(self.numbers, len(self.numbers)) if self.shuffle else self.numbers
         rows = self.served(offset, numbers[offset : offset + count])
-        return {"members": [{"id": number} for number in rows], "total_items": self.told(len(self.numbers))}
+        total = self.told(len(self.numbers))
+        return {"members": [{"id": number} for number in rows], **({} if total is None else {"total_items": total})}
 
 
 @dataclass
@@ -240,7 +241,14 @@ class ModelClient(MailchimpClient):
         self.retry = RetryPolicy(attempts=attempts)
         self.seen_date = world.now
 
-    def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+    def get_once(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        items: str | None = None,
+        counted: bool = False,
+    ) -> dict[str, Any]:
         params = params or {}
         world = self.world
         world.requests.append((path, dict(params)))

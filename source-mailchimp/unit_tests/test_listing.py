@@ -159,10 +159,10 @@ class TestPlainListing:
         assert [row["id"] for row in rows] == list(range(size))
 
     @pytest.mark.parametrize("size", [0, 9, 10, 11, 100])
-    def test_no_total_is_needed(self, size: int) -> None:
+    def test_no_total_is_needed_where_none_is_trusted(self, size: int) -> None:
         world = Shelf(numbers=list(range(size)), told=lambda _: None)
 
-        rows = read(world, plain(), page_size=10)
+        rows = read(world, plain(trust_total=False), page_size=10)
 
         assert [row["id"] for row in rows] == list(range(size))
 
@@ -182,12 +182,21 @@ class TestPlainListing:
         with pytest.raises(IncompleteListing, match="0 of 3 rows"):
             read(world, plain(), page_size=10)
 
+    @pytest.mark.parametrize("total", [10**6, 10**9])
+    def test_rows_that_are_only_counted_are_not_asked_for_page_by_page(self, total: int) -> None:
+        """A thousand million would be a hundred million pages of ten; what is there is five."""
+        world = Shelf(numbers=list(range(50)), told=lambda _: total)
+
+        with pytest.raises(IncompleteListing, match=f"50 of {total} rows"):
+            read(world, plain(), page_size=10)
+        assert len(world.requests) < 500
+
     def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(self) -> None:
         world = Shelf(numbers=list(range(10)), told=lambda _: None, served=lambda *_: list(range(10)))
         world.numbers = [0] * 10_000_000
 
         with pytest.raises(IncompleteListing):
-            read(world, plain(), page_size=10)
+            read(world, plain(trust_total=False), page_size=10)
         assert len(world.requests) < 200
 
     @pytest.mark.parametrize("trusted", [True, False])

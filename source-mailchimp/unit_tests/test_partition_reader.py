@@ -675,8 +675,8 @@ class TestMemory:
         alive, most = weakref.WeakSet[Page](), 0
 
         class Watched(Page):
-            def __init__(self, *args: Any) -> None:
-                super().__init__(*args)
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
                 nonlocal most
                 alive.add(self)
                 most = max(most, sum(page.size for page in list(alive)))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from mailchimp_api.answers import Answer, read_json
 from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import TooMuchForOneAnswer, UnreadableAnswer
+from mailchimp_api.readers import told_total
 from mailchimp_api.retries import retrying_async
 from source_mailchimp.reader.concurrency import RetryLane, set_aside
 from source_mailchimp.stream import Record
@@ -33,11 +34,18 @@ class Page:
 
     ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that
     moved. Until ``load`` it is kept as the bytes that came, a quarter of what its rows take: many pages wait while an
-    early one is slow. ``size``: how many bytes those are.
+    early one is slow. ``size``: how many bytes those are. ``counted``: without a total it is unreadable.
     """
 
     def __init__(
-        self, offset: int, asked: int, answer: Answer, items: str, ask_again: Callable[[], Awaitable[dict[str, Any]]]
+        self,
+        offset: int,
+        asked: int,
+        answer: Answer,
+        items: str,
+        ask_again: Callable[[], Awaitable[dict[str, Any]]],
+        *,
+        counted: bool = True,
     ) -> None:
         self.offset = offset
         self.asked = asked
@@ -47,6 +55,7 @@ class Page:
         self._answer: Answer | None = answer
         self._items = items
         self._ask_again = ask_again
+        self._counted = counted
 
     async def load(self) -> Page:
         """Decode it; before, ``rows`` and ``total`` are not there. What turns out to be unreadable is asked for again.
@@ -55,12 +64,11 @@ class Page:
         """
         if self._answer is not None:
             try:
-                body = read_json(self._answer, items=self._items)
+                body = read_json(self._answer, items=self._items, counted=self._counted)
             except UnreadableAnswer:
                 body = await self._ask_again()
             self._answer = None
-            total = body.get("total_items")
-            self.total = total if isinstance(total, int) else None
+            self.total = told_total(body)
             self.rows = body[self._items]
         return self
 
@@ -129,9 +137,11 @@ class Fetcher:
         """Drop what has not started; requests under way end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def get_object(self, path: str, params: Params, *, items: str | None = None) -> dict[str, Any]:
-        """GET one object. With ``items``, that key must hold a list."""
-        return await self._ask(partial(self.client.get_once, path, params, items=items))
+    async def get_object(
+        self, path: str, params: Params, *, items: str | None = None, counted: bool = False
+    ) -> dict[str, Any]:
+        """GET one object. With ``items``, that key must hold a list; ``counted``: and its count be beside it."""
+        return await self._ask(partial(self.client.get_once, path, params, items=items, counted=counted))
 
     async def get_cursor_page(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
         """GET the next rows where a cursor in ``params`` says which: as many as come in time, see ``pages``."""
@@ -144,12 +154,22 @@ class Fetcher:
                 return body
 
     async def pages(
-        self, path: str, params: Params, *, items: str, offset: int, count: int, kind: str, load: bool = True
+        self,
+        path: str,
+        params: Params,
+        *,
+        items: str,
+        offset: int,
+        count: int,
+        kind: str,
+        counted: bool = True,
+        load: bool = True,
     ) -> list[Page]:
         """Rows ``offset`` … ``offset + count - 1``, usually as one page. ``load=False``: it waits as it came.
 
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
         so are later ones of the same ``kind`` (the stream's name). Raises TooMuchForOneAnswer when even small ones do.
+        ``counted``: a page that does not tell how many rows there are is unreadable.
         """
         sizer = self._sizers.setdefault(kind, PageSizer())
         pages: list[Page] = []
@@ -162,8 +182,8 @@ class Fetcher:
             if answer is None:
                 timed_out = True
                 continue
-            again = partial(self._ask, partial(self.client.get_once, path, query, items=items), again=True)
-            page = Page(offset + done, size, answer, items, again)
+            once = partial(self.client.get_once, path, query, items=items, counted=counted)
+            page = Page(offset + done, size, answer, items, partial(self._ask, once, again=True), counted=counted)
             pages.append(page)
             done += size
             if load or done < count:

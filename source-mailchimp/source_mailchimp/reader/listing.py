@@ -55,7 +55,14 @@ class Listing:
         ``load``: as of ``Fetcher.pages``.
         """
         return await fetcher.pages(
-            self.path, self.params, items=self.items, offset=offset, count=count, kind=self.kind, load=load
+            self.path,
+            self.params,
+            items=self.items,
+            offset=offset,
+            count=count,
+            kind=self.kind,
+            counted=self.trust_total,
+            load=load,
         )
 
 
@@ -88,9 +95,9 @@ class ListingReader:
         )
         self._size = fetcher.page_size
 
-    def plan(self, start: int, expected: int) -> list[int]:
+    def plan(self, start: int, expected: int) -> range:
         """Offsets of the pages for ``expected`` rows from offset ``start`` on, the overlaps allowed for."""
-        return list(self._completeness.plan(start, expected, self._size))
+        return self._completeness.plan(start, expected, self._size)
 
     async def page_at(self, offset: int) -> list[Page]:
         """The page at ``offset``, in parts where it timed out as a whole."""
@@ -194,6 +201,7 @@ class ListingReader:
     ) -> AsyncGenerator[Page, None]:
         """Every page from ``start`` to the end: those planned by the total, then on while pages are full."""
         last: Page | None = None
+        cut_short = planned is None  # who has planned the pages has others to come behind them
         if planned is None:
             # The first page takes a place, too: a thousand slices begin with one.
             async with aclosing(self._pages_at([start]) if first is None else _ready(first)) as beginning:
@@ -204,19 +212,22 @@ class ListingReader:
             if last is None:
                 return
             end = last.total if last.total is not None else 0
-            offsets = self.plan(start, end)[1:] if last.count + last.offset < end else []
+            offsets = self.plan(start, end)[1:] if last.count + last.offset < end else range(0)
             planned = self._pages_at(offsets)
         async with aclosing(planned) as rest:
             async for parts in rest:
                 for page in parts:
                     last = await page.load()
                     yield page
+                if cut_short and last is not None and not last.count:
+                    break  # however many rows are counted, there is nothing further on
         more = 1
         while last is not None and self._completeness.goes_on(last):
             start = max(last.offset + last.count - self._completeness.overlap, last.offset + 1)
             if last.count < last.asked:
                 more = 1  # where the next one begins shows when this one has come
-            offsets = [start + step * (self._size - self._completeness.overlap) for step in range(more)]
+            step = self._size - self._completeness.overlap
+            offsets = range(start, start + more * step, step)
             async with aclosing(self._pages_at(offsets)) as rest:
                 async for parts in rest:
                     for page in parts:

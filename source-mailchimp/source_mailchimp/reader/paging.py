@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from mailchimp_api.readers import Lacking, told_total
 from source_mailchimp.dates import ONE_SECOND, parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.concurrency import Budget
@@ -120,8 +121,8 @@ class PageReader:
         stream = self._stream
         items = stream.items or ""
         body = await self._answer(params, filters, items)
-        total = body.get("total_items")
-        if isinstance(total, int) and total > len(body[items]):
+        total = told_total(body)
+        if total is not None and total > len(body[items]):
             async with aclosing(self._by_offset(params, filters)) as batches:
                 async for batch in batches:
                     yield Batch(batch.rows, batch.total)
@@ -138,8 +139,7 @@ class PageReader:
         context, path, query = self._context, path_of(self._stream, params), params_of(self._stream, filters)
         if context.shared.concern(self._stream.path):
             body = await context.shared.get(path, query)
-            rows = body.get(items) if items else []
-            if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            if items is None or _is_page(body, items):
                 return body
         return await context.fetcher.get_object(path, query, items=items)
 
@@ -151,8 +151,7 @@ class PageReader:
         items = stream.items or ""
         query = {**params_of(stream, filters), "count": MAX_PAGE_SIZE}
         body = await self._context.fetcher.get_object(path_of(stream, params), query, items=items)
-        rows, told = body[items], body.get("total_items")
-        total = told if isinstance(told, int) else None
+        rows, total = body[items], told_total(body)
         key_of = row_key_of(stream)
         # Before they are handed on: rows become records, which hold other things.
         seen = {key_of(row) for row in rows}
@@ -200,6 +199,15 @@ class PageReader:
 def _start_of(place: Place) -> tuple[int, str | None]:
     """From which offset on to read after ``place``, and the mark of the row that lies a little behind it."""
     return (max(place.offset - _RESUME_OVERLAP, 0), place.mark) if isinstance(place, AtOffset) else (0, None)
+
+
+def _is_page(body: Mapping[str, Any], items: str) -> bool:
+    rows = body.get(items)
+    try:
+        told_total(body)
+    except Lacking:
+        return False
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def _offset_of(mark: str | None, pages: list[Page], listing: Listing) -> int | None:

@@ -36,6 +36,8 @@ _CHUNKS = 10  # a killed sync repeats at most the chunk it was in
 _LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
+_LONG = 100  # pages: so many are planned only for rows that are seen to be there
+_LONG_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class WindowReader:
         """
         size = self._fetcher.page_size
         whole = Chunk(since, until)
-        first = await self._page(whole, 0, 1 if hint > 2 * size else size)
+        first = await self._begin(whole, 1 if hint > 2 * size else size)
         total = _total_of(first[0])
         self._on_total(total)
         if total <= len(first[0].rows):
@@ -117,6 +119,21 @@ class WindowReader:
         async with aclosing(self._chunks(whole, total)) as batches:
             async for rows in batches:
                 yield rows
+
+    async def _begin(self, whole: Chunk, count: int) -> list[Page]:
+        """The first page of a window, whose total is at most twice what it has, or little.
+
+        Chunks and their requests are planned by it. Raises IncompleteListing where only the total says so.
+        """
+        total = 0
+        for number in range(_LONG_TRIES):
+            if number:
+                await asyncio.sleep(number)
+            first = await self._page(whole, 0, count)
+            total = _total_of(first[0])
+            if total <= _LONG * self._fetcher.page_size or (await self._page(whole, total // 2, 1))[0].count:
+                return first
+        raise IncompleteListing(self._listing.kind, seen=0, total=total)
 
     async def _chunks(self, whole: Chunk, total: int) -> AsyncGenerator[ChunkRows, None]:
         """The window chunk by chunk; pages of later chunks are under way while earlier ones are handed on."""
