@@ -149,7 +149,7 @@ class TestWhatIsNotGone:
         second = sync(source, first.states, ["campaigns"])
 
         assert tombstones(second, ["campaigns"]) == {}
-        assert "taken for a fault" in second.output
+        assert "looks like a fault" in second.output
 
 
 class TestTheCatalog:

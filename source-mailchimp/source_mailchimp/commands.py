@@ -116,7 +116,7 @@ def discovered(config: Mapping[str, Any] | None = None, *, with_schemas: bool = 
 
 
 def _discovered(stream: Stream, *, with_schema: bool, deletions: bool) -> Json:
-    """``deletions``: whether those are wanted, for which a stream that is read whole has to keep a state."""
+    """``deletions``: whether those are wanted, for which a stream without an incremental mode has to keep a state."""
     told: Json = {
         "name": stream.name,
         "json_schema": schema_of(stream) if with_schema else {},
@@ -227,7 +227,7 @@ def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletio
         if incremental and deletions and stream.tells_deletions:
             rows = (raw or {}).get("known") or {}
         if incremental and not stream.incremental and rows is None:
-            logger.warning("%s: what changed can't be seen, so it is read whole with every sync", name)
+            logger.warning("%s: no incremental mode; reading in full", name)
         incremental = incremental and stream.incremental
         unreadable: list[str] = []
         cursor = stream.cursor.field if stream.cursor else None

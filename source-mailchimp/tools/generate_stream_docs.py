@@ -63,23 +63,24 @@ _READING = """\
 | window | {window} | contacts changed since the last sync, in closed pieces whose rows are counted | \
 what changed, archived contacts included |
 | filter | {filter} | rows that the API says are newer | what changed |
-| refresh | {refresh} | the listing, which costs a page for each 1000 rows | what is new, and what may have changed: \
+| relist | {relist} | the listing, which costs a page for each 1000 rows | what is new, and what may have changed: \
 audiences and automations every time; campaigns that aren't sent yet, were sent within the refresh window, \
-or have news (see gate), however old they are |
-| gate | {gated} | campaigns with news: the counts or dates of their report have changed since the last sync, or they \
-were sent within the look-back; split campaigns are always asked for their versions, one request each | \
-{gated_gives} |
-| parent | {settled} | what is below campaigns that weren't sent, templates that were edited and landing pages that \
-weren't taken down before the last sync | all of these; what is edited after the sending comes with a full refresh |
+or have changed (see changed campaigns), however old they are |
+| changed campaigns | {changed_campaigns} | campaigns whose report shows other counts or dates than at the last sync, \
+or that were sent within the look-back; split campaigns are always asked for their versions, one request each | \
+all rows of those campaigns |
+| changed parents | {changed_parents} | what is below campaigns that weren't sent, templates that were edited and \
+landing pages that weren't taken down before the last sync | \
+all of these; what is edited after the sending comes with a full refresh |
 
-Where no such way exists, changes can't be seen from outside, and the stream is read whole.
-If a connection asks for such a stream incrementally, it is read whole too, and the log says so.
+Where there is no such way, the stream has no incremental mode and is read in full.
+If a connection asks for such a stream incrementally, it is read in full too, and the log says so.
 
 Worth knowing:
 
 - `segments` moves when a segment is made or renamed. Contacts that join or leave move nothing, neither there
   nor in `list_members`: read incrementally, `member_count` is as of the last such change.
-  `segment_members` is always read whole.
+  `segment_members` is always read in full.
 - `list_members` has contacts of every status. Not every way of tagging a contact moves its `last_changed`
   (tags of one contact were seen to move it, joining a tag in bulk was not):
   read incrementally, `tags` are as of the contact's last other change.
@@ -87,7 +88,7 @@ Worth knowing:
 - `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
 - `parent_changed_at` is the newest date in the row of the campaign, template or landing page.
 - `campaign_last_activity` is the newest of a campaign's send time, last open and last click.
-  `open_details`, `click_details` and the like are emitted whole for each campaign with news.
+  Of a changed campaign, all rows of `open_details`, `click_details` and the like are emitted.
 - `total_items` is too small or missing for {untrusted}: there the end of a listing is a page that is not full.
 - Deleting a contact for good deletes its activity with it: sums over `email_activity` can be lower than the counts in
   `reports`.
@@ -97,7 +98,7 @@ Worth knowing:
 {per_contact} ask once for each contact:
 a hundred thousand contacts are a hundred thousand requests, ten at a time. Select them only when they are needed.
 A new tag doesn't always move a contact's `last_changed`, and nothing shows that a new open, event, goal or note does,
-so there is no telling whose are new: these streams are read whole in every sync.
+so there is no telling whose are new: these streams are read in full with every sync.
 `member_notes` asks only for contacts whose row names a last note, `member_tags` only for those that have tags.
 
 ## Not a stream
@@ -123,17 +124,15 @@ def page() -> str:
         "\n".join([f"## {family}", "", _HEADER, *(_row(stream, contract) for stream in members)])
         for family, members in groupby(streams, key=lambda stream: stream.family)
     ]
-    gated = _names(streams, ChangedCampaigns)
     reading = _READING.format(
         window=_names(streams, Window),
         filter=_names(streams, Filter),
-        refresh=_names(streams, Relist, Reports),
-        gated=gated,
-        settled=_names(streams, ChangedParents),
+        relist=_names(streams, Relist, Reports),
+        changed_campaigns=_names(streams, ChangedCampaigns),
+        changed_parents=_names(streams, ChangedParents),
         untrusted=" and ".join(
             f"`{stream.name}`" for stream in streams if stream.paging is Paging.OFFSET and not stream.trust_total
         ),
-        gated_gives="new events in `email_activity` and `unsubscribes`; elsewhere all rows of those campaigns",
         per_contact=_names(streams, PerContact),
         exclusions="\n".join(f"| `{path}` | {why} |" for path, why in NOT_STREAMS.items()),
         singles="\n".join(f"| `{path}` | {why} |" for path, why in SINGLE_OBJECTS.items()),
@@ -172,9 +171,9 @@ def _requests(stream: Stream) -> str:
         return f"those of `{stream.parent.name}`, whose rows hold these; {stream.cost}"
     amount = "one" if stream.paging in {Paging.OBJECT, Paging.NONE, Paging.COUNT_ONLY} else "one a page"
     if stream.parent is not None:
-        news = " with news" if isinstance(stream.reading, ChangedCampaigns) else ""
+        changed = "changed " if isinstance(stream.reading, ChangedCampaigns) else ""
         of = "campaign" if stream.parent is STREAMS["reports"] else f"row of `{stream.parent.name}`"
-        amount += f" for each {of}{news}"
+        amount += f" for each {changed}{of}"
     return f"{amount}; {stream.cost}" if stream.cost else amount
 
 

@@ -245,7 +245,7 @@ class TestFailures:
             assert reader.sync()
 
         assert {f"n{number}" for number in range(50)} <= ids(reader.emitted)
-        assert "1 of 2 parents" in caplog.text
+        assert "segment_members: 1 of 2 segments" in caplog.text
 
     def test_one_slice_that_fails_fails_the_stream_at_its_end_and_is_read_next_time(self) -> None:
         site = campaigns(20)
@@ -330,7 +330,7 @@ class TestFailures:
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])
-        assert "350 of 700 parents were refused and skipped; they are too many" in caplog.text
+        assert "350 of 700 reports were refused and skipped; too many" in caplog.text
         assert reader.state == {"version": 1}
 
     @pytest.mark.parametrize("name", ["lists", "reports", "templates"])

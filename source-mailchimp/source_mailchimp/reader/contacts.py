@@ -144,7 +144,7 @@ class ContactReader:
             else:
                 await run_all(self._read_pass(audience, status) for status in passes)
         except ResourceGone:
-            logger.warning("%s: audience %s is gone since it was listed; skipped", self._name, audience.id)
+            logger.warning("%s: audience %s no longer exists; skipped", self._name, audience.id)
         except ResourceRefused as error:
             self._refused.append(error)
             logger.warning("%s: audience %s was refused and skipped: %s", self._name, audience.id, error)

@@ -94,7 +94,7 @@ class Deletions:
             return []
         if not listed and len(self._known) >= _FEW:
             logger.warning(
-                "%s: none of %d rows is listed any more, which is taken for a fault: deletions are not reported",
+                "%s: none of %d known rows is listed any more, which looks like a fault: deletions are not reported",
                 name,
                 len(self._known),
             )
@@ -103,7 +103,7 @@ class Deletions:
         tombstones = [self._tombstone(key, now) for key in self._known if key not in listed]
         self._known, self._dumped = listed, None
         if tombstones:
-            logger.info("%s: %d rows are gone since the last sync", name, len(tombstones))
+            logger.info("%s: %d rows no longer exist; reported as deleted", name, len(tombstones))
         return tombstones
 
     def _tombstone(self, key: Key, now: str) -> Record:

@@ -279,24 +279,25 @@ class PartitionReader:
         return len(self._refused) > _MOST_REFUSED
 
     def _warn(self, asked: int) -> None:
-        name = self._stream.name
+        name, parent = self._stream.name, self._stream.parent
+        places = parent.name if parent else "listings"
         if self._gone:
-            logger.warning("%s: %d of %d parents are gone since they were listed; skipped", name, self._gone, asked)
+            logger.warning("%s: %d of %d %s no longer exist; skipped", name, self._gone, asked, places)
         if self.refusal:
             logger.warning("%s is not available to this account or user, nothing read: %s", name, self._refused[0][1])
         elif self._refused:
             for partition, error in self._refused[:_SHOWN_WARNINGS]:
                 logger.warning("%s: skipped %s: %s", name, partition.id or "all", error)
-            begins_anew = "; they are too many to remember, so the next sync begins where this one did"
+            begins_anew = "; too many to keep in the state, so the next sync begins where this one did"
             logger.warning(
-                "%s: %d of %d parents were refused and skipped%s",
-                name, len(self._refused), asked, begins_anew if self._too_many_refused else "",
+                "%s: %d of %d %s were refused and skipped%s",
+                name, len(self._refused), asked, places, begins_anew if self._too_many_refused else "",
             )  # fmt: skip
         if self._failed:
             shown = ", ".join(partition.id or "all" for partition in self._failed[:_SHOWN_WARNINGS])
             logger.warning(
-                "%s: %d of %d parents could not be read and are asked again by the next sync: %s%s",
-                name, len(self._failed), asked, shown, ", …" if len(self._failed) > _SHOWN_WARNINGS else "",
+                "%s: %d of %d %s could not be read; the next sync asks again: %s%s",
+                name, len(self._failed), asked, places, shown, ", …" if len(self._failed) > _SHOWN_WARNINGS else "",
             )  # fmt: skip
         if self._not_found and not self._refused and not self._failures:
             missing = ", ".join(sorted(self._not_found))

@@ -1,4 +1,4 @@
-"""Connected stores and what they sell. The API filters none of it by date, so all of it is read whole.
+"""Connected stores and what they sell. The API filters none of it by date, so all of it is read in full.
 
 Orders and carts hold their lines, products their variants and images, with the same fields as below their own paths
 (contract), so a page of parents brings the children of all of them.
