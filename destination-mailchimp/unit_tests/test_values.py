@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -75,6 +76,15 @@ def fits(kind: str, value: Any, **options: Any) -> Any:
             {"street": "1 Rue X", "city": "Paris", "postcode": "75001", "country": "FR"},
             {"addr1": "1 Rue X", "city": "Paris", "state": "", "zip": "75001", "country": "FR"},
         ),
+        *(
+            # As MailChimp.Net#218 sent it, and as shops write addresses: one part under two names.
+            ("address", {**ADDRESS, **dict(names)}, {**ADDRESS, "country": "United States"})
+            for first in ("", "US")
+            for names in permutations([("country_code", first), ("country", "United States")])
+        ),
+        ("address", {**ADDRESS, "country": "", "country_code": "US"}, {**ADDRESS, "country": "US"}),
+        ("address", {**ADDRESS, "country": None, "country_code": "US"}, {**ADDRESS, "country": "US"}),
+        ("address", {"street": "1 Main St", **ADDRESS, "addr1": " "}, ADDRESS),
         ("address", {"addr1": "", "city": ""}, ""),
         *((kind, "", "") for kind in TYPES),
     ],

@@ -137,11 +137,7 @@ def as_address(value: Any) -> dict[str, str] | str:
             value = None
     if not isinstance(value, dict):
         raise BadValue("is not an address: an object (or its JSON) with addr1, city and zip is needed")
-    parts: dict[str, str | int] = {}
-    for key, text in value.items():
-        part = address_part(str(key))
-        if part and isinstance(text, str | int) and not isinstance(text, bool):
-            parts[part] = text
+    parts = _address_parts(value)
     made = {part: as_text(text).strip() for part, text in parts.items()}
     if "zip" in parts and plain(made.get("country", "")) in _UNITED_STATES:
         made["zip"] = as_zip(parts["zip"])
@@ -152,6 +148,24 @@ def as_address(value: Any) -> dict[str, str] | str:
         raise BadValue("is an address without its street, city or postal code (addr1, city, zip)")
     # A key that is missing is refused even where an empty one is not (mc-magento2#593).
     return {**made, "state": made.get("state", "")}
+
+
+def _address_parts(value: dict[Any, Any]) -> dict[str, str | int]:
+    """The parts that ``value`` holds. Of a part's several names the first in ``ADDRESS_PARTS`` that is filled counts.
+
+    Shops write ``country`` beside ``country_code``, and leave one of them empty (MailChimp.Net#218).
+    """
+    named = {plain(str(key)): text for key, text in value.items() if _is_plain(text)}
+    parts: dict[str, str | int] = {}
+    for part, names in ADDRESS_PARTS.items():
+        found = [named[name] for name in names if name in named]
+        if found:
+            parts[part] = next((text for text in found if as_text(text).strip()), "")
+    return parts
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def address_part(name: str) -> str | None:
