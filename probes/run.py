@@ -15,7 +15,7 @@ from mailchimp_api.client import MailchimpClient, RetryPolicy
 from mailchimp_api.credentials import ApiKeyCredentials, secrets_of
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.masking import register_secrets
-from probes import connections, hints, listings, paging, writing
+from probes import connections, embedded, hints, listings, paging, segments, statuses, values, writing
 from probes.findings import Account, Probe
 from probes.output import say
 from probes.reading import read_everything
@@ -24,8 +24,12 @@ from probes.settings import Settings, settings_of
 
 PROBES: tuple[Probe, ...] = (
     *writing.PROBES,
+    *values.PROBES,
+    *statuses.PROBES,
+    *segments.PROBES,
     *listings.PROBES,
     *paging.PROBES,
+    *embedded.PROBES,
     *hints.PROBES,
     *connections.PROBES,
 )

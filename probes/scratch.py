@@ -100,12 +100,18 @@ class Scratch:
         assert tag in self._tags
         self._client.request("POST", f"{self._path(address)}/tags", json={"tags": [{"name": tag, "status": "active"}]})
 
-    def join(self, tag: str, *addresses: str) -> None:
-        """Make a tag, and let contacts join it by one call."""
+    def segment(self, tag: str) -> int:
+        """Make a tag; its id."""
         assert tag in self._tags
         segment: Json = self._client.request("POST", f"{self._list}/segments", json={"name": tag, "static_segment": []})
+        return int(segment["id"])
+
+    def join(self, tag: str, *addresses: str) -> Json:
+        """Make a tag, and let contacts join it by one call; the answer."""
+        path = f"{self._list}/segments/{self.segment(tag)}"
         body = {"members_to_add": [self._own(address) for address in addresses]}
-        self._client.request("POST", f"{self._list}/segments/{segment['id']}", json=body)
+        answer: Json = self._client.request("POST", path, json=body)
+        return answer
 
     def shows_tag(self, address: str, tag: str) -> bool:
         """Whether a contact has a tag, sooner or later."""
@@ -120,10 +126,30 @@ class Scratch:
                 return True
         return False
 
+    def audience(self) -> Json:
+        """The audience itself."""
+        return self._client.get(self._list, {"exclude_fields": "_links"})
+
+    def merge_fields(self) -> list[Json]:
+        """The audience's merge fields."""
+        path = f"{self._list}/merge-fields"
+        rows: list[Json] = self._client.get(path, {"count": 100}, items="merge_fields")["merge_fields"]
+        return rows
+
     def address_field(self) -> str | None:
         """The merge tag of a field that holds a postal address, if the audience has one."""
-        fields = self._client.get(f"{self._list}/merge-fields", {"count": 100}, items="merge_fields")["merge_fields"]
-        return next((str(field["tag"]) for field in fields if field["type"] == "address"), None)
+        return next((str(field["tag"]) for field in self.merge_fields() if field["type"] == "address"), None)
+
+    def groups_of_a_choice(self) -> tuple[str, str] | None:
+        """Two groups of a category of which people choose one, if the audience has such a category."""
+        path = f"{self._list}/interest-categories"
+        for category in self._client.get(path, {"count": 100}, items="categories")["categories"]:
+            if category["type"] in ("radio", "dropdown"):
+                groups = self._client.get(f"{path}/{category['id']}/interests", {"count": 2}, items="interests")
+                if len(groups["interests"]) > 1:
+                    first, second = (str(group["id"]) for group in groups["interests"])
+                    return first, second
+        return None
 
     # -- afterwards -------------------------------------------------------------------------------------------
 
@@ -155,8 +181,12 @@ class Scratch:
             self._absent.append(address)
         except (RequestRefused, ResourceRefused) as error:
             # Archived at least: then no campaign goes there, and it costs nothing.
-            if self.contact(address).get("status") != "archived":
-                self.archive(address)
+            try:
+                if self.contact(address).get("status") != "archived":
+                    self.archive(address)
+            except ResourceGone:
+                self._absent.append(address)
+                return
             error.message += "; it is archived"
             raise
 

@@ -166,7 +166,7 @@ def segments_take_unsubscribed(account: Account) -> Finding:
     return Finding(_text(scratch.shows_tag(left, tag)), "for one that was unsubscribed")
 
 
-def _tagging_moves(account: Account, put_tag: Callable[[str, str], None]) -> Finding:
+def _tagging_moves(account: Account, put_tag: Callable[[str, str], object]) -> Finding:
     scratch = account.scratch
     address, tag = scratch.add(), scratch.tag()
     before = scratch.contact(address)["last_changed"]
