@@ -15,12 +15,14 @@ from typing import Any
 
 import orjson
 
+from mailchimp_api import cdn
 from mailchimp_api.bodies import decode_json
 from mailchimp_api.credentials import WHERE_KEYS_ARE, is_data_center
 from mailchimp_api.errors import (
     AnswerTimeout,
     AnswerTooLarge,
     ConfigError,
+    FailedAtCdn,
     InvalidAccessToken,
     InvalidApiKey,
     MailchimpError,
@@ -41,10 +43,6 @@ from mailchimp_api.readers import Lacking, told_total, total_items
 _MAX_RETRY_AFTER = 300.0
 MAX_BODY = 64 * 2**20
 """Bytes, as they come and unpacked. A thousand contacts with eighty full fields take half of it."""
-_CDN = (
-    "an HTML page in place of Mailchimp's own answer. The network in front of Mailchimp answers so when there are too "
-    "many requests, or when it does not trust the address this machine asks from; if it lasts, ask from another one"
-)
 _LINKED_TO = re.compile(r"linked to data ?cent(?:er|re) '?(?P<name>[a-z]+[0-9]+)", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
@@ -159,11 +157,13 @@ def error_of(answer: Answer, *, field: str) -> MailchimpError:
     rid, retry_after = answer.request_id, _retry_after(answer)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and not _is_about_access(answer)):
         # At high volume the limit also shows as a 403 with an HTML body or none.
-        if problem is None and _media_type(answer) == "text/html":
-            return RefusedByCdn(_say(answer, _CDN), status=status, request_id=rid, retry_after=retry_after)
+        if problem is None and (_media_type(answer) == "text/html" or _is_of_cdn(answer)):
+            return RefusedByCdn(_say_of_cdn(answer), status=status, request_id=rid, retry_after=retry_after)
         return RateLimited(text, status=status, request_id=rid, retry_after=retry_after)
     if status in (HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT):
         return AnswerTimeout(text, status=status, request_id=rid, retry_after=retry_after)
+    if _is_of_cdn(answer):
+        return FailedAtCdn(_say_of_cdn(answer), status=status, request_id=rid, retry_after=retry_after)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or problem is None:
         return ServerFault(text, status=status, request_id=rid, retry_after=retry_after)
     if _is_about_data_center(problem):
@@ -230,14 +230,32 @@ def refused_token(request_id: str | None) -> InvalidAccessToken:
 
 
 def _problem(answer: Answer) -> Problem | None:
-    """What an error answer says, or None where its body is something else (HTML, nothing, rubbish)."""
+    """What an error answer says, or None where its body is something else (HTML, nothing, rubbish, the CDN's)."""
+    body = _object(answer)
+    if not {"title", "detail", "errors"} & body.keys() or _is_of_cdn(answer):
+        return None
+    return Problem.from_body(body, answer.status)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """The object that the body of an error answer holds; an empty one where it holds none."""
     try:
         body = orjson.loads(answer.body)
     except (orjson.JSONDecodeError, UnreadableAnswer, AnswerTooLarge):
-        return None
-    if not isinstance(body, dict) or not {"title", "detail", "errors"} & body.keys():
-        return None
-    return Problem.from_body(body, answer.status)
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _is_of_cdn(answer: Answer) -> bool:
+    return cdn.is_its_own(_object(answer))
+
+
+def _say_of_cdn(answer: Answer) -> str:
+    try:
+        body = answer.body
+    except (UnreadableAnswer, AnswerTooLarge):
+        body = b""
+    return _say(answer, cdn.what_it_means(body))
 
 
 def _key_of(problem: Problem) -> str:

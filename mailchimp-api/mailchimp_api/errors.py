@@ -7,8 +7,9 @@ MailchimpError
 │   │   ├── AnswerTimeout     a time-out of ours, a 504 or 408 of theirs
 │   │   └── AnswerTooLarge    a body far beyond any real page
 │   ├── RateLimited           429, or a 403 that is not problem+json: fewer requests in flight help
-│   │   └── RefusedByCdn      403 with an HTML page: the CDN's, for too many requests or this machine's address
+│   │   └── RefusedByCdn      403 of the CDN's own: for too many requests, or this machine's address
 │   ├── ServerFault           any other 5xx, or an answer no API server gives (a redirect, a bare 4xx)
+│   │   └── FailedAtCdn       503 of the CDN's own: the same, or Mailchimp behind it is down
 │   └── UnreadableAnswer      status 2xx, but the body is not the JSON it should be (or a GET's is missing)
 ├── IncompleteListing         read again later: rows are missing from a listing, and reading it again did not help
 ├── SkippableError            warn, count, and go on with the rest
@@ -117,7 +118,7 @@ class RateLimited(TransientError):
 
 
 class RefusedByCdn(RateLimited):
-    """403 with an HTML page: not Mailchimp's answer but that of the network in front of it (Akamai's).
+    """403 with an HTML page or Akamai's own JSON: not Mailchimp's answer but that of the network in front of it.
 
     It means too many requests, or that it doesn't trust the address this machine asks from
     (Mailchimp's support, as reported for ``spree_chimpy``).
@@ -126,6 +127,13 @@ class RefusedByCdn(RateLimited):
 
 class ServerFault(TransientError):
     """The server, or something in front of it, failed."""
+
+
+class FailedAtCdn(ServerFault):
+    """Akamai's own JSON, mostly with 503: mostly what ``RefusedByCdn`` means (mailchimp-for-wordpress#573, #625).
+
+    No throttled call, though: nothing shows that Mailchimp has not carried it out.
+    """
 
 
 class UnreadableAnswer(TransientError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailchimp_api.errors import (
     AnswerTimeout,
     ConnectionFault,
+    FailedAtCdn,
     MailchimpError,
     RateLimited,
     RefusedByCdn,
@@ -22,12 +23,13 @@ NO_ANSWER = (
 
 def explain(error: MailchimpError) -> str:
     """The sentences for ``error``, as raised after the few retries that a trial has."""
-    if isinstance(error, RefusedByCdn):
+    if isinstance(error, (RefusedByCdn, FailedAtCdn)):
+        down = ", or Mailchimp behind it is down" if isinstance(error, FailedAtCdn) else ""
         return (
-            "The network in front of Mailchimp refuses the requests of this machine with a web page (403): it does not "
-            "trust the address that they come from, or there were too many of them. The key has not been looked at. "
-            "Try from another network, without a VPN or proxy; if it stays so, ask Mailchimp's support to unblock "
-            f"your address, and name the time of this check. ({error})"
+            "The network in front of Mailchimp answers this machine's requests itself: it does not trust the address "
+            f"that they come from, or there were too many of them{down}. The key has not been looked at. Try from "
+            "another network, without a VPN or proxy; if it stays so, ask Mailchimp's support to unblock your address, "
+            f"and name the reference number, or the time of this check. ({error})"
         )
     if isinstance(error, RateLimited):
         return (

@@ -19,6 +19,7 @@ import requests_mock as rm
 from mailchimp_api import errors
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.explanations import explain
 from mailchimp_api.members import subscriber_hash
 
 ROOT = "https://us10.api.mailchimp.com/3.0"
@@ -28,6 +29,13 @@ ROWS = {"lists": [{"id": "a1"}], "total_items": 1}
 ADDRESS = "jane@example.com"
 MEMBER = f"lists/a1/members/{subscriber_hash(ADDRESS)}"
 HTML = "<html><body>Access denied</body></html>"
+
+
+def akamai(status: int) -> dict[str, Any]:
+    """As the network in front of Mailchimp answers for it, without asking it (mailchimp-for-wordpress#573)."""
+    reference = "Reference Number: 00.54f2f33f.1529514177.af3649e"
+    body = {"type": "akamai_error_message", "title": f"akamai_{status}", "status": status, "ref_no": reference}
+    return {"status_code": status, "headers": {"Content-Type": "application/json"}, "json": body}
 
 
 def problem(status: int, title: str, detail: str = "", **more: Any) -> dict[str, Any]:
@@ -40,6 +48,12 @@ TRANSIENT: dict[str, tuple[dict[str, Any], type[errors.TransientError]]] = {
     "429 problem+json": (problem(429, "Too Many Requests"), errors.RateLimited),
     "429 without a body": ({"status_code": 429}, errors.RateLimited),
     "403 HTML": ({"status_code": 403, "text": HTML, "headers": {"Content-Type": "text/html"}}, errors.RefusedByCdn),
+    "403 HTML that can't be unpacked": (
+        {"status_code": 403, "text": HTML, "headers": {"Content-Type": "text/html", "Content-Encoding": "gzip"}},
+        errors.RefusedByCdn,
+    ),
+    "403 of Akamai's": (akamai(403), errors.RefusedByCdn),
+    "503 of Akamai's": (akamai(503), errors.FailedAtCdn),
     "403 without a body": ({"status_code": 403}, errors.RateLimited),
     "403 JSON that is not a problem": ({"status_code": 403, "json": {"title": "Forbidden"}}, errors.RateLimited),
     "403 problem+json cut short": ({"status_code": 403, "headers": PROBLEM, "text": '{"ti'}, errors.RateLimited),
@@ -146,8 +160,35 @@ def test_the_page_of_the_cdn_is_named_as_such(client: MailchimpClient, requests_
     """It may be the address of the machine that it doesn't trust: no slower asking mends that."""
     requests_mock.get(LISTS, status_code=403, text=HTML, headers={"Content-Type": "text/html; charset=utf-8"})
 
-    with pytest.raises(errors.RefusedByCdn, match=r"HTML page in place of Mailchimp's own.*ask from another one"):
+    with pytest.raises(errors.RefusedByCdn, match=r"not Mailchimp's own answer.*ask from another one"):
         client.get("lists")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        akamai(403),
+        akamai(503),
+        {
+            "status_code": 403,
+            "text": "<H1>Access Denied</H1>Reference&#32;&#35;00&#46;54f2f33f&#46;1529514177&#46;af3649e</BODY>",
+            "headers": {"Content-Type": "text/html"},
+        },
+    ],
+    ids=["JSON with 403", "JSON with 503", "a page"],
+)
+def test_what_the_cdn_answers_names_its_reference_number(
+    client: MailchimpClient, requests_mock: rm.Mocker, answer: dict[str, Any]
+) -> None:
+    """Mailchimp's support looks up by it why an address is not trusted (spree_chimpy#91)."""
+    requests_mock.get(LISTS, [answer])
+
+    with pytest.raises(errors.TransientError, match=r"reference number is 00\.54f2f33f\.1529514177\.af3649e") as caught:
+        client.get("lists")
+    told = explain(caught.value)
+    assert "another network" in told
+    assert "00.54f2f33f.1529514177.af3649e" in told
+    assert "ten connections" not in told
 
 
 @pytest.mark.parametrize(
