@@ -42,6 +42,11 @@ def record(data: Any, stream: str = "people", **more: Any) -> bytes:
     )
 
 
+def new_people(count: int, **more: Any) -> list[bytes]:
+    """RECORD lines of people whom the audience doesn't have. ``more``: columns of each."""
+    return [record({"id": n, "email": f"new{n}@example.com", "first_name": f"N{n}", **more}) for n in range(count)]
+
+
 def state(value: Any, stream: str = "people") -> bytes:
     """A STREAM state line."""
     return orjson.dumps(
@@ -90,6 +95,7 @@ class DestinationHarness:
     attempts = 5
     """How often `write` tries a call."""
     record = staticmethod(record)
+    new_people = staticmethod(new_people)
     state = staticmethod(state)
     stream_of = staticmethod(stream_of)
 
