@@ -44,6 +44,21 @@ class TestTags:
         assert destination.calls("POST /lists/{list_id}/segments") == 2
         assert destination.calls("POST /lists/{list_id}/segments/{segment_id}") == 20
 
+    def test_a_tag_that_exists_and_is_not_listed_is_given_contact_by_contact(
+        self, destination: DestinationHarness
+    ) -> None:
+        """As solspace/craft-freeform#1576 met it: Mailchimp takes a name for equal to one that we see no equal of."""
+        said = {"title": "Bad Request", "detail": "Sorry, that tag already exists."}
+        destination.control.fault("status", "/lists/{list_id}/segments", method="POST", status=400, **said)
+        destination.control.reset_stats()
+        run = destination.write(destination.new_people(1200, tags=["Sign-Up"]))
+
+        assert run.accounting() == {"received": 1200, "created": 1200}
+        given = [row for row in destination.members() if [tag["name"] for tag in row["tags"]] == ["Sign-Up"]]
+        assert len(given) == 1200
+        assert destination.calls("POST /lists/{list_id}/segments") == 1
+        assert "Tag Sign-Up exists, but is not listed: one call for each contact that gets it" in run.log
+
     def test_tags_that_can_not_be_set_are_counted_apart(self, destination: DestinationHarness) -> None:
         run = destination.write(destination.new_people(3, tags=["x" * 101, "good"]))
 

@@ -88,6 +88,11 @@ def nobody_subscribed(problem: Problem) -> bool:
     return _NOT_SUBSCRIBED in str(problem).lower()
 
 
+def exists_already(problem: Problem) -> bool:
+    """Whether a tag was not made because one of that name exists (solspace/craft-freeform#1576)."""
+    return "already exists" in str(problem).lower()
+
+
 def names_no_field(fault: RecordRejected) -> bool:
     """Whether a row of a batch leaves open which value was refused, which a call about this contact alone tells."""
     return not fault.by_call and not fault.field and fault.reason in ("field_refused", "refused")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from destination_mailchimp.audience.calls import BATCH, Calls, send_or_split
-from destination_mailchimp.audience.refusals import is_account_wide, nobody_subscribed
+from destination_mailchimp.audience.refusals import exists_already, is_account_wide, nobody_subscribed
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
 from mailchimp_api import readers
@@ -22,6 +22,10 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 _LONGEST_NAME = 100
 
 
+class UnlistedTag(Exception):
+    """A tag exists, though the listing shows none whose name we take for equal (solspace/craft-freeform#1576)."""
+
+
 class TagIds:
     """The audience's tags by name. Thread-safe; a tag that is missing is made by whoever needs it first."""
 
@@ -29,6 +33,7 @@ class TagIds:
         self._calls = calls
         self._lock = threading.Lock()
         self._ids: dict[str, int] | None = None
+        self._unlisted: set[str] = set()
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the audience does not have yet."""
@@ -42,8 +47,13 @@ class TagIds:
             self._read()
 
     def id_of(self, name: str) -> int:
-        """The id of a tag, made if it is missing. Raises RequestRefused where Mailchimp does not take the name."""
+        """The id of a tag, made if it is missing.
+
+        Raises RequestRefused where Mailchimp does not take the name, UnlistedTag where only Mailchimp knows the tag.
+        """
         with self._lock:
+            if name.casefold() in self._unlisted:
+                raise UnlistedTag
             ids = self._read()
             if name.casefold() not in ids:
                 self._make(name)
@@ -70,12 +80,16 @@ class TagIds:
         try:
             body = {"name": name, "static_segment": []}
             answered = self._calls.send("POST", "segments", json=body, read=readers.segment_id)
-        except RequestRefused:
+        except RequestRefused as error:
             # Made by somebody else meanwhile, or by a first attempt of ours whose answer was lost.
             self._ids = None
-            if name.casefold() not in self._read():
+            if name.casefold() in self._read():
+                return
+            if not exists_already(error.problem):
                 raise
-            return
+            self._unlisted.add(name.casefold())
+            logger.warning("Tag %s exists, but is not listed: one call for each contact that gets it", name)
+            raise UnlistedTag from None
         assert self._ids is not None
         self._ids[name.casefold()] = answered.body
         if answered.replayed:
@@ -153,7 +167,7 @@ class Tagger:
         for name in names:
             if len(name) <= _LONGEST_NAME:
                 # Who needs the tag will meet the refusal, and account for it.
-                with contextlib.suppress(RequestRefused):
+                with contextlib.suppress(RequestRefused, UnlistedTag):
                     self._ids.id_of(name)
 
     def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
@@ -168,6 +182,10 @@ class Tagger:
         for _ in range(2):
             try:
                 segment = self._ids.id_of(name)
+            except UnlistedTag:
+                # A call about one contact names the tag, and leaves it to Mailchimp which one is meant.
+                result.follow_ups += [FollowUp(contact, Step.TAGS, (change,)) for contact in contacts]
+                return
             except RequestRefused as error:
                 if is_account_wide(error.problem):
                     raise
