@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mailchimp_simulator.account.audiences import WIDE_FIELDS
+from mailchimp_simulator.contract.evidence import STREAMS
 
 Json = dict[str, Any]
 Shape = dict[str, set[str]]
@@ -20,19 +21,7 @@ RECORDS = Path(__file__).parents[2] / "source-mailchimp" / "unit_tests" / "data"
 REAL: dict[str, Json] = {
     record["stream"]: record["data"] for record in map(json.loads, RECORDS.read_text(encoding="utf-8").splitlines())
 }
-TEMPLATES = {
-    "campaigns": "/campaigns",
-    "email_activity": "/reports/{campaign_id}/email-activity",
-    "interest_categories": "/lists/{list_id}/interest-categories",
-    "interests": "/lists/{list_id}/interest-categories/{interest_category_id}/interests",
-    "list_members": "/lists/{list_id}/members",
-    "lists": "/lists",
-    "reports": "/reports",
-    "segment_members": "/lists/{list_id}/segments/{segment_id}/members",
-    "segments": "/lists/{list_id}/segments",
-    "tags": "/lists/{list_id}/tag-search",
-    "unsubscribes": "/reports/{campaign_id}/unsubscribed",
-}
+TEMPLATES = {**STREAMS, "email_activity": "/reports/{campaign_id}/email-activity"}
 # The connector took these from the path.
 FROM_PATH = {"segment_members": {"segment_id"}, "tags": {"list_id"}}
 # What only other objects than the recorded one have.
