@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mailchimp_simulator.account.audiences import WIDE_FIELDS
+from mailchimp_simulator.account.fixtures import seeds
 from mailchimp_simulator.contract.evidence import STREAMS
 
 Json = dict[str, Any]
@@ -49,7 +49,9 @@ OF_OTHERS = {
     "segment_members": {"full_name", "last_note", "marketing_permissions"},
     "segments": {"options"},  # of saved segments; the record is of a tag
 }
-MERGE_FIELDS = {f"merge_fields.{tag}" for tag, _, _ in WIDE_FIELDS}  # the real audience had the default ones
+MERGE_FIELDS = {
+    f"merge_fields.{field['tag']}" for field in seeds("merge_fields")["wide"]
+}  # the real one had none of them
 
 
 def shape_of(rows: list[Json]) -> Shape:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.account.contact_rows import ContactRows
 from mailchimp_simulator.account.contacts import Contacts
-from mailchimp_simulator.account.fixtures import merged, record
+from mailchimp_simulator.account.fixtures import merged, record, seeds
 from mailchimp_simulator.account.randomness import mix, salt_of
 from mailchimp_simulator.account.segments import Segments
 from mailchimp_simulator.contract.answers import not_found
@@ -17,24 +17,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-DEFAULT_FIELDS: tuple[tuple[str, str, str], ...] = (
-    ("FNAME", "First Name", "text"),
-    ("LNAME", "Last Name", "text"),
-    ("ADDRESS", "Address", "address"),
-    ("PHONE", "Phone Number", "phone"),
-    ("BIRTHDAY", "Birthday", "birthday"),
-)
-WIDE_FIELDS: tuple[tuple[str, str, str], ...] = (
-    ("POINTS", "Points", "number"),
-    ("JOINED", "Joined", "date"),
-    ("SITE", "Website", "url"),
-    ("AVATAR", "Avatar", "imageurl"),
-    ("PLAN", "Plan", "radio"),
-    ("SIZE", "Size", "dropdown"),
-    ("ZIPCODE", "Zip code", "zip"),
-)
-PERMISSIONS = ("Email", "Direct Mail", "Customized Online Advertising")
-_CHOICES = {"PLAN": ["free", "paid"], "SIZE": ["S", "M", "L"]}
 MERGE_FIELD_LIMIT = 30
 _LOOKED_THROUGH = 100_000
 
@@ -75,19 +57,12 @@ class Audience:
         self.required: set[str] = set()
         self.merge_fields: list[Json] = []
         self.extra_merge_text = ""
-        names = (*DEFAULT_FIELDS, *(WIDE_FIELDS if self.wide else ()))
+        fields = seeds("merge_fields")
+        rows: list[Json] = [*fields["default"], *(fields["wide"] if self.wide else ())]
         count = ground.row_count_override("/lists/{list_id}/merge-fields")
-        for number in range(len(names) if count is None else count):
-            tag, name, kind = names[number] if number < len(names) else (f"MMERGE{number}", f"Field {number}", "text")
-            self.add_merge_field(
-                {
-                    "tag": tag,
-                    "name": name,
-                    "type": kind,
-                    "options": {"choices": _CHOICES[tag]} if tag in _CHOICES else {},
-                },
-                seeded=True,
-            )
+        for number in range(len(rows) if count is None else count):
+            beyond: Json = {"tag": f"MMERGE{number}", "name": f"Field {number}", "type": "text"}
+            self.add_merge_field(rows[number] if number < len(rows) else beyond, seeded=True)
         self._interest_ids: tuple[int, list[str]] = (-1, [])
 
     # -- merge fields ------------------------------------------------------------------------------------
@@ -132,7 +107,7 @@ class Audience:
         return [
             {"marketing_permission_id": f"{mix(self.salt + number) & 0xFFFFFFFFFF:010x}", "text": text,
              "enabled": False}
-            for number, text in enumerate(PERMISSIONS)
+            for number, text in enumerate(seeds("marketing_permissions"))
         ]  # fmt: skip
 
     # -- interests ---------------------------------------------------------------------------------------

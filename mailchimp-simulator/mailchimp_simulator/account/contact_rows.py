@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from mailchimp_simulator.account.contacts import STATUSES, UNSUBSCRIBED
-from mailchimp_simulator.account.fixtures import record
+from mailchimp_simulator.account.fixtures import record, seeds
 from mailchimp_simulator.account.people import FIRST, LAST, address, subscriber_hash
 from mailchimp_simulator.account.randomness import mix
 from mailchimp_simulator.contract.times import iso
@@ -23,22 +23,23 @@ if TYPE_CHECKING:
     from mailchimp_simulator.account.ground import Ground
     from mailchimp_simulator.account.segments import Segments
 
-_CLIENTS = ("", "Gmail", "Apple Mail", "Outlook", "", "Yahoo", "", "Thunderbird")
-_LANGUAGES = ("", "en", "de", "fr", "", "es", "pt_PT", "uk")
-_SOURCES = ("Import", "API - Generic", "Hosted Signup Form", "Admin Add")
-_COUNTRIES = ("", "US", "DE", "FR", "UA", "", "BR", "JP")
-_REASONS = ("N/A (Unsubscribed by admin)", "I no longer want to receive these emails", "Did not signup for list", "")
-_REGIONS = ("", "GA", "by", "idf", "30", "", "sp", "13")
+_SEEDS = seeds("contacts")
+_CLIENTS: tuple[str, ...] = tuple(_SEEDS["email_clients"])
+_LANGUAGES: tuple[str, ...] = tuple(_SEEDS["languages"])
+_SOURCES: tuple[str, ...] = tuple(_SEEDS["sources"])
+_COUNTRIES: tuple[str, ...] = tuple(_SEEDS["country_codes"])
+_REASONS: tuple[str, ...] = tuple(_SEEDS["unsubscribe_reasons"])
+_CHOICES = {field["tag"]: field["options"]["choices"] for field in seeds("merge_fields")["wide"] if "options" in field}
+_PLANS, _SIZES = _CHOICES["PLAN"], _CHOICES["SIZE"]
+_REGIONS: tuple[str, ...] = tuple(_SEEDS["regions"])
 _STATUS_TEXTS = (*STATUSES, "archived")
 _REASON_TEXTS = tuple(f'"unsubscribe_reason":"{reason}",' for reason in _REASONS)
 _PLACE_TEXTS = tuple(
     f'"gmtoff":{n - 4},"dstoff":{n - 3},"country_code":"{_COUNTRIES[n]}","timezone":"","region":"{_REGIONS[n]}"'
     for n in range(8)
 )
-_SIZES = ("S", "M", "L")
 MEMBER_NOTES = "/lists/{list_id}/members/{subscriber_hash}/notes"
 MEMBER_TAGS = "/lists/{list_id}/members/{subscriber_hash}/tags"
-_PLANS = ("free", "paid")
 
 
 class RowsOf(Protocol):

@@ -22,6 +22,12 @@ def record(name: str, overrides: Json | None = None) -> Json:
     return merged(orjson.loads(_text(name)), overrides or {})
 
 
+@cache
+def seeds(topic: str) -> Any:
+    """What a seeded account is made of, from `resources/seeds.json`, as it is: not to be changed."""
+    return orjson.loads(_text("seeds"))[topic]
+
+
 def merged(below: Json, above: Json) -> Json:
     """Two objects in one: where both have an object, key by key; else what is above counts."""
     for key, value in above.items():

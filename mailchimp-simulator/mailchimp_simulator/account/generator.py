@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mailchimp_simulator.account.fixtures import seeds
 from mailchimp_simulator.account.randomness import hex_id, mix, number_id, salt_of
 from mailchimp_simulator.contract.times import iso
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Maker = Callable[["Row"], Any]
 
-WORDS = ("Spring", "Été", "Launch", "Herbst", "Weekly", "News", "Offer", "Über", "Sale", "Guide", "Welcome", "冬",
-         "Invite", "Recap", "Digest", "Beta")  # fmt: skip
+WORDS: tuple[str, ...] = tuple(seeds("words"))
 _LATER = ("updat", "edited", "last_", "finish", "complet", "last_visited")
 _SOMETIMES_UNSET = ("publish", "unpublish", "cancel", "finish", "complet", "expire", "end", "last_sent", "paused")
 _DAY = 86_400

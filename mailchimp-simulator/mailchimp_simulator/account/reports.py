@@ -169,12 +169,11 @@ class Reports:
     def summary(self, campaign: Campaign) -> Json:
         """A campaign's `report_summary`."""
         sums = self.sums(campaign)
-        return {
+        return record("report_summary", {
             "opens": sums["opens"], "unique_opens": sums["openers"], "open_rate": self.open_rate(campaign),
             "clicks": sums["clicks"], "subscriber_clicks": sums["clickers"],
             "click_rate": round(sums["clickers"] / max(1, campaign.recipients), 4),
-            "ecommerce": {"total_orders": 0, "total_spent": 0, "total_revenue": 0},
-        }  # fmt: skip
+        })  # fmt: skip
 
     def row(self, campaign: Campaign) -> Json:
         """A campaign's report. `last_open` and `last_click` are "" until the first event, then the newest."""

@@ -9,19 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mailchimp_simulator.account.fixtures import seeds
 from mailchimp_simulator.account.randomness import mix, number_id
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
     from mailchimp_simulator.account.contacts import Contacts
 
-SEEDED_NAMES = ("Influencer", "2022", "VIP customers", "Été", "newsletter", "Trial", "Partner", "Press")
+SEEDED_NAMES: tuple[str, ...] = tuple(seeds("segments")["names"])
 SEEDED_WITH_MEMBERS = 8
-
-
-_CONDITIONS = {"match": "any", "conditions": [
-    {"condition_type": "EmailAddress", "field": "EMAIL", "op": "contains", "value": "example"},
-]}  # fmt: skip
 
 
 @dataclass
@@ -146,5 +142,5 @@ class Segments:
             "created_at": iso(segment.created), "updated_at": iso(segment.updated), "list_id": list_id,
         }  # fmt: skip
         if segment.type == "saved":
-            row["options"] = segment.options or _CONDITIONS
+            row["options"] = segment.options or seeds("segments")["options"]
         return row
