@@ -130,7 +130,7 @@ class Target:
         return int(self.simulator.control.ground_truth(_MEMBERS)["count"])
 
     def write(self, records: int, **options: Any) -> Cost:
-        """Write so many people; the simulator counts from zero."""
+        """Write this many people; the simulator counts from zero."""
         command = self.command(records, **options)
         self.simulator.control.reset_stats()
         return run(command, stdin=self._folder / "input.jsonl")

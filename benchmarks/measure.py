@@ -52,7 +52,7 @@ def run(
     """Run ``command`` to its end and count the records on its stdout.
 
     ``on_record`` gets each record's line. ``keep_states``: return the STATE messages. ``stop_after``: send SIGTERM
-    after so many seconds.
+    after this many seconds.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as errors, open(stdin or os.devnull, "rb") as given:  # noqa: PTH123 - may be devnull

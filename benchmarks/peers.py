@@ -122,7 +122,7 @@ class Ours(Peer):
 
 
 class Official(Peer):
-    """Airbyte's own connector with so many workers."""
+    """Airbyte's own connector, with this number of workers."""
 
     streams = OFFICIAL_STREAMS
 

@@ -66,7 +66,7 @@ class Profile:
 
 
 def measure(folder: Path, *, contacts: int = 300_000, records: int = 300_000) -> list[Profile]:
-    """Profile a read of so many contacts and a write of so many records against a simulator that answers at once.
+    """Profile a read of contacts and a write of records against a simulator that answers at once.
 
     Raises NotInstalled without a package index, CalledProcessError where the machine forbids looking at processes.
     """

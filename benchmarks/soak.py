@@ -199,7 +199,7 @@ class Soak:
 
 
 def soak(minutes: float, seed: int = 1) -> Figures:
-    """Soak for so many minutes."""
+    """Soak for ``minutes``."""
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
         SimulatorProcess(contacts=1500, audiences=2, campaigns=2) as simulator,

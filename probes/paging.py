@@ -1,4 +1,4 @@
-"""Probes of endpoints whose documentation has no ``count`` or ``offset``: do they take them all the same?
+"""Probes of endpoints whose documentation has no ``count`` or ``offset``: do they take them nevertheless?
 
 The source reads such an endpoint with one request. If it takes ``count`` after all, it may also cut its answer at
 the usual ten rows.

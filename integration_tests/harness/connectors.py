@@ -79,7 +79,7 @@ class Running:
             reader.start()
 
     def wait_for(self, text: bytes, times: int = 1, seconds: float = 60) -> None:
-        """Wait until so many lines contain ``text``. Raises TimeoutError."""
+        """Wait until ``count`` lines contain ``text``. Raises TimeoutError."""
         with self._seen:
             if not self._seen.wait_for(lambda: sum(text in line for line in self.lines) >= times, seconds):
                 raise TimeoutError(f"{text!r} did not come; last: {self.lines[-3:]}, {self._errors[-5:]}")

@@ -188,7 +188,7 @@ class Pod:
         *,
         cancel_after: int | None = None,
     ) -> Report:
-        """Source into destination. ``cancel_after``: kill both after so many acknowledged STATEs, as a cancel does."""
+        """Source into destination. ``cancel_after``: kill both after N acknowledged STATEs, as a cancel does."""
         orchestrator = Orchestrator(catalog)
         files = {"connectionConfiguration.json": source_config, "catalog.json": catalog}
         arguments = "read --config connectionConfiguration.json --catalog catalog.json"
@@ -269,7 +269,7 @@ class Pod:
                 destination.stdin.write(line + b"\n")
             destination.stdin.close()
         except BrokenPipeError:
-            # It has gone; what the source still says is read to its end all the same, as the platform does.
+            # It has gone; what the source still says is read to its end, as the platform does.
             for _ in lines:
                 pass
 

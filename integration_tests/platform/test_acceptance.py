@@ -26,7 +26,7 @@ from mailchimp_simulator.client import SimulatorProcess
 
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
-# What of Airbyte's suite must have run, beside whatever a newer kit adds.
+# What of Airbyte's suite must have run, beside whatever a newer version of it adds.
 RUN = {
     "source-mailchimp": {
         "test_spec": 1,

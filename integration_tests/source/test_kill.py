@@ -51,7 +51,7 @@ def slice_of(record: Json) -> tuple[Any, ...]:
 
 
 def killed_after(process: Any, records: int) -> bytes:
-    """What the process printed until it had printed so many records and was killed."""
+    """What the process printed until it had printed a number of records and was killed."""
     output = bytearray()
     for line in process.stdout:
         output += line

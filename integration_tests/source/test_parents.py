@@ -1,4 +1,4 @@
-"""What can't be read is told apart: gone, refused, not in the plan, or broken; the rest is read all the same."""
+"""What can't be read is told apart: gone, refused, not in the plan, or broken; the rest is read nonetheless."""
 
 from __future__ import annotations
 

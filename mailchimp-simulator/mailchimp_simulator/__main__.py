@@ -24,7 +24,7 @@ _SIZES = {
     "conversations": "",
     "messages": "of each conversation",
     "segments": "of each audience, tags included",
-    "import_size": "so many contacts of each audience, a quarter at most, changed in one and the same second",
+    "import_size": "contacts of each audience that changed in one and the same second; a quarter of them at most",
 }
 _DEFAULTS = Settings()
 
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         default = getattr(_DEFAULTS, name)
         words = ", ".join(part for part in (words, f"default {default}") if part)  # noqa: PLW2901
         account.add_argument(_option(name), type=_count, default=default, metavar="N", help=words)
-    words = "exactly so many rows per parent in every collection that is nobody's parent, and in members"
+    words = "exactly N rows per parent in every collection that is nobody's parent, and in members"
     account.add_argument("--rows", type=_count, metavar="N", help=words)
     account.add_argument("--all-sent", action="store_true", help="no drafts")
     account.add_argument("--plain", action="store_true", help="campaigns are all regular, sent and active")

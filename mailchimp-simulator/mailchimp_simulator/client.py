@@ -99,7 +99,7 @@ class Control:
         return int(self.call("clock", **options)["now"])
 
     def rows(self, counts: dict[str, int | None]) -> None:
-        """Exactly so many rows per parent, by path template."""
+        """The exact number of rows per parent, by path template."""
         self.send("rows", counts)
 
     def facts(self, **readings: Any) -> Json:
@@ -107,7 +107,7 @@ class Control:
         return self.call("facts", **readings)
 
     def drift(self, per_request: float, **options: Any) -> None:
-        """Change so many contacts per page of members served."""
+        """Change this many contacts per page of members served."""
         self.call("drift", per_request=per_request, **options)
 
     def change(self, kind: str, **options: Any) -> list[Json]:

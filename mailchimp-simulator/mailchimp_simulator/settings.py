@@ -28,7 +28,7 @@ class OpenFacts:
     resubscribe_after_api: bool = True
     """The same, where a call of the API itself had unsubscribed the contact."""
     resubscribe_silently_ignored: bool = False
-    """`status: subscribed` for who may not be subscribed: answered as if it were done, and the status stays."""
+    """`status: subscribed` for a contact that must stay as it is: answered as if done, and the status stays."""
     double_optin_by_api: bool = False
     """In an audience with double opt-in a new contact sent as subscribed becomes pending."""
     email_change_of_unsubscribed: bool = True

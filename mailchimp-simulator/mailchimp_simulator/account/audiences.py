@@ -41,7 +41,7 @@ class Audience:
             settings.import_size,
         )  # fmt: skip
         if ground.exact_contacts:
-            # Exactly so many rows in the plain listing, and as many archived ones as were asked for.
+            # The plain listing has exactly the number of rows that was asked for, and so have the archived ones.
             size = ground.contacts_of(index)
             archived = min(size, ground.row_count_override("/lists/{list_id}/members?status=archived") or 0)
             status = self.contacts.status

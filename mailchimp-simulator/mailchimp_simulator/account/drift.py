@@ -55,7 +55,7 @@ class Drift:
     def one(self, kind: str, email: str | None = None, list_id: str | None = None, ago: int = 0) -> Json | None:
         """Change one contact; what was done, or None if there was nobody to do it to.
 
-        `ago`: the change has happened so many seconds before, and is seen only now. Raises ValueError for no deed.
+        `ago`: the change happened this many seconds before, and is seen only now. Raises ValueError for no deed.
         """
         if kind not in DEEDS:
             raise ValueError(f"no such deed: {kind}; there are {DEEDS}")

@@ -67,7 +67,7 @@ class Row:
             return (contacts.email(found) if contacts and found is not None else "", digest)
         if contacts is None:
             return "", ""
-        # Beyond the last contact there are those who have been deleted since: different people all the same.
+        # Beyond the last contact there are those who have been deleted since: different people, too.
         index = self.salt % 7 + self.index
         return contacts.email(index), contacts.hash(index)
 

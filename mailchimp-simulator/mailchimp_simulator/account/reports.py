@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 LINKS = 4
 _EXACT = 5_000
-"""Up to so many recipients a report's sums are exact; beyond, they are those of a sample, scaled."""
+"""Up to this number of recipients a report's sums are exact; beyond it they are those of a sample, scaled."""
 
 
 class Reports:

@@ -126,7 +126,7 @@ class StoreOrders(Source):
         return [table.at(n)["id"] for n in range(table.size())]
 
     def size(self, parents: Parents) -> int:
-        """All of them, changes included; if a test sets a number, so many seeded ones of the first store."""
+        """All of them, changes included; if a test sets a number, that many seeded ones of the first store."""
         del parents
         row_count_override = self.ground.row_count_override(self.template)
         if row_count_override is not None:

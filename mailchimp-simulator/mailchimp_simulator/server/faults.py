@@ -22,9 +22,9 @@ KINDS = frozenset({
     "hang",  # seconds; then the connection is closed without an answer
     "forget_members",  # members: how many a batch answer leaves unmentioned
     "edit",  # set, remove, body, status, headers, date_shift: see `hostile.edited`
-    "grow_total",  # by: so much more `total_items` with each answer
+    "grow_total",  # by: `total_items` grows by this with each answer
     "ignore_query",  # names: parameters that are taken for not given
-    "drip",  # seconds, bytes: so long between so many bytes of the body
+    "drip",  # seconds: the pause after each `bytes` bytes of the body
     "endless",  # megabytes: a body that does not end before
     "bomb",  # megabytes: what a small compressed body unpacks to
     "person",  # do, emails, list_id, when: before | after: somebody changes between two calls

@@ -70,14 +70,14 @@ def _remove(content: Any, parts: list[str]) -> None:
 
 
 def endless(megabytes: int) -> Iterator[bytes]:
-    """The beginning of an object and then nothing but blanks: so many megabytes, and never an end."""
+    """The beginning of an object and then nothing but blanks: this many megabytes, and never an end."""
     yield b'{"total_items": 1, '
     for _ in range(megabytes * (_MEGABYTE // len(_CHUNK))):
         yield _CHUNK
 
 
 def bomb(megabytes: int) -> Iterator[bytes]:
-    """A gzip stream that unpacks to so many megabytes of blanks within an object; a thousandth of that is sent."""
+    """A gzip stream that unpacks to this many megabytes of blanks within an object; a thousandth of that is sent."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     yield packer.compress(b'{"total_items": 1')
     blanks = b" " * _MEGABYTE

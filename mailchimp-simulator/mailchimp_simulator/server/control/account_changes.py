@@ -46,7 +46,7 @@ class AccountChanges:
         return {"now": clock.now(), "iso": iso(clock.now())}
 
     def rows(self, body: Json) -> Json:
-        """Exactly so many rows per parent, by path template; null: the natural count. Starts the account anew."""
+        """The exact number of rows per parent, by path template; null: the natural number. Starts the account anew."""
         world = self.simulation.world
         known = set(world.sources) | {
             "/lists/{list_id}/members", "/lists/{list_id}/members?status=archived",
@@ -78,8 +78,8 @@ class AccountChanges:
 
     def add_events(self, body: Json) -> Json:
         """New events in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`, `bounces`, `unsubscribes`
-        (each: how many recipients, from number `first` on). `ago`: dated so many seconds back; `rows_after`: the
-        report counts them now, and their rows are listed so many seconds later.
+        (each: how many recipients, from number `first` on). `ago`: how many seconds before now they are dated;
+        `rows_after`: the report counts them now, and their rows are listed this many seconds later.
         """  # noqa: D205
         world = self.simulation.world
         wanted = body.get("campaigns", 1)
