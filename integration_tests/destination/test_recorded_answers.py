@@ -160,7 +160,29 @@ def test_a_tag_counts_as_set_if_the_contact_is_there(
     assert len(result.tags_failed) == (recorded.status == 404 and not remove)
 
 
-@pytest.mark.parametrize("recorded", answers("POST", "/lists/{id}/segments/{n}"))
+TAGS_CALLS = answers("POST", "/lists/{id}/segments/{n}")
+[TOO_MANY] = [one.values[0] for one in TAGS_CALLS if "Maximum allowed" in str(one.values[0].body)]
+
+
+def test_a_tags_call_that_is_too_large_is_made_smaller(player: Player) -> None:
+    """We send as many as Mailchimp is known to take. Were it to take fewer, everybody would get the tag still."""
+    contacts = [player.contact(f"person{number}@example.org") for number in range(200)]
+    player.mock.get(f"{LIST}/segments", json={"segments": [{"id": 7, "name": "a"}], "total_items": 1})
+
+    def answer(request: Any, context: Any) -> Any:
+        addresses = request.json()["members_to_add"]
+        if len(addresses) > 100:
+            context.status_code = TOO_MANY.status
+            return TOO_MANY.body
+        return {"members_added": [{"email_address": address} for address in addresses]}
+
+    player.mock.post(f"{LIST}/segments/7", json=answer)
+    player.tagger.tag("a", contacts, player.result)
+
+    assert (player.result.tags_failed, player.result.follow_ups) == ([], [])
+
+
+@pytest.mark.parametrize("recorded", [one for one in TAGS_CALLS if one.values[0] != TOO_MANY])
 def test_no_answer_to_a_tags_call_is_a_failure(player: Player, recorded: Recorded) -> None:
     """Who it confirms has the tag; the others are asked about one by one."""
     remove = "members_to_remove" in str(recorded.request)

@@ -199,6 +199,30 @@ def second_segment(scene: Scene) -> str:
     return f"/lists/{scene.list_id}/segments"
 
 
+def segment_again(scene: Scene) -> str:
+    scene.control.facts(segment_names_unique=True)
+    scene.segment()
+    scene.body = {"name": "s", "static_segment": []}
+    return f"/lists/{scene.list_id}/segments"
+
+
+def segment_of_too_many(scene: Scene) -> str:
+    scene.body = {"members_to_add": [f"new{number}@example.org" for number in range(501)]}
+    return scene.segment()
+
+
+def fields_of(kind: str, *tags: str) -> Callable[[Scene], str]:
+    """A new contact, in an audience with these merge fields."""
+
+    def stage(scene: Scene) -> str:
+        for tag in tags:
+            field = {"name": tag, "tag": tag, "type": kind}
+            assert scene.api.call("POST", f"/lists/{scene.list_id}/merge-fields", json=field).status_code == 200
+        return scene.members
+
+    return stage
+
+
 def silently_kept(scene: Scene) -> str:
     scene.control.facts(resubscribe_silently_ignored=True)
     return batch_of({"email_address": "{unsubscribed}", "status": "subscribed"})(scene)
@@ -315,5 +339,7 @@ STAGES: dict[int, Callable[[Scene], str]] = {
     231: segment_of(members_to_add=["stranger"]), 232: segment_of(members_to_remove=["stranger"]),
     233: segment_of(members_to_remove=["in it", "stranger"]),
     234: segment_of(members_to_remove=["not in it", "in it"]), 235: uncounted, 236: second_segment,
+    263: segment_again, 264: segment_of_too_many, 265: who_left,
+    267: fields_of("date", "CDATE", "TDATE"), 268: fields_of("birthday", "DOB"),
 }  # fmt: skip
 """By number, where the request alone does not tell what was there."""

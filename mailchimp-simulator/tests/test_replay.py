@@ -76,16 +76,19 @@ def access_refused(scene: Scene) -> Any:
         control.user("owner", disabled=True)
     elif number == 240:
         control.key(api.simulator.api_key)
-    elif number == 47:
+    elif number == 262:
+        control.fault("status", "/lists", status=503, body="akamai")
+    elif number in (47, 269):
         api.session.auth = ("any", "wrong")
     answer = api.call("GET", "/lists")
     control.limit(10)
     return answer
 
 
-REFUSED = {237, 238, 239, 240, 47}
+REFUSED = {237, 238, 239, 240, 262, 269, 47}
 ELSEWHERE = {
     2: f"/lists/{{list_id}}/members/{GHOST}", 65: f"/lists/{{list_id}}/members/{GHOST}", 60: "/lists/beef", 70: "/5",
+    266: "/lists/beef/segments",
 }  # fmt: skip
 """GETs of what isn't there."""
 

@@ -9,7 +9,7 @@ from mailchimp_simulator.account.audiences import MERGE_FIELD_LIMIT
 from mailchimp_simulator.account.contact_rows import segment_member
 from mailchimp_simulator.account.contacts import ARCHIVED, SUBSCRIBED
 from mailchimp_simulator.account.people import subscriber_hash
-from mailchimp_simulator.contract.answers import invalid, not_found
+from mailchimp_simulator.contract.answers import ProblemError, invalid, not_found
 from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
@@ -52,9 +52,16 @@ def _members(world: World, audience: Audience, emails: list[str]) -> tuple[list[
     return found, strangers
 
 
-def _limit(name: str, emails: list[str]) -> None:
+_TOO_MANY = (
+    f"Maximum allowed member items exceeded, please provide at most {MAX_EMAILS} items in members_to_add field "
+    "or members_to_remove field"
+)
+"""As reported (hitobito/hitobito#1819)."""
+
+
+def _limit(emails: list[str]) -> None:
     if len(emails) > MAX_EMAILS:
-        raise invalid((name, f"You may only submit up to {MAX_EMAILS} email addresses at once."))
+        raise ProblemError(400, "Invalid Resource", _TOO_MANY)
 
 
 def post_segment(world: World, values: Values, query: Query, body: Json) -> Json:
@@ -62,12 +69,12 @@ def post_segment(world: World, values: Values, query: Query, body: Json) -> Json
     del query
     audience = world.audiences.of(values)
     emails = body.get("static_segment") or []
-    _limit("static_segment", emails)
+    _limit(emails)
     if not body["name"].strip():
         raise invalid(("name", "This value should not be blank."))
     known = "options" not in body and body["name"].lower() in audience.segments.by_name
     if known and world.settings.facts.segment_names_unique:
-        raise invalid(("name", "Sorry, that tag already exists."))
+        raise ProblemError(400, "Bad Request", "Sorry, that tag already exists.")
     found = _members(world, audience, emails)[0]
     segment = audience.segments.create(body["name"], world.clock.now(), body.get("options"))
     world.invalidate()
@@ -96,7 +103,7 @@ def post_segment_members(world: World, values: Values, query: Query, body: Json)
     wanted: dict[str, list[int]] = {}
     for name in _UNCHANGED:
         emails = body.get(name) or []
-        _limit(name, emails)
+        _limit(emails)
         wanted[name] = _members(world, audience, emails)[0]
         if emails and not wanted[name]:
             raise invalid((name, "None of the emails provided were subscribed to the list"))

@@ -68,7 +68,7 @@ def _text(field: Json, value: Any) -> str | None:
 
 _CHECKS: dict[str, Callable[[Json, Any], str | None]] = {
     "number": _number,
-    "date": _matching(_DATE, "Please enter the date."),
+    "date": _matching(_DATE, "Please enter the date"),
     "url": _matching(_URL, "Please enter a valid URL."),
     "imageurl": _matching(_URL, "Please enter a valid URL."),
     "zip": _matching(_ZIP, "Please enter a zip code (5 digits)."),

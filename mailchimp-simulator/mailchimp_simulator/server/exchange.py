@@ -260,12 +260,16 @@ def _status_answer(fault: Rule, instance: str) -> Answer:
         return Answer(status, _HTML, "text/html; charset=utf-8", headers=headers)
     if body == "none":
         return Answer(status, b"", "text/html", headers=headers)
+    if body == "akamai":
+        return Answer(status, orjson.dumps({**_AKAMAI, "title": f"akamai_{status}", "status": status}), headers=headers)
     title = options.get("title") or _TITLES.get(status, "InternalServerError")
     answer = ProblemError(status, title, options.get("detail", "A fault that was asked for.")).answer(instance)
     answer.headers = headers
     return answer
 
 
+_AKAMAI = {"type": "akamai_error_message", "ref_no": "Reference Number: 00.54f2f33f.1529514177.af3649e"}
+"""What the network in front of Mailchimp answers in its place (ibericode/mailchimp-for-wordpress#573)."""
 _TITLES = {400: "Invalid Resource", 401: "API Key Invalid", 403: "Forbidden", 404: "Resource Not Found",
            405: "Method Not Allowed", 429: "Too Many Requests"}  # fmt: skip
 
