@@ -46,6 +46,11 @@ class TestEditedAnswers:
         assert api.get("/lists") == body
         assert api.get("/lists")["total_items"] == 3
 
+    def test_a_text_of_the_body_is_replaced_by_what_is_no_json(self, api: Any, simulator: Any) -> None:
+        simulator.control.fault("edit", "/lists", replace={'"total_items":3': '"total_items":NaN'})
+
+        assert '"total_items":NaN' in api.call("GET", "/lists").text
+
     def test_the_date_is_wrong_on_one_answer(self, api: Any, simulator: Any) -> None:
         simulator.control.clock(freeze=True)
         simulator.control.fault("edit", "/lists", date_shift=600, times=1)

@@ -21,7 +21,7 @@ KINDS = frozenset({
     "lose_answer",  # the request takes effect, then the connection is reset
     "hang",  # seconds; then the connection is closed without an answer
     "forget_members",  # members: how many a batch answer leaves unmentioned
-    "edit",  # set, remove, body, status, headers, date_shift: see `hostile.edited`
+    "edit",  # set, remove, replace, body, status, headers, date_shift: see `hostile.edited`
     "grow_total",  # by: `total_items` grows by this with each answer
     "ignore_query",  # names: parameters that are taken for not given
     "drip",  # seconds: the pause after each `bytes` bytes of the body

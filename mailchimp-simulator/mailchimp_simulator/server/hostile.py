@@ -19,9 +19,9 @@ _MEGABYTE = 1_048_576
 def edited(answer: Answer, options: Json, now: int) -> Answer:
     """An answer with parts of it changed.
 
-    Options: `body` (other content), `set` (`{dotted path: value}`), `remove` (dotted paths), `status`, `headers`,
-    `date_shift` (seconds by which the `Date` header is wrong). In a path a number is a place in a list, and `*` is
-    each of them.
+    Options: `body` (other content), `set` (`{dotted path: value}`), `remove` (dotted paths), `replace` (`{text of the
+    body: other text}`, for what is no JSON), `status`, `headers`, `date_shift` (seconds by which the `Date` header is
+    wrong). In a path a number is a place in a list, and `*` is each of them.
     """
     content: Any = options.get("body", ...)
     if content is ...:
@@ -34,7 +34,10 @@ def edited(answer: Answer, options: Json, now: int) -> Answer:
     if "date_shift" in options:
         headers["Date"] = formatdate(now + int(options["date_shift"]), usegmt=True)
     status = int(options.get("status", answer.status))
-    return Answer(status, orjson.dumps(content), answer.content_type, answer.rows, headers, answer.wrote)
+    raw = orjson.dumps(content)
+    for text, other in options.get("replace", {}).items():
+        raw = raw.replace(text.encode(), other.encode())
+    return Answer(status, raw, answer.content_type, answer.rows, headers, answer.wrote)
 
 
 def with_more(answer: Answer, by: int) -> Answer:
