@@ -40,3 +40,27 @@ class TestDecoding:
     def test_what_is_no_json_stays_unreadable(self, text: bytes) -> None:
         with pytest.raises(UnreadableAnswer):
             name_in(text)
+
+    @pytest.mark.parametrize(
+        "number, read",
+        [
+            (b"NaN", "NaN"),
+            (b"-Infinity", "-Infinity"),
+            (b"1e999", "1e999"),
+            (b"1e100", 1e100),
+            (b"18446744073709551616", 2.0**64),
+        ],
+        ids=str,
+    )
+    def test_a_number_that_is_not_finite_becomes_a_text(self, number: bytes, read: object) -> None:
+        """The rows around it are read; what the text is worth where a number is declared, its reader says."""
+        body = b'{"members": [{"score": ' + number + b', "big": 18446744073709551616}], "total_items": 1}'
+
+        page = read_json(Answer(200, {}, body, "GET /x"), items="members")
+
+        assert page == {"members": [{"score": read, "big": 2.0**64}], "total_items": 1}
+
+    @pytest.mark.parametrize("body", [b'{"members": [NaN', b"[" * 5000 + b"NaN", b'{"members": [NaNa]}'])
+    def test_no_json_around_such_a_number_stays_unreadable(self, body: bytes) -> None:
+        with pytest.raises(UnreadableAnswer):
+            read_json(Answer(200, {}, body, "GET /x"), items="members")
