@@ -27,7 +27,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _BOOLEANS: Mapping[object, bool] = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
 _DATES = {"date-time", "date"}
-_INTEGERS = range(-(2**63), 2**63)
+_LEAST, _MOST = -(2**63), 2**63 - 1  # a warehouse's integer
+_EXACT = 2**53  # beyond it a double may be another integer than the one that was written
 
 
 class ValueFitter:
@@ -49,6 +50,7 @@ class ValueFitter:
             name: _CLASSES["null" if _kind_of(field) in _DATES or _holds_dates(field) else _kind_of(field)]
             for name, field in fields.items()
         }
+        self._integers = [name for name, field in fields.items() if _kind_of(field) == "integer"]
 
     def fit(self, record: dict[str, Any]) -> None:
         """Change ``record`` in place."""
@@ -57,6 +59,11 @@ class ValueFitter:
             for name, value in record.items():
                 if type(value) not in plain[name]:
                     record[name] = self._rules[name](value)
+            for name in self._integers:
+                value = record.get(name)
+                if value is not None and not _LEAST <= value <= _MOST:
+                    record[name] = None
+                    self.lost[name, "integer"] += 1
         except KeyError:  # a property that Mailchimp has added since the schema was made
             plain.update(dict.fromkeys(record.keys() - plain.keys(), _CLASSES["any"]))
             self.fit(record)
@@ -188,9 +195,9 @@ def _to_number(value: object) -> int | float | None:
 
 def _to_integer(value: object) -> int | None:
     number = _to_number(value)
-    if isinstance(number, float) and number.is_integer():
+    if isinstance(number, float) and number.is_integer() and abs(number) <= _EXACT:
         number = int(number)
-    return number if isinstance(number, int) and number in _INTEGERS else None
+    return number if isinstance(number, int) and _LEAST <= number <= _MOST else None
 
 
 def _to_boolean(value: object) -> bool | None:
