@@ -254,7 +254,7 @@ class SideBySide:
             simulator.control.clock(advance=60)
             second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
             keys = simulator.control.ground_truth(_MEMBERS, detail="keys")["keys"]
-        # Archived ones are not read by everybody, and no fault of paging.
+        # Archived ones are not read by everybody; paging has nothing to do with that.
         wanted = {(str(key[1]), _moment(key[3])) for key in keys if key[2] != "archived"}
         return len(wanted - seen), len(wanted), _failure(first, second)
 

@@ -51,8 +51,8 @@ class Probe:
         reading = "not settled"
         try:
             found = self.look(account)
-        except Unsettled as reason:
-            remark = str(reason)
+        except Unsettled as why:
+            remark = str(why)
         except ConfigError:
             raise
         except MailchimpError as error:

@@ -61,8 +61,8 @@ def reason_in(text: str) -> str:
 
 def text_of(body: Any) -> str:
     """All that a problem says."""
-    faults = body.get("errors") or ()
-    return " ".join([str(body.get("detail") or ""), *(str(fault.get("message")) for fault in faults)])
+    errors = body.get("errors") or ()
+    return " ".join([str(body.get("detail") or ""), *(str(error.get("message")) for error in errors)])
 
 
 class Player:

@@ -169,9 +169,9 @@ class TestAwkwardAccount:
         [schema] = [stream["json_schema"] for stream in source.streams() if stream["name"] == name]
         validator = Draft7Validator(schema, format_checker=FormatChecker())
 
-        problems = [error.message for record in run.records(name) for error in validator.iter_errors(record)]
+        misfits = [error.message for record in run.records(name) for error in validator.iter_errors(record)]
 
-        assert problems == []
+        assert misfits == []
 
     @pytest.mark.parametrize("name", STREAMS)
     def test_primary_keys_are_unique_and_never_null(self, whole: Any, name: str) -> None:

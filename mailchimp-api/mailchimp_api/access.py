@@ -61,7 +61,7 @@ def open_access(
     The API key's suffix names the data centre; for an OAuth token Mailchimp's metadata endpoint is asked
     (again as ``retry`` says), unless ``data_center`` is given. ``api_url`` (https, or http on this machine)
     replaces both hosts. Raises ConfigErrors (InvalidApiKey, InvalidAccessToken, HostUnreachable, and for
-    ``data_center`` and ``api_url`` the base class), and the TransientErrors of a login host that has a problem.
+    ``data_center`` and ``api_url`` the base class), and the TransientErrors of a login host that fails.
     """
     register_secrets(secrets_of(credentials))
     origin = check_api_url(api_url) if api_url else None

@@ -24,7 +24,7 @@ def account_of(client: MailchimpClient) -> dict[str, Any]:
     """The account's own object (``account_id``, ``account_name``, …): proves key, host and permission at once.
 
     Raises InvalidApiKey, InvalidAccessToken, UserDisabled, PermissionDenied, HostUnreachable (after the client's
-    retries: give it few); other TransientErrors where Mailchimp itself has a problem.
+    retries: give it few); other TransientErrors where Mailchimp itself fails.
     """
     try:
         return client.get("", {"exclude_fields": "_links"})

@@ -47,7 +47,7 @@ def explain(error: MailchimpError) -> str:
             "answered instead: see whether this machine reaches *.api.mailchimp.com directly."
         )
     if isinstance(error, TransientError):
-        return f"Mailchimp has a problem of its own: {error} Try again in a while."
+        return f"Mailchimp itself failed: {error} Try again in a while."
     if isinstance(error, RequestRefused):
         return f"Mailchimp refuses what the check asks for: {error}"
     return str(error)
