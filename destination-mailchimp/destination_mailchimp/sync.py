@@ -48,7 +48,7 @@ def open_calls(config: Config, retry: RetryPolicy | None = None) -> Calls:
     """The way to the configured audience; asks Mailchimp for nothing but, with OAuth, the host.
 
     Without ``retry`` a call is repeated for as long as ``retry_seconds`` says, however often that is.
-    Raises the ConfigErrors of ``mailchimp_api.errors``, and TransientErrors where OAuth's host has a problem.
+    Raises the ConfigErrors of ``mailchimp_api.errors``, and TransientErrors where OAuth's host fails.
     """
     retry = retry or RetryPolicy(attempts=sys.maxsize, seconds=config.retry_seconds)
     access = open_access(config.credentials, data_center=config.data_center, api_url=config.api_url)
