@@ -95,6 +95,18 @@ def test_campaigns_are_filtered_by_time_and_sorted(api: Any) -> None:
     assert {r["id"] for r in early} == {r["id"] for r in rows if r["create_time"] <= middle}
 
 
+@pytest.mark.parametrize("offset", ["-02:00", "+05:30", "Z"])
+def test_a_window_takes_the_time_of_day_without_its_offset(api: Any, list_id: str, offset: str) -> None:
+    """As reported of the real API, which documents otherwise (mailchimp-client-lib-codegen#241)."""
+    path = f"/lists/{list_id}/members"
+    rows = everything(api, path, "members", sort_field="last_changed", sort_dir="ASC")
+    since = rows[20]["last_changed"]
+
+    window = everything(api, path, "members", since_last_changed=since.replace("+00:00", offset))
+
+    assert {row["id"] for row in window} == {row["id"] for row in rows if row["last_changed"] > since}
+
+
 @pytest.mark.parametrize("value", ["", "yesterday", "2024-13-45T00:00:00Z"])
 def test_an_empty_or_malformed_date_is_refused(api: Any, list_id: str, value: str) -> None:
     problem = api.problem("GET", f"/lists/{list_id}/members", params={"since_last_changed": value})

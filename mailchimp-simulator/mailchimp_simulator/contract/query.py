@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from mailchimp_simulator.contract.answers import FieldChoice, ProblemError, invalid
-from mailchimp_simulator.contract.times import parse_time
+from mailchimp_simulator.contract.times import parse_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Query:
         """Refuse a value of the wrong kind; note a date. Raises ProblemError (400)."""
         if is_date(name, schema):
             try:
-                self.dates[name] = parse_time(value)
+                self.dates[name] = parse_bound(value)
             except ValueError:
                 raise invalid((name, "This value is not a valid datetime.")) from None
         elif schema["type"] == "integer" and not value.isdigit():

@@ -36,3 +36,13 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     return int(moment.timestamp())
+
+
+def parse_bound(text: str) -> int:
+    """The same of a filter (`since_…`, `before_…`), whose offset counts for nothing (facts.md)."""
+    moment = parse_time(text)
+    offset = re.search(r":\d{2}(?:\.\d+)?([+ -])(\d{2}):?(\d{2})$", text)
+    if offset is None:
+        return moment
+    ahead = int(offset[2]) * 3600 + int(offset[3]) * 60
+    return moment - ahead if offset[1] == "-" else moment + ahead
