@@ -8,7 +8,8 @@ import pytest
 import requests
 import requests_mock
 
-from destination_mailchimp.audience.calls import BatchTooLarge, Calls
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.config import read_config
 from destination_mailchimp.failures import Stopped
 from destination_mailchimp.sync import open_calls

@@ -10,7 +10,8 @@ import pytest
 import requests_mock
 
 from destination_mailchimp.accounting.ledger import Outcome
-from destination_mailchimp.audience.calls import Calls, LastingFault, Undecided
+from destination_mailchimp.audience.attempts import LastingFault, Undecided
+from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Json, Suspect
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy

@@ -94,6 +94,8 @@ class DestinationHarness:
 
     attempts = 5
     """How often `write` tries a call."""
+    longest_wait = 60.0
+    """How many seconds it waits between two tries at most."""
     record = staticmethod(record)
     new_people = staticmethod(new_people)
     state = staticmethod(state)
@@ -164,7 +166,7 @@ class DestinationHarness:
                 {"streams": streams or [stream_of()]},
                 source,
                 context.output,
-                retry=RetryPolicy(first_wait=0.002, attempts=self.attempts),
+                retry=RetryPolicy(first_wait=0.002, longest_wait=self.longest_wait, attempts=self.attempts),
             ),
         )
         root = logging.getLogger()

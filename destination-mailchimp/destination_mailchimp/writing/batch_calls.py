@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from destination_mailchimp.audience.calls import SKIP_VALIDATION, BatchTooLarge, Calls, send_or_split
+from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import asks_for_status, from_problem, is_account_wide
+from destination_mailchimp.audience.splitting import BatchTooLarge, send_or_split
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected

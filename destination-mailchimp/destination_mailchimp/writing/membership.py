@@ -9,7 +9,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from destination_mailchimp.audience.calls import BatchTooLarge, Calls
+from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.contacts.contact import STATUSES
 from mailchimp_api import readers
 from mailchimp_api.errors import IncompleteListing, TooMuchForOneAnswer

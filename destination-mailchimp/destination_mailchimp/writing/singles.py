@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from destination_mailchimp.accounting.ledger import Outcome
-from destination_mailchimp.audience.calls import Calls, LastingFault, Undecided
+from destination_mailchimp.audience.attempts import LastingFault, Undecided
+from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import from_problem, is_account_wide, is_temporary
 from destination_mailchimp.config import Config

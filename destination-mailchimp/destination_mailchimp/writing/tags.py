@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from destination_mailchimp.audience.calls import BATCH, Calls, send_or_split
+from destination_mailchimp.audience.calls import BATCH, Calls
 from destination_mailchimp.audience.refusals import exists_already, is_account_wide, nobody_subscribed
+from destination_mailchimp.audience.splitting import send_or_split
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
 from mailchimp_api import readers
