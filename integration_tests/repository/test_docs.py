@@ -9,19 +9,24 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from benchmarks import picture, plots, profiles, report, side_by_side
+from destination_mailchimp.config import Config as DestinationConfig
 from destination_mailchimp.failures import Reason
 from integration_tests.harness.repository import PACKAGES, ROOT, TEST_FOLDERS
+from mailchimp_api.options import option_schema
 from mailchimp_simulator.client import SimulatorProcess
-from source_mailchimp.config import Config
-from source_mailchimp.streams import STREAMS
+from source_mailchimp.config import Config as SourceConfig
+from source_mailchimp.streams import STREAMS, audiences, reports
 
 BIN = Path(sys.executable).parent
 DOCUMENTS = sorted(
@@ -178,13 +183,44 @@ class TestReadme:
         assert {kind_of(line) for line in "".join(blocks).splitlines() if line != "…"} == set(map(kind_of, printed))
 
 
+class TestHowToAdd:
+    """What the pages about adding something show is code of today."""
+
+    def blocks(self, document: str) -> list[str]:
+        """The Python in a page."""
+        found = re.findall(r"^```python\n(.*?)^```", text_of(document), flags=re.MULTILINE | re.DOTALL)
+        assert len(found) >= 2
+        return found
+
+    def test_the_streams_that_are_shown_are_those_of_the_table(self) -> None:
+        for block, family in zip(self.blocks("docs/adding-a-stream.md"), (audiences, reports), strict=True):
+            shown: dict[str, Any] = {}
+            exec(block, dict(vars(family)), shown)  # noqa: S102 - a page of this repository
+            [stream] = shown.values()
+
+            assert asdict(stream) == asdict(STREAMS[stream.name])
+
+    def test_the_options_that_are_shown_become_options_of_a_form(self) -> None:
+        models: tuple[type[BaseModel], ...] = (SourceConfig, DestinationConfig)
+        fields = zip(self.blocks("docs/adding-an-option.md"), models, strict=True)
+        for block, model in fields:
+            known: dict[str, Any] = dict(vars(sys.modules[model.__module__]))
+            extended = f"class Extended(Config):\n{textwrap.indent(block, '    ')}"
+            exec(extended, known)  # noqa: S102 - a page of this repository
+            added = option_schema(known["Extended"])["properties"]
+            before = option_schema(model)["properties"]
+
+            [name] = added.keys() - before.keys()
+            assert added[name].keys() >= {"title", "description", "default", "type"}
+
+
 class TestSourcePage:
     """docs/sources/mailchimp.md says what the connector has and says."""
 
     page = "docs/sources/mailchimp.md"
 
     def test_every_option_is_there(self) -> None:
-        missing = [name for name in Config.model_fields if f"| `{name}` |" not in text_of(self.page)]
+        missing = [name for name in SourceConfig.model_fields if f"| `{name}` |" not in text_of(self.page)]
 
         assert missing == []
 
