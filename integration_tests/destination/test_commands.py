@@ -90,7 +90,7 @@ class TestCheck:
         "fault, words",
         [
             ({"kind": "hang", "seconds": 100}, ("Mailchimp did not answer within 25 seconds", "proxy")),
-            ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp refuses", "VPN")),
+            ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp answers", "VPN")),
             ({"kind": "status", "status": 500}, ("Mailchimp itself failed", "Try again")),
         ],
         ids=["hangs", "refused by the network", "fails"],

@@ -130,7 +130,7 @@ def test_the_process_tells_by_its_exit_code_that_it_could_answer(source: SourceH
     "fault, words",
     [
         ({"kind": "hang", "seconds": 100}, ("Mailchimp did not answer within 25 seconds", "proxy")),
-        ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp refuses", "VPN")),
+        ({"kind": "status", "status": 403, "body": "html"}, ("The network in front of Mailchimp answers", "VPN")),
     ],
     ids=["hangs", "refused by the network"],
 )
