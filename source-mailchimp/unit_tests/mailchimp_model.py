@@ -317,10 +317,11 @@ def config_of(**options: Any) -> Config:
 class Reader:
     """Runs syncs of one stream against a world, as a destination and a platform that keeps states would see them.
 
-    ``beside``: streams that are read in full in the same syncs, and not looked at.
+    ``beside``: streams that are read in full in the same syncs, and not looked at. ``fetcher``: what asks for pages.
     """
 
     rows_per_state: int | None = None
+    fetcher: type[ModelFetcher] = ModelFetcher
 
     def __init__(
         self, world: World, stream: Stream, *, full_refresh: bool = False, beside: Iterable[Stream] = (), **options: Any
@@ -346,7 +347,7 @@ class Reader:
             self.client,
             selected,
             loop=VirtualLoop(),
-            fetcher=ModelFetcher,
+            fetcher=self.fetcher,
             rows_per_state=self.rows_per_state,
         )
         complete = False

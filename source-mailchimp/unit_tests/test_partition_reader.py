@@ -27,11 +27,11 @@ from mailchimp_api.errors import (
 )
 from mailchimp_api.retries import RetryPolicy
 from source_mailchimp.errors import ParentFailed, ParentRefused, PartlyRefused
-from source_mailchimp.reader import fetcher, partition_reader
-from source_mailchimp.reader.fetcher import Page
+from source_mailchimp.reader import partition_reader
+from source_mailchimp.reader.fetcher import Page, Params
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
+from unit_tests.mailchimp_model import ModelFetcher, Reader, Site, date, every_state_goes_out
 
 MEMBERS = "lists/l1/segments/7/members"
 SEGMENT_MEMBERS = STREAMS["segment_members"]
@@ -674,17 +674,18 @@ class TestMemory:
             site.faults[stream.path] = partial(fails, stream.path)
         alive, most = weakref.WeakSet[Page](), 0
 
-        class Watched(Page):
-            def __init__(self, *args: Any, **options: Any) -> None:
-                super().__init__(*args, **options)
+        class WatchingFetcher(ModelFetcher):
+            async def pages(self, path: str, params: Params, **options: Any) -> list[Page]:
+                pages = await super().pages(path, params, **options)
                 nonlocal most
-                alive.add(self)
+                alive.update(pages)
                 most = max(most, sum(page.size for page in list(alive)))
+                return pages
 
         reader = Reader(site, streams[0], full_refresh=True, beside=streams[1:], page_size=60)
+        reader.fetcher = WatchingFetcher
         reader.client.retry = RetryPolicy(first_wait=1000, longest_wait=1000, seconds=100_000)
-        with patch.object(fetcher, "Page", Watched):
-            assert reader.sync()
+        assert reader.sync()
 
         page = 60 * 20_000
         assert 20_000_000 < most <= 40_000_000 + 2 * len(streams) * page, "as docs/architecture.md has it"
