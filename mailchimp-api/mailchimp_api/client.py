@@ -175,12 +175,12 @@ class MailchimpClient:
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._judge(answer, method, items, read, decode=decode, counted=counted)
+            return self._parse_response(answer, method, items, read, decode=decode, counted=counted)
         except TransientError as error:
             self.usage.note(error)
             raise
 
-    def _judge(
+    def _parse_response(
         self, answer: Answer, method: str, items: str | None, read: Reader | None, *, decode: bool, counted: bool
     ) -> Any:
         if not answer.ok:
