@@ -14,7 +14,7 @@ from mailchimp_simulator.contract.times import iso
 
 if TYPE_CHECKING:
     from mailchimp_simulator.account.audiences import Audience
-    from mailchimp_simulator.account.segments import Segment
+    from mailchimp_simulator.account.tags_and_segments import Segment
     from mailchimp_simulator.account.world import World
     from mailchimp_simulator.contract.query import Query
 

@@ -8,7 +8,7 @@ from mailchimp_simulator.account.contact_rows import ContactRows
 from mailchimp_simulator.account.contacts import Contacts
 from mailchimp_simulator.account.fixtures import merged, record, seeds
 from mailchimp_simulator.account.randomness import mix, salt_of
-from mailchimp_simulator.account.segments import Segments
+from mailchimp_simulator.account.tags_and_segments import Segments
 from mailchimp_simulator.contract.answers import not_found
 from mailchimp_simulator.contract.times import iso
 

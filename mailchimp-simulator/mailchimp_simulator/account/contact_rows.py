@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mailchimp_simulator.account.contacts import Contacts
     from mailchimp_simulator.account.ground import Ground
-    from mailchimp_simulator.account.segments import Segments
+    from mailchimp_simulator.account.tags_and_segments import Segments
 
 _SEEDS = seeds("contacts")
 _CLIENTS: tuple[str, ...] = tuple(_SEEDS["email_clients"])
