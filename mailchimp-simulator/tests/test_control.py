@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
 
 from mailchimp_simulator.client import Control, ControlError, Simulator
 from mailchimp_simulator.server.control.endpoint import Control as Endpoint
@@ -26,6 +27,13 @@ def test_the_readme_describes_each_command(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_client_has_a_method_for_each_command(command: str) -> None:
     assert callable(getattr(Control, command, None))
+
+
+def test_the_endpoint_lists_its_commands(simulator: Simulator) -> None:
+    commands = requests.get(f"{simulator.base_url}/__control__/", timeout=10).json()["commands"]
+
+    assert sorted(commands) == COMMANDS
+    assert commands["reset"] == "All as it was at the start: row counts, clock, users and facts too."
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,14 @@ class Control:
 
     def app(self) -> Router:
         """The ASGI application."""
-        return Router(routes=[Route("/{name}", self.serve, methods=["GET", "POST"])])
+        methods = ["GET", "POST"]
+        return Router(routes=[Route("/", self.list_commands), Route("/{name}", self.serve, methods=methods)])
+
+    async def list_commands(self, request: Request) -> Response:
+        """All commands, and what each does."""
+        del request
+        said = {name: " ".join((command.__doc__ or "").split()) for name, command in self.commands.items()}
+        return _json({"commands": said})
 
     async def serve(self, request: Request) -> Response:
         """One command. Its arguments: the JSON body of a POST, the query of a GET."""
@@ -53,7 +60,9 @@ class Control:
             return _json(command(arguments))
         except KeyError as error:
             return _json({"error": f"missing or unknown: {error}"}, 400)
-        except (AttributeError, ValueError, TypeError) as error:
+        except ValueError as error:
+            return _json({"error": str(error)}, 400)
+        except (AttributeError, TypeError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
 
     def reset(self, body: Json) -> Json:
