@@ -142,13 +142,17 @@ class TestWhatAnAnswerShows:
     def test_a_new_contact_with_another_status_than_asked_for_is_asked_for_once_more(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
-        contacts, result = people(2), Result()
-        rows = [row_of(contacts[0], status="pending"), row_of(contacts[1], status="subscribed")]
+        contacts, result = people(3), Result()
+        contacts[0].status = "subscribed"
+        shown = ("pending", "subscribed", "pending")
+        rows = [row_of(contact, status=status) for contact, status in zip(contacts, shown, strict=True)]
         mock.post(LIST, json=batch_answer(created=rows))
         Writing(calls).writer._create(contacts, result)
 
         assert result.written == [Written(contact, Outcome.CREATED) for contact in contacts]
         assert result.follow_ups == [FollowUp(contacts[0], Step.INSIST)]
+        # Nobody but we had chosen that the last one be subscribed: it is for the person to confirm.
+        assert [(one.contact, one.fault.reason) for one in result.rejected] == [(contacts[2], "status_not_taken")]
 
     def test_a_status_that_stayed_is_asked_for_once_more(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         (contact,) = people(1)
@@ -193,7 +197,7 @@ class TestWhatAnAnswerShows:
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         (contact,) = people(1, merge_fields={"X": "new"})
-        contact.asked_status = "subscribed"
+        contact.status = contact.asked_status = "subscribed"
         shown = row_of(contact, status="pending", merge_fields={"X": "old"})
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "pending"})
         sent = mock.patch(f"{LIST}/members/{contact.hash}", json=shown)

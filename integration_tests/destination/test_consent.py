@@ -8,11 +8,13 @@ What is expected is worked out here from the rules in words, not by the connecto
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.harness.destination import DestinationHarness
+from mailchimp_simulator.client import SimulatorProcess
 
 EXISTING = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 STARTS = (*EXISTING, "archived", "gone", "new")
@@ -264,3 +266,30 @@ class TestVersionsOfOnePerson:
 
         assert run.accounting() == {"received": 1000, "created": 998, "updated": 2}
         assert destination.status(address) == status
+
+
+@pytest.mark.parametrize(
+    "options,status",
+    [({}, "pending"), ({"status_field": "state"}, "subscribed"), ({"status_for_new": "subscribed"}, "subscribed")],
+    ids=["as installed", "the record says subscribed", "the user says subscribed"],
+)
+def test_whom_mailchimp_asks_to_confirm_is_subscribed_only_if_the_user_says_so(
+    tmp_path: Path, options: dict[str, Any], status: str
+) -> None:
+    """It may ask though the audience has no double opt-in, as of accounts under review (mc-woocommerce#48).
+
+    A second call would subscribe them (MailChimp.Net#263), before they have confirmed anything.
+    """
+    with SimulatorProcess(contacts=30, audiences=3, campaigns=1) as simulator:
+        destination = DestinationHarness(simulator, tmp_path)
+        destination.list_id = destination.audiences()[2]
+        destination.control.facts(double_optin_by_api=True)
+        destination.control.fault("edit", "/lists/{list_id}", method="GET", set={"double_optin": False})
+        destination.control.reset_stats()
+        run = destination.write(destination.new_people(20, state="subscribed"), destination.config(**options))
+
+        assert run.accounting() == {"received": 20, "created": 20}
+        assert {row["status"] for row in destination.members()} == {status}
+        assert (destination.calls(f"PATCH {MEMBER}") == 0) == (status == "pending")
+    assert ("20 written but for: status_not_taken" in run.log) == (status == "pending")
+    assert ("Mailchimp makes new contacts pending" in run.log) == (status == "pending")

@@ -10,6 +10,7 @@ from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import CONTACT_EXISTS, from_row
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.contacts.cursors import read_cursor
+from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.result import FieldLost, Rejected
 from destination_mailchimp.writing.shown import fields_not_taken, note_shown
 
@@ -86,6 +87,12 @@ def _came_back(contact: Contact, row: Json, since: datetime) -> bool:
 def not_as_asked(contact: Contact) -> bool:
     """Whether the newest answer shows a status other than the one that was sent."""
     return None not in (contact.asked_status, contact.shown_status) and contact.asked_status != contact.shown_status
+
+
+def status_not_taken(contact: Contact) -> RecordRejected:
+    """What is said of a contact of which ``not_as_asked`` holds to the end."""
+    text = f"Mailchimp made the contact {contact.shown_status}, not {contact.asked_status}."
+    return RecordRejected("status_not_taken", text, by_call=True)
 
 
 def note_possibly_written(contacts: Iterable[Contact], since: datetime) -> None:

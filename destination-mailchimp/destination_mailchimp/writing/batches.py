@@ -20,7 +20,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_calls import BatchCalls
-from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked
+from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, status_not_taken
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.languages import by_language
@@ -63,6 +63,7 @@ class BatchWriter:
         self._movable = {status: StatusIndex(calls, *statuses_upgradable_to(status)) for status in ACTIVE_STATUSES}
         self._limit = NewContactLimit(config.max_new_contacts)
         self._update_in_batches = True
+        self._pending_is_noted = False
         self._anything_accepted = False
         self._noting = threading.Lock()
 
@@ -164,11 +165,26 @@ class BatchWriter:
 
     def _insist(self, outcome: BatchOutcome, result: Result) -> None:
         for contact, fields in outcome.not_taken:
+            if self._policy.must_confirm(contact):
+                self._note_pending()
+                if not fields:
+                    result.rejected.append(Rejected(contact, status_not_taken(contact)))
+                    continue
             other_form = self._forms.not_taken(contact.merge_fields, fields)
             if other_form or not_as_asked(contact) or not self.stubborn.all_stubborn(fields):
                 result.follow_ups.append(FollowUp(contact, Step.INSIST))
             else:
                 result.lost_fields += [FieldLost(contact, not_taken(tag)) for tag in fields]
+
+    def _note_pending(self) -> None:
+        with self._noting:
+            if self._pending_is_noted:
+                return
+            self._pending_is_noted = True
+        logger.warning(
+            "Mailchimp makes new contacts pending, though the audience does not use double opt-in: they get an e-mail "
+            "to confirm, and stay pending until they do. If you have their consent already, set status_for_new"
+        )
 
     def _made_earlier(self, outcome: BatchOutcome) -> list[Contact]:
         """Of the contacts that exist, those that a lost or incomplete answer of this sync has made.

@@ -16,6 +16,8 @@ class StatusPolicy:
     for_new: str
     update: bool = False
     allow_resubscribe: bool = False
+    for_new_is_named: bool = False
+    """Whether the user has said what new contacts become; else it is our own choice."""
 
     @classmethod
     def of(cls, config: Config, audience: Audience) -> StatusPolicy:
@@ -24,11 +26,21 @@ class StatusPolicy:
             for_new=config.status_for_new or ("pending" if audience.double_optin else "subscribed"),
             update=config.update_status,
             allow_resubscribe=config.allow_resubscribe,
+            for_new_is_named=config.status_for_new is not None,
         )
 
     def new(self, contact: Contact) -> str:
         """The status of a contact that does not exist yet: its column's, else the configured one."""
         return contact.status or self.for_new
+
+    def must_confirm(self, contact: Contact) -> bool:
+        """Whether Mailchimp has made a new contact pending where nobody but we had chosen that it be subscribed.
+
+        It asks the person then, as it does of accounts under review (mc-woocommerce#48). A second call would subscribe
+        them (MailChimp.Net#263), which only the user's own word may: ``status_for_new``, or the record's status.
+        """
+        ours = contact.status is None and not self.for_new_is_named
+        return ours and (contact.asked_status, contact.shown_status) == ("subscribed", "pending")
 
     def existing(self, contact: Contact) -> str | None:
         """The status to send in an update without looking at the present one; None for most.

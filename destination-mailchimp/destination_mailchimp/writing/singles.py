@@ -14,7 +14,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.archived import ArchivedPolicy
-from destination_mailchimp.writing.batch_outcome import not_as_asked
+from destination_mailchimp.writing.batch_outcome import not_as_asked, status_not_taken
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.contact_calls import ContactCalls, StatusChanged, is_archived, vanished
 from destination_mailchimp.writing.contact_tags import ContactTags
@@ -208,6 +208,8 @@ class Singles:
             row = self._contact_calls.patch(contact, contact.body)
             if contact.shown_status == "archived":
                 wanted = None  # a status would bring them back
+            elif self._policy.must_confirm(contact):
+                pass  # it is for the person to confirm
             elif wanted and not_as_asked(contact) and self._may_set(wanted, contact.shown_status):
                 wanted = self._ask_again(contact, wanted)
         except ResourceGone:
@@ -273,5 +275,4 @@ def _note_other_status(contact: Contact, result: Result) -> None:
 def _check_status(contact: Contact) -> None:
     """Raises RecordRejected if the newest answer shows another status than was asked for."""
     if not_as_asked(contact):
-        text = f"Mailchimp made the contact {contact.shown_status}, not {contact.asked_status}."
-        raise RecordRejected("status_not_taken", text, by_call=True)
+        raise status_not_taken(contact)
