@@ -197,7 +197,7 @@ A reader that takes long over the contacts is stopped after ten seconds, and jud
 _FAULTS = """\
 ### Faults
 
-Each strikes every second request for contacts.
+Each applies to every second request for contacts.
 *Whole*: every contact was read, and the exit code is 0.
 *Lost in silence*: contacts are missing, and the exit code is 0 nevertheless.
 """

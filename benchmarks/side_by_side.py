@@ -52,7 +52,7 @@ class Latency:
 HEADLINES = (Latency(), Latency(0.5, 0.001))
 
 
-# Each strikes every second request for contacts, beginning with the first.
+# Each applies to every second request for contacts, beginning with the first.
 FAULTS: dict[str, dict[str, Any]] = {
     "503 with HTML": {"kind": "status", "status": 503, "body": "html"},
     "504": {"kind": "status", "status": 504, "body": "html"},
@@ -259,7 +259,7 @@ class SideBySide:
         return len(wanted - seen), len(wanted), _failure(first, second)
 
     def faults(self) -> None:
-        """Each fault strikes every second request for contacts."""
+        """Each fault applies to every second request for contacts."""
         peers = [peer for peer in self.peers if not isinstance(peer, Floor)]
         survived = dict.fromkeys((peer.label for peer in peers), 0)
         with SimulatorProcess(contacts=self._sizes.faulty, audiences=1, campaigns=2) as simulator:

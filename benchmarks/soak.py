@@ -66,7 +66,7 @@ class Figures:
         """The figures against their limits."""
         about = (
             f"{minutes:.0f} minutes, {self.rounds:,} rounds, {self.requests:,} requests, "
-            f"{self.faults:,} of them struck by faults; {self.records_read:,} records read, "
+            f"{self.faults:,} of them hit by faults; {self.records_read:,} records read, "
             f"{self.records_written:,} written; {self.failed_syncs:,} syncs failed and were made up for by the next"
         )
         changed = ", ".join(f"{what}: {count}" for what, count in sorted(self.unasked.items()))

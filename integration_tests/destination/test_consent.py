@@ -84,7 +84,7 @@ NOT_MET = {
     "every single answer lost": NO_SINGLE_CALLS,
     "single calls refused": NO_SINGLE_CALLS,
 }
-"""The configurations that make no call for a fault to strike (some do where a batch insists on a status)."""
+"""The configurations that make no call for a fault to hit (some do where a batch insists on a status)."""
 
 
 def expected(start: str, value: str | None, options: dict[str, Any], facts: dict[str, Any]) -> str | None:

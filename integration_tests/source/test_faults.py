@@ -79,7 +79,7 @@ def calm(simulator_process: Any, tmp_path_factory: pytest.TempPathFactory, make_
 def plant(
     source: SourceHarness, calm: Calm, fault: Json, place: str, paths: tuple[str, ...], *, times: int | None
 ) -> None:
-    """Let ``fault`` strike the first, middle or last request of each path, as many as a run without faults makes."""
+    """Let ``fault`` hit the first, middle or last request of each path, as many as a run without faults makes."""
     given = {name: value for name, value in fault.items() if name != "kind"}
     for path in paths:
         number = calm.requests[f"GET {path}"]
@@ -108,8 +108,8 @@ def test_a_fault_that_passes_loses_no_row(source: SourceHarness, calm: Calm, fau
 
     run = source.read(STREAMS, "full_refresh", **options(fault))
 
-    struck = sum(rule["applied"] for rule in source.simulator.control.faults())
-    assert struck >= 2 * len(paths)  # where a path has one page, its first request is the last one, too
+    applied = sum(rule["applied"] for rule in source.simulator.control.faults())
+    assert applied >= 2 * len(paths)  # where a path has one page, its first request is the last one, too
     assert run.complete == set(STREAMS)
     assert (run.exit_code, run.failures) == (0, {})
     assert rows(run) == calm.rows

@@ -86,7 +86,7 @@ class Control:
         return self.call("latency", seconds=seconds, seconds_per_row=seconds_per_row, path=path, **options)
 
     def faults(self) -> list[Json]:
-        """All rules and how often they matched and struck."""
+        """All rules and how often they matched and applied."""
         rules: list[Json] = self.call("faults")["faults"]
         return rules
 

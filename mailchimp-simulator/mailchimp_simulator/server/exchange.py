@@ -16,7 +16,7 @@ import orjson
 from starlette.datastructures import Headers, QueryParams
 
 from mailchimp_simulator.contract.answers import Answer, ProblemError
-from mailchimp_simulator.server.faults import Rule, Struck
+from mailchimp_simulator.server.faults import Applicable, Rule
 from mailchimp_simulator.server.hostile import bomb, edited, endless, with_more
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Exchange:
         begun = time.monotonic()
         start = stats.start()
         entered: str | None = None
-        struck = Struck()
+        applied = Applicable()
         try:
             body = await self._body()
             try:
@@ -66,13 +66,13 @@ class Exchange:
                     operation, values = self.simulation.service.operation(self.method, self.path)
                     self.template = operation.path
                     entered = self.simulation.access.enter(secret, user)
-                struck = self.simulation.faults.strike(self.method, self.template, self.path, self.query)
-                self._persons(struck, "before")
-                fault = struck.fault
+                applied = self.simulation.faults.applicable(self.method, self.template, self.path, self.query)
+                self._persons(applied, "before")
+                fault = applied.fault
                 if user is not None:
                     self.simulation.access.check(user, self.template)
                 if fault is not None and fault.kind in ("reset", "hang", "status"):
-                    await self._early(fault, struck.latencies, begun)
+                    await self._early(fault, applied.latencies, begun)
                     return
                 if fault is not None and fault.kind == "ignore_query":
                     self.query = {k: v for k, v in self.query.items() if k not in fault.options["names"]}
@@ -89,9 +89,9 @@ class Exchange:
                     stats.refused += 1
                 answer = problem.answer(self.request_id)
             self.rows = answer.rows
-            await self._wait(struck.latencies, begun, answer.rows)
-            self._persons(struck, "after")
-            await self._give(answer, struck.fault)
+            await self._wait(applied.latencies, begun, answer.rows)
+            self._persons(applied, "after")
+            await self._give(answer, applied.fault)
             if self.method == "GET":
                 self.simulation.drift.after(self.template)
         finally:
@@ -100,9 +100,9 @@ class Exchange:
             query = self.scope["query_string"].decode("latin-1")
             stats.end(start, self.method, self.template, self.path, query, self.status, self.rows)
 
-    def _persons(self, struck: Struck, when: str) -> None:
+    def _persons(self, applied: Applicable, when: str) -> None:
         """Let people do what a test has them do before or after this request."""
-        for rule in struck.persons:
+        for rule in applied.persons:
             if rule.options.get("when", "before") == when:
                 emails = rule.options.get("emails") or [None]
                 for email in emails:

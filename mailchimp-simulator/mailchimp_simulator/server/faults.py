@@ -59,7 +59,7 @@ class Rule:
         return all(str(query.get(key, "")) == str(value) for key, value in self.query.items())
 
     def due(self) -> bool:
-        """Whether it strikes at this request, which it matches."""
+        """Whether it applies to this request, which it matches."""
         self.seen += 1
         number = self.seen - self.skip
         if number <= 0 or (number - 1) % self.every:
@@ -70,15 +70,15 @@ class Rule:
         return True
 
     def show(self) -> Json:
-        """The rule and how often it matched and struck."""
+        """The rule and how often it matched and applied."""
         return {"id": self.id, "kind": self.kind, "method": self.method, "path": self.path, "regex": self.regex,
                 "query": self.query, "times": self.times, "skip": self.skip, "every": self.every,
                 "seen": self.seen, "applied": self.applied, **self.options}  # fmt: skip
 
 
 @dataclass
-class Struck:
-    """The rules that strike one request."""
+class Applicable:
+    """The rules that apply to one request."""
 
     latencies: list[Rule] = field(default_factory=list)
     persons: list[Rule] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Struck:
 
 
 class Faults:
-    """All rules. Of several that strike at once all latencies and persons count, and the first of the others."""
+    """All rules. Of several that apply at once all latencies and persons count, and the first of the others."""
 
     def __init__(self) -> None:
         """No rules."""
@@ -113,15 +113,15 @@ class Faults:
         """Forget all rules."""
         self.rules.clear()
 
-    def strike(self, method: str, template: str, path: str, query: Mapping[str, str]) -> Struck:
-        """What strikes a request."""
-        struck = Struck()
+    def applicable(self, method: str, template: str, path: str, query: Mapping[str, str]) -> Applicable:
+        """The rules that apply to a request, counted as applied."""
+        applied = Applicable()
         for rule in self.rules:
             if not rule.matches(method, template, path, query):
                 continue
             if rule.kind in ("latency", "person"):
                 if rule.due():
-                    (struck.latencies if rule.kind == "latency" else struck.persons).append(rule)
-            elif struck.fault is None and rule.due():
-                struck.fault = rule
-        return struck
+                    (applied.latencies if rule.kind == "latency" else applied.persons).append(rule)
+            elif applied.fault is None and rule.due():
+                applied.fault = rule
+        return applied

@@ -42,7 +42,7 @@ class Misbehaviour:
         return self.simulation.faults.add({**body, "kind": "latency"}).show()
 
     def faults(self, body: Json) -> Json:
-        """All rules, with how often they matched and struck."""
+        """All rules, with how often they matched and applied."""
         del body
         return {"faults": [rule.show() for rule in self.simulation.faults.rules]}
 
