@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -58,6 +59,20 @@ class TestPages:
                 assert [row["id"] for part in parts for row in part.rows] == list(range(offset, offset + 1000))
 
         assert pages_of(600, work).asked == [(0, 1000), (0, 500), (500, 500), (1000, 500), (1500, 500)]
+
+    def test_what_others_wait_for_comes_before_what_is_asked_for_in_advance(self) -> None:
+        async def work(pages: Pages) -> None:
+            await pages.get(0, 10)
+            fetcher = pages.fetcher
+            assert fetcher
+            ask = partial(fetcher.pages, PATH, {}, items="members", count=10, kind="members")
+            later = [asyncio.ensure_future(ask(offset=10 * number)) for number in range(1, 31)]
+            await asyncio.sleep(0)
+            await asyncio.gather(*[ask(offset=4000 + number, ahead=True) for number in range(3)])
+            await asyncio.gather(*later)
+
+        asked = [offset for offset, _ in pages_of(1000, work).asked]
+        assert max(asked.index(4000 + number) for number in range(3)) < len(asked) // 2
 
     def test_another_stream_is_asked_for_as_before(self) -> None:
         async def work(pages: Pages) -> None:

@@ -2,7 +2,8 @@
 
 What is bounded, over all streams of a sync:
 
-- requests in flight: threads of the fetcher, ``num_workers`` of them, and the client's limiter;
+- requests in flight: ``num_workers``, by the fetcher's turns and threads, and by the client's limiter; what others
+  wait for (a page between two that don't join) takes the next turn, before pages that are asked for in advance;
 - requests that have failed before (``RetryLane``): few, while they go on failing;
 - bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``;
 - of one stream, pages or partitions under way: ``prefetch``, twice the workers.
@@ -19,6 +20,7 @@ was set aside comes back without waiting, so that a job never waits for those be
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -48,7 +50,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._used = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[int, asyncio.Future[None], bool]] = deque()
         self._sizes: dict[str, int] = {}
 
     @property
@@ -64,12 +66,13 @@ class Budget:
         """A result of ``kind`` had ``size``."""
         self._sizes[kind] = size
 
-    async def reserve(self, amount: int = 1) -> Reservation:
-        """Wait for ``amount`` units."""
+    async def reserve(self, amount: int = 1, *, ahead: bool = False) -> Reservation:
+        """Wait for ``amount`` units; ``ahead``: before those that wait without being ahead."""
         if self._waiting or not self._fits(amount):
             granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            entry = (amount, granted)
-            self._waiting.append(entry)
+            entry = (amount, granted, ahead)
+            before = sum(1 for _ in itertools.takewhile(lambda item: item[2], self._waiting))
+            self._waiting.insert(before if ahead else len(self._waiting), entry)
             try:
                 await granted
             except asyncio.CancelledError:
@@ -99,7 +102,7 @@ class Budget:
 
     def _grant(self) -> None:
         while self._waiting and self._fits(self._waiting[0][0]):
-            amount, granted = self._waiting.popleft()
+            amount, granted, _ = self._waiting.popleft()
             if not granted.done():
                 self._used += amount
                 granted.set_result(None)

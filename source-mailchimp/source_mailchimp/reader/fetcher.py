@@ -15,7 +15,7 @@ from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import TooMuchForOneAnswer, UnreadableAnswer
 from mailchimp_api.readers import told_total
 from mailchimp_api.retries import retrying_async
-from source_mailchimp.reader.concurrency import RetryLane, set_aside
+from source_mailchimp.reader.concurrency import Budget, RetryLane, set_aside
 from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -130,6 +130,7 @@ class Fetcher:
         self.workers = workers
         self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
+        self._in_flight = Budget(workers)
         self._again = RetryLane(workers)
         self._sizers: dict[str, PageSizer] = {}
 
@@ -164,9 +165,11 @@ class Fetcher:
         kind: str,
         counted: bool = True,
         load: bool = True,
+        ahead: bool = False,
     ) -> list[Page]:
         """Rows ``offset`` … ``offset + count - 1``, usually as one page. ``load=False``: it waits as it came.
 
+        ``ahead``: before all requests that wait for a connection, as others wait for these rows.
         Where a page times out (Mailchimp's support advises smaller ones), it is asked for in halves, and
         so are later ones of the same ``kind`` (the stream's name). Raises TooMuchForOneAnswer when even small ones do.
         ``counted``: a page that does not tell how many rows there are is unreadable.
@@ -178,7 +181,7 @@ class Fetcher:
             size = sizer.ask(count - done)
             query = {**params, "count": size, "offset": offset + done}
             get = partial(self.client.answer_once, path, query, items=items)
-            answer = await self._in_time(sizer, size, kind, get, again=timed_out)
+            answer = await self._in_time(sizer, size, kind, get, again=timed_out, ahead=ahead)
             if answer is None:
                 timed_out = True
                 continue
@@ -193,14 +196,21 @@ class Fetcher:
         return pages
 
     async def _in_time(
-        self, sizer: PageSizer, size: int, kind: str, get: Callable[[], T], *, again: bool = False
+        self,
+        sizer: PageSizer,
+        size: int,
+        kind: str,
+        get: Callable[[], T],
+        *,
+        again: bool = False,
+        ahead: bool = False,
     ) -> T | None:
         """The answer to a request for ``size`` rows, None where it timed out and fewer are to be asked for.
 
         ``again``: whether it has timed out before.
         """
         try:
-            answer = await self._ask(get, retry_timeouts=size <= _SMALLEST_PAGE, again=again)
+            answer = await self._ask(get, retry_timeouts=size <= _SMALLEST_PAGE, again=again, ahead=ahead)
         except TooMuchForOneAnswer:
             if size <= _SMALLEST_PAGE:
                 raise
@@ -213,23 +223,32 @@ class Fetcher:
         sizer.came(size)
         return answer
 
-    async def _ask(self, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False) -> T:
+    async def _ask(
+        self, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False, ahead: bool = False
+    ) -> T:
         """What ``get`` returns, tried as often as the client's policy says; waits for the next try on the loop.
 
-        ``again``: whether the request has failed before.
+        ``again``: whether the request has failed before; ``ahead``: as of ``pages``.
         """
         tried = again
 
         async def attempt() -> T:
             nonlocal tried
             if tried:
-                return await self._again.run(partial(self._run, get))
+                return await self._again.run(partial(self._in_turn, get, ahead=ahead))
             tried = True
-            return await self._run(get)
+            return await self._in_turn(get, ahead=ahead)
 
         retrying = retrying_async(self.client.retry, retry_timeouts=retry_timeouts, sleep=_wait)
         answer: T = await retrying(attempt)
         return answer
+
+    async def _in_turn(self, get: Callable[[], T], *, ahead: bool) -> T:
+        turn = await self._in_flight.reserve(ahead=ahead)
+        try:
+            return await self._run(get)
+        finally:
+            turn.release()
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)

@@ -49,10 +49,12 @@ class Listing:
     may_repeat: bool = False
     exact: bool = False
 
-    async def pages(self, fetcher: Fetcher, offset: int, count: int, *, load: bool = True) -> list[Page]:
+    async def pages(
+        self, fetcher: Fetcher, offset: int, count: int, *, load: bool = True, ahead: bool = False
+    ) -> list[Page]:
         """Its rows ``offset`` … ``offset + count - 1``, in parts where they timed out as a whole.
 
-        ``load``: as of ``Fetcher.pages``.
+        ``load``, ``ahead``: as of ``Fetcher.pages``.
         """
         return await fetcher.pages(
             self.path,
@@ -63,6 +65,7 @@ class Listing:
             kind=self.kind,
             counted=self.trust_total,
             load=load,
+            ahead=ahead,
         )
 
 
@@ -103,9 +106,10 @@ class ListingReader:
         """The page at ``offset``, in parts where it timed out as a whole."""
         return await self.listing.pages(self._fetcher, offset, self._size)
 
-    def _pages_at(self, offsets: Iterable[int]) -> AsyncGenerator[list[Page], None]:
+    def _pages_at(self, offsets: Iterable[int], *, ahead: bool = False) -> AsyncGenerator[list[Page], None]:
+        ask = partial(self.listing.pages, self._fetcher, load=False, ahead=ahead)
         return ordered_map(
-            (partial(self.listing.pages, self._fetcher, offset, self._size, load=False) for offset in offsets),
+            (partial(ask, offset, self._size) for offset in offsets),
             prefetch=self._prefetch,
             memory=self._memory,
             kind=self.listing.kind,
@@ -185,7 +189,7 @@ class ListingReader:
         """Rows between ``before`` and ``after``; marks the pass if they don't join the two."""
         repair = Repair(self._completeness, before, after, following, self._size)
         while not repair.over:
-            pages = await self.listing.pages(self._fetcher, repair.offset, repair.count)
+            pages = await self.listing.pages(self._fetcher, repair.offset, repair.count, ahead=True)
             found: set[Hashable] = set()
             for page in pages:
                 self._note(page)
@@ -202,9 +206,13 @@ class ListingReader:
         """Every page from ``start`` to the end: those planned by the total, then on while pages are full."""
         last: Page | None = None
         cut_short = planned is None  # who has planned the pages has others to come behind them
+        # Pages of the chunks that follow may wait for a connection already, and can't be taken before these.
+        exact = self.listing.exact
+        again = exact and self._completeness.passes > 0
         if planned is None:
             # The first page takes a place, too: a thousand slices begin with one.
-            async with aclosing(self._pages_at([start]) if first is None else _ready(first)) as beginning:
+            beginning_at = self._pages_at([start], ahead=again) if first is None else _ready(first)
+            async with aclosing(beginning_at) as beginning:
                 async for parts in beginning:
                     for page in parts:
                         last = await page.load()
@@ -213,7 +221,7 @@ class ListingReader:
                 return
             end = last.total if last.total is not None else 0
             offsets = self.plan(start, end)[1:] if last.count + last.offset < end else range(0)
-            planned = self._pages_at(offsets)
+            planned = self._pages_at(offsets, ahead=again)
         async with aclosing(planned) as rest:
             async for parts in rest:
                 for page in parts:
@@ -228,7 +236,7 @@ class ListingReader:
                 more = 1  # where the next one begins shows when this one has come
             step = self._size - self._completeness.overlap
             offsets = range(start, start + more * step, step)
-            async with aclosing(self._pages_at(offsets)) as rest:
+            async with aclosing(self._pages_at(offsets, ahead=exact)) as rest:
                 async for parts in rest:
                     for page in parts:
                         last = await page.load()
