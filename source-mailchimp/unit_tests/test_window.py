@@ -96,6 +96,24 @@ class TestPieces:
 
         assert names(window(world, None, 90_000, 10, hint)) == list(world.rows)
 
+    def test_the_borders_of_a_window_whose_size_is_known_are_looked_for_at_once(self) -> None:
+        """Not after a request that only tells how large it is: ten connections would wait for it."""
+
+        class Noting(World):
+            def members(self, params: Any) -> dict[str, Any]:
+                under_way.append((params["count"], params["offset"], self.in_flight))
+                return super().members(params)
+
+        under_way: list[tuple[int, int, int]] = []
+        world = Noting(workers=8)
+        seconds(world, [1] * 700)
+
+        window(world, None, 90_000, 10, hint=700)
+
+        assert max(busy for count, offset, busy in under_way if (count, offset) == (1, 0)) > 1
+        probes = [offset for count, offset, _ in under_way if count == 1]
+        assert len(probes) == len(set(probes)) <= 11
+
     def test_a_long_window_has_many_pieces(self) -> None:
         world = World()
         seconds(world, [1] * 1000)

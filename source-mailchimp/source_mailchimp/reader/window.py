@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Cursor, Record
 
-_CHUNKS = 10  # a killed sync repeats at most the chunk it was in
+_CHUNKS = 10  # about so many, one for each connection; a killed sync repeats at most the chunk it was in
 _LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
@@ -107,20 +107,29 @@ class WindowReader:
         """
         size = self._fetcher.page_size
         whole = Chunk(since, until)
-        first = await self._begin(whole, 1 if hint > 2 * size else size)
-        total = _total_of(first[0])
-        self._on_total(total)
-        if total <= len(first[0].rows):
-            async with aclosing(self._reader(whole).rows(first=first)) as batches:
-                async for batch in batches:
-                    yield ChunkRows(batch.rows)
-            yield ChunkRows([], complete_to=until)
-            return
-        async with aclosing(self._chunks(whole, total)) as batches:
-            async for rows in batches:
-                yield rows
+        long = hint > 2 * size
+        probes = _Probes(partial(self._second_at, window=whole))
+        try:
+            if long:
+                probes.send(self._ranks(hint)[1:])
+            first = await self._begin(whole, 1 if long else size, probes)
+            total = _total_of(first[0])
+            self._on_total(total)
+            if total <= len(first[0].rows):
+                async with aclosing(self._reader(whole).rows(first=first)) as batches:
+                    async for batch in batches:
+                        yield ChunkRows(batch.rows)
+                yield ChunkRows([], complete_to=until)
+                return
+            guessed = long and hint <= 2 * total <= 4 * hint
+            ranks = self._ranks(total, like=hint if guessed else total)
+            async with aclosing(self._chunks(whole, total, ranks, probes)) as batches:
+                async for rows in batches:
+                    yield rows
+        finally:
+            await probes.close()
 
-    async def _begin(self, whole: Chunk, count: int) -> list[Page]:
+    async def _begin(self, whole: Chunk, count: int, probes: _Probes) -> list[Page]:
         """The first page of a window, whose total is at most twice what it has, or little.
 
         Chunks and their requests are planned by it. Raises IncompleteListing where only the total says so.
@@ -129,17 +138,20 @@ class WindowReader:
         for number in range(_LONG_TRIES):
             if number:
                 await asyncio.sleep(number)
-            first = await self._page(whole, 0, count)
+            first = await self._page(whole, 0, count, ahead=True)
             total = _total_of(first[0])
-            if total <= _LONG * self._fetcher.page_size or (await self._page(whole, total // 2, 1))[0].count:
+            if total <= _LONG * self._fetcher.page_size or await probes.find_from(total // 2):
+                return first
+            if (await self._page(whole, total // 2, 1, ahead=True))[0].count:
                 return first
         raise IncompleteListing(self._listing.kind, seen=0, total=total)
 
-    async def _chunks(self, whole: Chunk, total: int) -> AsyncGenerator[ChunkRows, None]:
+    async def _chunks(
+        self, whole: Chunk, total: int, ranks: list[int], probes: _Probes
+    ) -> AsyncGenerator[ChunkRows, None]:
         """The window chunk by chunk; pages of later chunks are under way while earlier ones are handed on."""
-        ranks = self._ranks(total)
         chunk_of_page: list[asyncio.Future[Chunk]] = [asyncio.get_running_loop().create_future() for _ in ranks]
-        cutting = asyncio.ensure_future(self._cut(whole, ranks, chunk_of_page))
+        cutting = asyncio.ensure_future(self._cut(whole, ranks, probes, chunk_of_page))
         plan, size = Completeness(exact=True).plan, self._fetcher.page_size
         plans = [plan(0, following - rank, size) for rank, following in zip(ranks, [*ranks[1:], total], strict=True)]
         jobs = (
@@ -190,7 +202,7 @@ class WindowReader:
         return rows, Gap(gap.second, missing) if missing > 0 else None
 
     async def _total_between(self, since: datetime, until: datetime) -> int:
-        pages = await self._page(Chunk(since, until), 0, 1)
+        pages = await self._page(Chunk(since, until), 0, 1, ahead=True)
         return _total_of(pages[0])
 
     async def _planned_page(self, its_chunk: asyncio.Future[Chunk], rank: int) -> list[Page]:
@@ -209,7 +221,7 @@ class WindowReader:
         count, total = self._fetcher.page_size, 0
         for _ in range(_CATCH_UP_ROUNDS):
             settled = max(now() - CONSISTENCY_LAG, moment)
-            pages = await self._page(Chunk(moment - ONE_SECOND, None), 0, count)
+            pages = await self._page(Chunk(moment - ONE_SECOND, None), 0, count, ahead=True)
             total = _total_of(pages[0])
             if len(pages) == 1 and total <= pages[0].count:
                 yield ChunkRows(pages[0].rows, complete_to=settled)
@@ -226,23 +238,25 @@ class WindowReader:
             moment = until
         raise IncompleteListing(self._listing.kind, seen=min(count, total), total=total)
 
-    def _ranks(self, total: int) -> list[int]:
-        """The ranks at which chunks should begin."""
+    def _ranks(self, total: int, *, like: int = 0) -> list[int]:
+        """The ranks at which chunks of ``total`` rows should begin, each as long as in a window of ``like`` rows."""
         size = self._fetcher.page_size
-        pages = max(1, min(self._bounds.pages_per_chunk, -(-total // size) // _CHUNKS))
+        pages = max(1, min(self._bounds.pages_per_chunk, -(-(like or total) // (_CHUNKS * size))))
         return list(range(0, total, max(1, int(pages * size * _FULL))))
 
-    async def _cut(self, whole: Chunk, ranks: list[int], chunk_of_page: list[asyncio.Future[Chunk]]) -> None:
+    async def _cut(
+        self, whole: Chunk, ranks: list[int], probes: _Probes, chunk_of_page: list[asyncio.Future[Chunk]]
+    ) -> None:
         """Cut the window at seconds' borders near ``ranks``; tell each chunk which chunk its rows are in.
 
         The second at a border goes to the later chunk as a whole. Where a second is so long that no border is
         left between two ranks, they are in the same chunk.
         """
-        probes = [asyncio.ensure_future(self._second_at(rank, whole)) for rank in ranks[1:]]
+        probes.send(ranks[1:])
         begin, begin_rank, first = whole.since, 0, 0
         try:
-            for index, probe in enumerate(probes, start=1):
-                second = await probe
+            for index, rank in enumerate(ranks[1:], start=1):
+                second = await probes.second_at(rank)
                 border = second - ONE_SECOND if second else None
                 if border is None or (begin and border <= begin) or (whole.until and border >= whole.until):
                     continue
@@ -254,18 +268,16 @@ class WindowReader:
                 if not page.done():
                     page.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
             raise
-        finally:
-            for probe in probes:
-                probe.cancel()
-            await asyncio.gather(*probes, return_exceptions=True)
 
     async def _second_at(self, rank: int, window: Chunk) -> datetime | None:
         """The cursor of the row at ``rank`` of the window, None where there is none any more."""
-        pages = await self._page(window, rank, 1)
+        pages = await self._page(window, rank, 1, ahead=True)
         return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
 
-    async def _page(self, chunk: Chunk, offset: int, count: int, *, load: bool = True) -> list[Page]:
-        return await self._listing_of(chunk).pages(self._fetcher, offset, count, load=load)
+    async def _page(
+        self, chunk: Chunk, offset: int, count: int, *, load: bool = True, ahead: bool = False
+    ) -> list[Page]:
+        return await self._listing_of(chunk).pages(self._fetcher, offset, count, load=load, ahead=ahead)
 
     def _listing_of(self, chunk: Chunk) -> Listing:
         bounds = {}
@@ -279,6 +291,35 @@ class WindowReader:
         # A chunk is read again while pages of later ones wait in memory: it must not wait for their places.
         memory = Budget(MEMORY_BYTES)
         return ListingReader(self._fetcher, self._listing_of(chunk), prefetch=PAGES_PER_CHUNK_AGAIN, memory=memory)
+
+
+class _Probes:
+    """Requests for the seconds of the rows at some ranks of a window, each sent once: ``ask`` makes them."""
+
+    def __init__(self, ask: Callable[[int], Coroutine[None, None, datetime | None]]) -> None:
+        self._ask = ask
+        self._sent: dict[int, asyncio.Task[datetime | None]] = {}
+
+    def send(self, ranks: Iterable[int]) -> None:
+        """Ask for those of ``ranks`` that have not been asked for yet."""
+        for rank in ranks:
+            if rank not in self._sent:
+                self._sent[rank] = asyncio.ensure_future(self._ask(rank))
+
+    async def second_at(self, rank: int) -> datetime | None:
+        """What came for ``rank``, which was sent."""
+        return await self._sent[rank]
+
+    async def find_from(self, rank: int) -> bool:
+        """Whether one of those that were sent has found a row at ``rank`` or further on."""
+        further = min((sent for sent in self._sent if sent >= rank), default=None)
+        return further is not None and await self.second_at(further) is not None
+
+    async def close(self) -> None:
+        """Drop those that are still under way."""
+        for probe in self._sent.values():
+            probe.cancel()
+        await asyncio.gather(*self._sent.values(), return_exceptions=True)
 
 
 def _total_of(page: Page) -> int:
