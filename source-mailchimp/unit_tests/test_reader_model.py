@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -145,6 +146,26 @@ def test_a_quiet_audience_is_read_once(size: int, seconds_long: int) -> None:
     assert reader.sync()
 
     assert (sorted(first), len(reader.emitted)) == (sorted(world.rows), size)
+
+
+def test_the_last_looks_of_a_full_refresh_are_beside_each_other() -> None:
+    """Each takes as long as a request takes, and nothing else is left to do meanwhile."""
+
+    class Noting(World):
+        def members(self, params: Any) -> dict[str, Any]:
+            if "before_last_changed" not in params:
+                looks.append((params.get("status"), self.in_flight))
+            return super().members(params)
+
+    side_by_side = 0
+    for seed in range(10):  # in some orders the one is answered before the other is sent
+        looks: list[tuple[str | None, int]] = []
+        world = Noting(seed=seed)
+        seconds(world, [1] * 100, archived_every=10)
+        assert Reader(world, CONTACTS, page_size=10, full_refresh=True).sync()
+        assert {status for status, _ in looks[-2:]} == {None, "archived"}
+        side_by_side += max(in_flight for _, in_flight in looks[-2:]) == 2
+    assert side_by_side > 3
 
 
 def test_never_more_requests_are_under_way_than_configured() -> None:

@@ -152,8 +152,10 @@ class ContactReader:
     async def _read_and_catch_up(self, audience: Partition, passes: list[str]) -> None:
         """Read all passes, then what changed while they ran: no later sync repairs a full refresh.
 
-        A contact may go from one pass to the other just before it is asked for there. So the archived ones are looked
-        through both before and after the others, until no more of them turn up.
+        A contact may go from one pass to the other just before it is asked for there. That takes a second change of one
+        that has changed since the passes began. So if the last looks, beside each other, find nobody who has changed,
+        that is all; else they follow each other, the archived ones looked through both before and after the others,
+        until no more of them turn up.
         """
         met = KeySet()
 
@@ -162,6 +164,12 @@ class ContactReader:
             return (await self._catch_up(audience, status, until, met))[0] if status else until
 
         moments = await run_all(read(status) for status in passes)
+        looks = await run_all(
+            self._catch_up(audience, status, moments[index], met) for index, status in enumerate(passes)
+        )
+        if not any(more for _, more in looks):
+            return
+        moments = [moment for moment, _ in looks]
         for _ in range(MAX_CATCH_UP_ROUNDS):
             more = False
             for index, status in enumerate(passes):
