@@ -14,7 +14,7 @@ from mailchimp_api.access import Access
 from mailchimp_api.answers import Answer, error_of, read_json
 from mailchimp_api.clock import ServerClock
 from mailchimp_api.errors import AnswerTimeout, RateLimited, TransientError
-from mailchimp_api.limiter import MAX_CONNECTIONS, SERVER_CUTOFF_SECONDS, Limiter
+from mailchimp_api.limiter import MAX_CONNECTIONS, SERVER_CUTOFF_SECONDS, Limiter, kind_of
 from mailchimp_api.masking import mask
 from mailchimp_api.retries import RetryPolicy, retrying
 from mailchimp_api.transport import Timeouts, Transport
@@ -175,18 +175,26 @@ class MailchimpClient:
                 except AnswerTimeout:
                     slot.abandon(sent_ago=min(self._timeouts.read, self._timeouts.whole))
                     raise
-            return self._parse_response(answer, method, items, read, decode=decode, counted=counted)
+            return self._parse_response(answer, kind_of(path), method, items, read, decode=decode, counted=counted)
         except TransientError as error:
             self.usage.note(error)
             raise
 
     def _parse_response(
-        self, answer: Answer, method: str, items: str | None, read: Reader | None, *, decode: bool, counted: bool
+        self,
+        answer: Answer,
+        kind: str,
+        method: str,
+        items: str | None,
+        read: Reader | None,
+        *,
+        decode: bool,
+        counted: bool,
     ) -> Any:
         if not answer.ok:
             error = error_of(answer, field=self._credentials_field)
             if isinstance(error, RateLimited):
-                self.limiter.throttled()
+                self.limiter.throttled(kind)
             raise error
         no_body = method != "GET" and answer.status == HTTPStatus.NO_CONTENT
         body: Any = answer
@@ -194,7 +202,7 @@ class MailchimpClient:
             body = None if no_body and read is None else read_json(answer, items=items, read=read, counted=counted)
         # Only now: what is not the API's own answer may carry the clock of a proxy.
         self._note_time(answer)
-        self.limiter.succeeded()
+        self.limiter.succeeded(kind)
         return body if decode else answer
 
     def _note_time(self, answer: Answer) -> None:

@@ -15,6 +15,14 @@ SERVER_CUTOFF_SECONDS = 120.0
 _SHRINK = 0.7
 _SHRINK_AT_MOST_EVERY = 1.0
 _GROW_EVERY = 5.0
+# What comes before the first collection of a path.
+_GROUPS = frozenset({"ecommerce", "file-manager", "reporting"})
+
+
+def kind_of(path: str) -> str:
+    """``path`` without its ids, which take turns with the names of collections: ``lists/members``."""
+    parts = path.split("/")
+    return "/".join(parts[parts[0] in _GROUPS :: 2])
 
 
 class Slot:
@@ -37,6 +45,9 @@ class Limiter:
 
     Thread-safe. The cap shrinks by 30 % (at most once a second, never below one) with every ``throttled()``
     and grows by one every five seconds of undisturbed work, up to ``limit`` again.
+
+    Too many connections concern all requests. So what is throttled again and again while others of other kinds
+    (``kind_of``) succeed undisturbed has a trouble of its own, and costs the others nothing.
     """
 
     def __init__(self, limit: int, *, cutoff_seconds: float = SERVER_CUTOFF_SECONDS) -> None:
@@ -49,6 +60,9 @@ class Limiter:
         self._cutoff_seconds = cutoff_seconds
         self._changed = threading.Condition()
         self._last_shrink = self._last_growth = float("-inf")
+        self._succeeded: set[str] = set()
+        self._successes = self._disturbances = 0
+        self._refused: dict[str, tuple[int, int]] = {}  # by kind: the counts above at its last refusal, if none since
 
     @property
     def cap(self) -> int:
@@ -80,17 +94,27 @@ class Limiter:
                     heapq.heappush(self._abandoned, slot.held_until)
                 self._changed.notify_all()
 
-    def throttled(self) -> None:
-        """Mailchimp said that it was too much: go on with fewer."""
+    def throttled(self, kind: str = "") -> None:
+        """Mailchimp said to a request of ``kind`` that it was too much: go on with fewer, unless only it is refused."""
         with self._changed:
+            if self._is_its_own(kind):
+                return
             now = time.monotonic()
             if now - self._last_shrink >= _SHRINK_AT_MOST_EVERY:
                 self._cap = max(1.0, self._cap * _SHRINK)
                 self._last_shrink = now
             self._last_growth = now
 
-    def succeeded(self) -> None:
-        """A request went well: after a quiet time one more may fly."""
+    def succeeded(self, kind: str = "") -> None:
+        """A request of ``kind`` went well: after a quiet time one more may fly."""
+        self._successes += 1
+        if kind in self._refused or kind not in self._succeeded:
+            with self._changed:
+                if not self._succeeded and kind not in self._refused:
+                    self._cap = float(self._limit)  # what was refused before anything succeeded is the only trouble
+                    self._changed.notify_all()
+                self._refused.pop(kind, None)
+                self._succeeded.add(kind)
         if self._cap >= self._limit:
             return
         with self._changed:
@@ -99,6 +123,17 @@ class Limiter:
                 self._cap = min(float(self._limit), self._cap + 1)
                 self._last_growth = now
                 self._changed.notify_all()
+
+    def _is_its_own(self, kind: str) -> bool:
+        """Whether being throttled tells of ``kind`` only."""
+        before = self._refused.get(kind)
+        if before is None and kind in self._succeeded:
+            self._disturbances += 1
+        now = self._refused[kind] = self._successes, self._disturbances
+        if before is None:
+            # Nothing of this kind has ever succeeded while others do: it waits for its next try, the others go on.
+            return kind not in self._succeeded and now[0] > 0
+        return now[0] > before[0] and now[1] == before[1]
 
     def _free(self) -> bool:
         return self.in_flight < self.cap

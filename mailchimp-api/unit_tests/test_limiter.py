@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mailchimp_api.limiter import MAX_CONNECTIONS, Limiter
+from mailchimp_api.limiter import MAX_CONNECTIONS, Limiter, kind_of
 
 
 class Clock:
@@ -56,6 +56,22 @@ class Flights:
     def join(self) -> None:
         for thread in self._threads:
             thread.join(20)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("lists", "lists"),
+        ("lists/abc123", "lists"),
+        ("lists/abc123/members", "lists/members"),
+        ("lists/abc123/members/0123/tags", "lists/members/tags"),
+        ("ecommerce/stores/s1/orders/o1/lines", "stores/orders/lines"),
+        ("file-manager/files", "files"),
+        ("ping", "ping"),
+    ],
+)
+def test_a_kind_is_a_path_without_ids(path: str, kind: str) -> None:
+    assert kind_of(path) == kind
 
 
 class TestCap:
@@ -154,6 +170,52 @@ class TestThrottling:
         limiter.succeeded()
 
         assert limiter.cap == 4
+
+    def test_what_is_throttled_alone_costs_the_others_nothing(self, clock: Clock) -> None:
+        """A dozen paths are refused for ever, from the start; contacts come all the while."""
+        limiter = Limiter(10)
+        for _ in range(100):
+            for broken in range(12):
+                limiter.throttled(f"broken{broken}")
+            limiter.succeeded("lists")
+            limiter.succeeded("lists/members")
+            clock.now += 1.5
+
+        assert limiter.cap == 10
+
+    def test_what_worked_before_and_is_throttled_alone_costs_the_others_little(self, clock: Clock) -> None:
+        limiter = Limiter(10)
+        limiter.succeeded("campaigns/content")
+        caps = []
+        for _ in range(100):
+            limiter.throttled("campaigns/content")
+            limiter.succeeded("lists/members")
+            caps.append(limiter.cap)
+            clock.now += 1.5
+
+        assert (min(caps), caps[-1]) == (7, 10)
+
+    @pytest.mark.parametrize("kinds", [["lists/members"], ["lists/members", "reports", "campaigns/content"]])
+    def test_too_many_connections_show_in_all_kinds(self, kinds: list[str], clock: Clock) -> None:
+        """Whichever succeed in between: half of all requests are refused."""
+        limiter = Limiter(10)
+        for number in range(40):
+            kind = kinds[number // 2 % len(kinds)]
+            if number % 2:
+                limiter.succeeded(kind)
+            else:
+                limiter.throttled(kind)
+            clock.now += 1.5
+
+        assert limiter.cap < 4
+
+    def test_nothing_but_refusals_lets_fewer_fly(self, clock: Clock) -> None:
+        limiter = Limiter(10)
+        for kind in ("lists", "reports", "campaigns") * 3:
+            limiter.throttled(kind)
+            clock.now += 1.5
+
+        assert limiter.cap == 1
 
     def test_those_waiting_take_off_when_it_grows(self, clock: Clock) -> None:
         limiter = Limiter(2)
