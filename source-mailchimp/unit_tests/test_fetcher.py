@@ -211,6 +211,39 @@ class TestBrokenBodies:
 class TestRetries:
     """Who waits for its next try keeps nobody from anything."""
 
+    def test_what_always_times_out_leaves_most_connections_to_others(self) -> None:
+        """Though none of its requests has failed before: a time-out takes two minutes."""
+
+        class Slow(ModelFetcher):
+            async def _run(self, call: Callable[..., Any], *args: Any) -> Any:
+                try:
+                    return call(*args)
+                except AnswerTimeout:
+                    await asyncio.sleep(120)
+                    raise
+                finally:
+                    await asyncio.sleep(1)
+
+        class Client(ModelClient):
+            def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+                if path.endswith("feedback"):
+                    raise AnswerTimeout("no answer")
+                return {}
+
+        async def work() -> float:
+            fetcher = Slow(Client(Shelf()), workers=10)
+            hanging, good = (
+                [asyncio.ensure_future(fetcher.get_object(f"campaigns/c{n}/{what}", {})) for n in range(200)]
+                for what in ("feedback", "content")
+            )
+            await asyncio.gather(*good)
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+            return asyncio.get_running_loop().time()
+
+        assert run(work) < 200
+
     def test_requests_that_fail_leave_the_connections_to_others(self) -> None:
         """Virtual time: waits pass at once, and the order of requests shows who waited."""
         world = Shelf(numbers=list(range(1000)), workers=2)

@@ -4,7 +4,7 @@ What is bounded, over all streams of a sync:
 
 - requests in flight: ``num_workers``, by the fetcher's turns and threads, and by the client's limiter; what others
   wait for (a page between two that don't join) takes the next turn, before pages that are asked for in advance;
-- requests that have failed before (``RetryLane``): few, while they go on failing;
+- requests that have failed before, or those like them (``RetryLane``): few, while they go on failing;
 - bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``;
 - of one stream, pages or partitions under way: ``prefetch``, twice the workers.
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -171,11 +171,24 @@ class RetryLane:
     """How many requests that have failed before are made at once: few while they go on failing, more when they don't.
 
     What is broken must not hold the connections that others need; what has recovered must not wait.
+    A first try counts as failed before where nothing else comes of its kind.
     """
 
     def __init__(self, workers: int) -> None:
         self._least, self._most = max(1, workers // 5), workers
         self._budget = Budget(self._least)
+        self._failures: Counter[str] = Counter()
+
+    def is_for(self, kind: str) -> bool:
+        """Whether as many tries in a row of this kind have failed as there are connections."""
+        return self._failures[kind] >= self._most
+
+    def note(self, kind: str, *, failed: bool) -> None:
+        """A try of this kind has ``failed``, or not."""
+        if failed:
+            self._failures[kind] += 1
+        else:
+            self._failures.pop(kind, None)
 
     async def run(self, job: Job[T]) -> T:
         """Run ``job`` when there is room for it."""

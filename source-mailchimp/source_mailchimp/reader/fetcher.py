@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from mailchimp_api.answers import Answer, read_json
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import TooMuchForOneAnswer, UnreadableAnswer
+from mailchimp_api.errors import TooMuchForOneAnswer, TransientError, UnreadableAnswer
+from mailchimp_api.limiter import kind_of
 from mailchimp_api.readers import told_total
 from mailchimp_api.retries import retrying_async
-from source_mailchimp.reader.concurrency import Budget, RetryLane, set_aside
+from source_mailchimp.reader.concurrency import Budget, Reservation, RetryLane, set_aside
 from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -142,7 +143,7 @@ class Fetcher:
         self, path: str, params: Params, *, items: str | None = None, counted: bool = False
     ) -> dict[str, Any]:
         """GET one object. With ``items``, that key must hold a list; ``counted``: and its count be beside it."""
-        return await self._ask(partial(self.client.get_once, path, params, items=items, counted=counted))
+        return await self._ask(path, partial(self.client.get_once, path, params, items=items, counted=counted))
 
     async def get_cursor_page(self, path: str, params: Params, *, items: str, kind: str) -> dict[str, Any]:
         """GET the next rows where a cursor in ``params`` says which: as many as come in time, see ``pages``."""
@@ -150,7 +151,7 @@ class Fetcher:
         while True:
             size = sizer.ask(self.page_size)
             get = partial(self.client.get_once, path, {**params, "count": size}, items=items)
-            body: dict[str, Any] | None = await self._in_time(sizer, size, kind, get)
+            body: dict[str, Any] | None = await self._in_time(sizer, size, kind, path, get)
             if body is not None:
                 return body
 
@@ -181,12 +182,13 @@ class Fetcher:
             size = sizer.ask(count - done)
             query = {**params, "count": size, "offset": offset + done}
             get = partial(self.client.answer_once, path, query, items=items)
-            answer = await self._in_time(sizer, size, kind, get, again=timed_out, ahead=ahead)
+            answer = await self._in_time(sizer, size, kind, path, get, again=timed_out, ahead=ahead)
             if answer is None:
                 timed_out = True
                 continue
             once = partial(self.client.get_once, path, query, items=items, counted=counted)
-            page = Page(offset + done, size, answer, items, partial(self._ask, once, again=True), counted=counted)
+            again = partial(self._ask, path, once, again=True)
+            page = Page(offset + done, size, answer, items, again, counted=counted)
             pages.append(page)
             done += size
             if load or done < count:
@@ -200,6 +202,7 @@ class Fetcher:
         sizer: PageSizer,
         size: int,
         kind: str,
+        path: str,
         get: Callable[[], T],
         *,
         again: bool = False,
@@ -210,7 +213,7 @@ class Fetcher:
         ``again``: whether it has timed out before.
         """
         try:
-            answer = await self._ask(get, retry_timeouts=size <= _SMALLEST_PAGE, again=again, ahead=ahead)
+            answer = await self._ask(path, get, retry_timeouts=size <= _SMALLEST_PAGE, again=again, ahead=ahead)
         except TooMuchForOneAnswer:
             if size <= _SMALLEST_PAGE:
                 raise
@@ -224,27 +227,41 @@ class Fetcher:
         return answer
 
     async def _ask(
-        self, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False, ahead: bool = False
+        self, path: str, get: Callable[[], T], *, retry_timeouts: bool = True, again: bool = False, ahead: bool = False
     ) -> T:
-        """What ``get`` returns, tried as often as the client's policy says; waits for the next try on the loop.
+        """What ``get``, a request for ``path``, returns, tried as often as the client's policy says.
 
-        ``again``: whether the request has failed before; ``ahead``: as of ``pages``.
+        It waits for the next try on the loop. ``again``: whether the request has failed before; ``ahead``: as of
+        ``pages``.
         """
-        tried = again
+        tried, kind = again, kind_of(path)
 
         async def attempt() -> T:
             nonlocal tried
-            if tried:
-                return await self._again.run(partial(self._in_turn, get, ahead=ahead))
+            turn = None if tried else await self._in_flight.reserve(ahead=ahead)
+            if turn and self._again.is_for(kind):  # that may show while it waits
+                turn.release()
+                turn = None
             tried = True
-            return await self._in_turn(get, ahead=ahead)
+            try:
+                if turn:
+                    answer = await self._run_in(turn, get)
+                else:
+                    answer = await self._again.run(partial(self._in_turn, get, ahead=ahead))
+            except TransientError:
+                self._again.note(kind, failed=True)
+                raise
+            self._again.note(kind, failed=False)
+            return answer
 
         retrying = retrying_async(self.client.retry, retry_timeouts=retry_timeouts, sleep=_wait)
         answer: T = await retrying(attempt)
         return answer
 
     async def _in_turn(self, get: Callable[[], T], *, ahead: bool) -> T:
-        turn = await self._in_flight.reserve(ahead=ahead)
+        return await self._run_in(await self._in_flight.reserve(ahead=ahead), get)
+
+    async def _run_in(self, turn: Reservation, get: Callable[[], T]) -> T:
         try:
             return await self._run(get)
         finally:
