@@ -59,7 +59,7 @@ class Flights:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    "path, kind",
     [
         ("lists", "lists"),
         ("lists/abc123", "lists"),
