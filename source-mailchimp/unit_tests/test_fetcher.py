@@ -225,7 +225,9 @@ class TestRetries:
                     await asyncio.sleep(1)
 
         class Client(ModelClient):
-            def get_once(self, path: str, params: Params | None = None, *, items: str | None = None) -> dict[str, Any]:
+            def get_once(
+                self, path: str, params: Params | None = None, *, items: str | None = None, counted: bool = False
+            ) -> dict[str, Any]:
                 if path.endswith("feedback"):
                     raise AnswerTimeout("no answer")
                 return {}
