@@ -29,6 +29,27 @@ def test_events_that_become_visible_late_are_read(source: SourceHarness, ago: in
     assert one in {record["id"] for record in second.records("reports")}
 
 
+@pytest.mark.parametrize("later", [600, 3_600, 3 * 86_400])
+def test_unsubscribes_that_are_counted_before_they_are_listed_are_read(source: SourceHarness, later: int) -> None:
+    """The first sync after they happened sees the count, and no rows yet; in the one after that, nothing has moved."""
+    names = ["unsubscribes"]
+    first = source.read(names, **OPTIONS)
+    one = source.read(["reports"], "full_refresh").records("reports")[0]["id"]
+    source.simulator.control.clock(advance=3_600)
+    source.simulator.control.add_events([one], unsubscribes=2, rows_after=later)
+    source.simulator.control.clock(advance=60)
+    second = source.read(names, state=first.last_states, **OPTIONS)
+    assert not set(second.keys("unsubscribes")) - set(first.keys("unsubscribes"))
+    source.simulator.control.clock(advance=later)
+
+    third = source.read(names, state=second.last_states, **OPTIONS)
+
+    assert len(set(third.keys("unsubscribes")) - set(first.keys("unsubscribes"))) == 2
+    source.simulator.control.reset_stats()
+    source.read(names, state=third.last_states, **OPTIONS)
+    assert not source.simulator.control.log(f"/reports/{one}/unsubscribed")
+
+
 def test_a_contact_that_becomes_visible_minutes_late_is_read(source: SourceHarness) -> None:
     first = source.read(["list_members"])
     contact = first.records("list_members")[3]

@@ -109,12 +109,14 @@ class Reports:
 class ChangedCampaigns:
     """Below reports: only campaigns whose report shows that something is new are asked.
 
-    ``expand``: makes several records of one row; ``row_key``: fields that tell those rows apart.
+    ``expand``: makes several records of one row; ``row_key``: fields that tell those rows apart. ``counted``: the
+    field of the report that says how many rows there are: where fewer are listed, some may be late.
     """
 
     cursor: Cursor
     expand: Expand | None = None
     row_key: tuple[str, ...] = ()
+    counted: str | None = None
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class PartitionReader:
         self._refused: list[tuple[Partition, ResourceRefused]] = []
         self._failures: list[MailchimpError] = []
         self._failed: list[Partition] = []
+        self._short: list[Partition] = []
         self._given_up = False
         self._asked = 0
         self._failed_in_a_row = 0
@@ -110,7 +111,7 @@ class PartitionReader:
 
     async def _run_once(self) -> None:
         context, state, stream = self._context, self._state, self._stream
-        self._gone, self._refused, self._failed, self._failures = 0, [], [], []
+        self._gone, self._refused, self._failed, self._failures, self._short = 0, [], [], [], []
         if self._parent_rows:
             self._parent_rows.restart()
         above = await context.parent_rows(stream)
@@ -230,9 +231,10 @@ class PartitionReader:
         # A parent is read from its beginning in any case: those below need all of it.
         emitted = await self._pages.resumed_at(partition.values, filters, place) if parent_rows else 0
         batches = self._pages.batches(partition.values, filters, after=BEGINNING if parent_rows else place)
-        first = True
+        first, listed = True, 0
         async with aclosing(batches):
             async for batch in batches:
+                listed = batch.total or listed
                 rows = self._in_scope(batch.rows, partition)
                 if parent_rows:
                     parent_rows.add(rows, added)
@@ -247,6 +249,8 @@ class PartitionReader:
                     if batch.place:
                         progress.record_position(partition, batch.place)
                         await self._checkpoint()
+        if emits and strategy.lacks_rows(partition, listed):
+            self._short.append(partition)
 
     def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:
         """Those of ``rows`` that ``list_ids`` lets in, where the partition has not said so already."""
@@ -264,7 +268,7 @@ class PartitionReader:
         if self._refused and (len(self._refused) == asked or self._too_many_refused):
             return replace(self._state, run=None)
         strategy = self._strategy
-        left_open = [*(partition for partition, _ in self._refused), *self._failed]
+        left_open = [*(partition for partition, _ in self._refused), *self._failed, *self._short]
         return StreamState(
             cursor=run.until,
             slices={**{item.id: strategy.cursor_of(item) for item in left_open}, **strategy.unlisted()},
@@ -298,6 +302,11 @@ class PartitionReader:
             logger.warning(
                 "%s: %d of %d %s could not be read; the next sync asks again: %s%s",
                 name, len(self._failed), asked, places, shown, ", …" if len(self._failed) > _SHOWN_WARNINGS else "",
+            )  # fmt: skip
+        if self._short:
+            logger.info(
+                "%s: %d of %d %s count more rows than are listed; the next sync asks again",
+                name, len(self._short), asked, places,
             )  # fmt: skip
         if self._not_found and not self._refused and not self._failures:
             missing = ", ".join(sorted(self._not_found))

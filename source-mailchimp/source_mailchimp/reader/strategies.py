@@ -38,6 +38,9 @@ Filters = dict[str, str | int]
 _LATE = timedelta(days=1)
 """So much later than its date may a parent's row have shown that it is settled."""
 
+_ASKED_AGAIN = timedelta(days=7)
+"""So long is a campaign asked whose report counts more rows than are listed: they may come, or be gone for good."""
+
 
 class Full:
     """Everything is new: changes can't be seen, or everything is wanted. The other strategies differ where they must.
@@ -101,6 +104,10 @@ class Full:
     def released(self) -> list[Record]:
         """All rows of the partition have come: those withheld that are to be emitted after all."""
         return []
+
+    def lacks_rows(self, partition: Partition, listed: int) -> bool:  # noqa: ARG002 - of the interface
+        """Whether more rows are counted elsewhere than the ``listed`` ones, so that it is to be asked again soon."""
+        return False
 
     async def all_read(self) -> None:
         """All partitions have been read, or have failed."""
@@ -255,11 +262,14 @@ class Changed(Filtered):
         full_refresh: bool,
         filtering: bool,
         changes: CampaignChanges,
+        until: datetime,
     ) -> None:
         super().__init__(context, state, reading.cursor, full_refresh=full_refresh, filtering=filtering)
         self._expands = reading.expand is not None
         self._dated = reading.cursor.field != LAST_ACTIVITY
+        self._counted = reading.counted
         self._changes = changes
+        self._until = until
 
     def since(self, partition: Partition) -> datetime | None:
         """By the report a campaign is new or not, so there is nothing to look back for. Not before the start date."""
@@ -298,6 +308,14 @@ class Changed(Filtered):
     def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
         """By the same date; all, where the rows have none of their own."""
         return super().changed(rows, self._from(since)) if self._dated and not self._expands else rows
+
+    def lacks_rows(self, partition: Partition, listed: int) -> bool:
+        """By the campaign's report, for some days after its count has moved: rows may be gone for good."""
+        cursor = self.cursor_of(partition)
+        if self._full or self._counted is None or cursor is None or self._until - cursor > _ASKED_AGAIN:
+            return False
+        counted = self._changes.report_of(partition).get(self._counted)
+        return isinstance(counted, int) and counted > listed
 
     def _from(self, since: datetime | None) -> datetime | None:
         return self._context.config.start if self._changes.knows_all else since
@@ -371,6 +389,7 @@ async def open_strategy(
                 full_refresh=full_refresh,
                 filtering=filtering,
                 changes=await CampaignChanges.open(context, context.parents[above.name], state, context.below(stream)),
+                until=await context.upper_bound(),
             )
     return Full(context, state, full_refresh=full_refresh)
 

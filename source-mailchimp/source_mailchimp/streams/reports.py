@@ -74,7 +74,7 @@ UNSUBSCRIBES = _below_report(
     "reports/{campaign_id}/unsubscribed",
     items="unsubscribes",
     key=("campaign_id", "email_id", "timestamp"),
-    reading=ChangedCampaigns(Cursor("timestamp")),
+    reading=ChangedCampaigns(Cursor("timestamp"), counted="unsubscribed"),
 )
 
 # since would leave the older opens out of the row, and so lose them where a newer row replaces the older.
