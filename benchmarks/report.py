@@ -28,7 +28,18 @@ PEERS = DOCS / "benchmarks" / "peers.json"
 SOURCE, SIDE_BY_SIDE, DESTINATION, SOAK, PROFILE = "source", "side by side", "destination", "soak", "profile"
 # The sections of the page and their parts, in its order.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    SOURCE: ("start", "connections", "streams", "broken", "cpu", "memory", "per-contact", "activity", "requests"),
+    SOURCE: (
+        "start",
+        "connections",
+        "streams",
+        "broken",
+        "cpu",
+        "memory",
+        "look-back",
+        "per-contact",
+        "activity",
+        "requests",
+    ),
     SIDE_BY_SIDE: ("contacts", "small", "email", "drift", "faults", "memory-by-size"),
     DESTINATION: ("calls", "waits", "many"),
     SOAK: (SOAK,),
