@@ -50,15 +50,6 @@ class ContactPage:
     total: int
 
 
-@dataclass(frozen=True)
-class BatchRows:
-    """The rows of an answer to ``POST /lists/{list_id}``: contacts made, contacts written, and refusals."""
-
-    new: list[dict[str, Any]]
-    updated: list[dict[str, Any]]
-    errors: list[dict[str, Any]]
-
-
 def total_items(body: Body) -> int:
     """How many rows the listing says it has: at most ``MOST_ROWS``, as pages are planned by it."""
     total = body.get("total_items")
@@ -108,24 +99,12 @@ def member(body: Body) -> MemberFacts:
     return MemberFacts(_text(body, "status"), str(body.get("last_changed") or ""))
 
 
-def batch(body: Body) -> BatchRows:
-    """An answer to ``POST /lists/{list_id}``."""
-    return BatchRows(_rows(body, "new_members"), _rows(body, "updated_members"), _rows(body, "errors"))
-
-
 def segment_id(body: Body) -> int:
     """The id of a tag (a static segment) that was made."""
     made = body.get("id")
     if isinstance(made, bool) or not isinstance(made, int):
         raise Lacking("id")
     return made
-
-
-def tagged(body: Body) -> list[dict[str, Any]]:
-    """The refusals in an answer to ``POST /lists/{list_id}/segments/{segment_id}``."""
-    if not ("total_added" in body or "members_added" in body):
-        raise Lacking("total_added")
-    return _rows(body, "errors")
 
 
 def identified(*names: str) -> Callable[[Body], Body]:
