@@ -131,11 +131,20 @@ def incomplete_address(account: Account) -> Finding:
 
 def empty_state(account: Account) -> Finding:
     """Is a postal address with an empty state taken, as of countries that have none?"""
+    return _address_taken(account, {"city": "Paris", "state": "", "zip": "75001", "country": "FR"})
+
+
+def empty_zip(account: Account) -> Finding:
+    """Is a postal address with an empty postal code taken, as of countries that have none?"""
+    return _address_taken(account, {"city": "Hong Kong", "state": "Kowloon", "zip": "", "country": "HK"})
+
+
+def _address_taken(account: Account, place: Json) -> Finding:
     scratch = account.scratch
     tag = scratch.address_field()
     if tag is None:
         raise Unsettled("the audience has no field of type address")
-    value = {"addr1": "1 Test Street", "city": "Paris", "state": "", "zip": "75001", "country": "FR"}
+    value = {"addr1": "1 Test Street", **place}
     address = scratch.add()
     try:
         scratch.put(address, merge_fields={tag: value})
@@ -213,6 +222,7 @@ PROBES = (
     Probe("resubscribe_after_api", resubscribe_after_api),
     Probe("incomplete_address", incomplete_address),
     Probe("empty_state", empty_state),
+    Probe("empty_zip", empty_zip),
     Probe("member_tags_move_last_changed", member_tags_move_last_changed),
     Probe("segment_joins_move_last_changed", segment_joins_move_last_changed),
     Probe("segments_take_unsubscribed", segments_take_unsubscribed),

@@ -132,6 +132,14 @@ class Config(BaseModel):
             "take an empty state. Left empty, such addresses are left out.",
         ),
     ] = None
+    postal_code_placeholder: Annotated[
+        str | None,
+        _option(
+            "Placeholder for a missing postal code",
+            "What to write as the postal code of an address that has none, such as -. It is used only if Mailchimp "
+            "does not take an empty one. Left empty, such addresses are left out.",
+        ),
+    ] = None
     key_field: Annotated[
         str | None,
         _option(
@@ -325,6 +333,7 @@ class Config(BaseModel):
         "key_field",
         "dry_run_file",
         "state_placeholder",
+        "postal_code_placeholder",
         "api_url",
         "data_center",
     )
@@ -380,6 +389,11 @@ class Config(BaseModel):
         if self.dry_run_file and not self.dry_run:
             raise ValueError("dry_run_file does nothing without dry_run: switch that on too, or leave this empty.")
         return self
+
+    @property
+    def placeholders(self) -> dict[str, str | None]:
+        """What stands for the parts of an address that are empty."""
+        return {"state": self.state_placeholder, "zip": self.postal_code_placeholder}
 
     @property
     def tag_names(self) -> list[str]:

@@ -115,7 +115,7 @@ def _run_sync(
                 "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
             )
     messages = MessageReader(by_name, states, rejects)
-    forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.state_placeholder)
+    forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.placeholders)
     mover = Mover(calls, config, keys) if keys else None
     writer = BatchWriter(calls, config, policy, archived, forms, mover)
     buffer = Buffer()

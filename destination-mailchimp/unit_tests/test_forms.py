@@ -24,7 +24,7 @@ NO_STATE = {"addr1": "1 Rue X", "city": "Paris", "state": "", "zip": "75001", "c
 
 
 def forms(existing: list[dict[str, Any]] | None = None, placeholder: str | None = None) -> AcceptedForms:
-    return AcceptedForms(FIELDS, lambda: existing or [], placeholder)
+    return AcceptedForms(FIELDS, lambda: existing or [], {"state": placeholder})
 
 
 def sent(accepted: AcceptedForms, month: int, day: int) -> Any:

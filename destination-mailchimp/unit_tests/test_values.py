@@ -86,6 +86,11 @@ def fits(kind: str, value: Any, **options: Any) -> Any:
         ("address", {**ADDRESS, "country": None, "country_code": "US"}, {**ADDRESS, "country": "US"}),
         ("address", {"street": "1 Main St", **ADDRESS, "addr1": " "}, ADDRESS),
         ("address", {"addr1": "", "city": ""}, ""),
+        (
+            "address",
+            {"addr1": "1 Main St", "city": "Gary"},
+            {"addr1": "1 Main St", "city": "Gary", "state": "", "zip": ""},
+        ),
         *((kind, "", "") for kind in TYPES),
     ],
 )
@@ -115,7 +120,7 @@ def test_a_value_becomes_what_its_field_takes(kind: str, value: Any, made: Any) 
         ("url", 5),
         ("radio", "Gold"),
         ("address", "1 Main St, Gary"),
-        ("address", {"addr1": "1 Main St", "city": "Gary"}),
+        ("address", {"city": "Gary", "zip": "46401"}),
         ("address", [ADDRESS]),
     ],
 )

@@ -38,7 +38,12 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "existing left": {"existing_contacts": "leave"},
     "existing left, status updated": {**UPDATING, "existing_contacts": "leave", "archived_contacts": "revive"},
     "existing left, deletes unsubscribe": {**UPDATING, "existing_contacts": "leave", "deletes": "unsubscribe"},
-    "groups replaced": {**UPDATING, "replace_interests": True, "state_placeholder": "-"},
+    "groups replaced": {
+        **UPDATING,
+        "replace_interests": True,
+        "state_placeholder": "-",
+        "postal_code_placeholder": "-",
+    },
     "few new contacts": {**MAPPED, "max_new_contacts": 3},
 }
 FACTS = [

@@ -97,6 +97,34 @@ class TestAddressesWithoutAState:
         assert ("values lost" in run.log) == (state is None)
 
 
+@pytest.mark.parametrize("silently", [False, True], ids=["refused", "ignored"])
+@pytest.mark.parametrize(
+    "reading,placeholder,postal_code",
+    [("accepted", None, ""), ("accepted", "0000", ""), ("refused", "0000", "0000"), ("refused", None, None)],
+)
+def test_an_address_without_a_postal_code_is_written_where_mailchimp_takes_it(
+    destination: DestinationHarness,
+    reading: str,
+    placeholder: str | None,
+    postal_code: str | None,
+    silently: bool,  # noqa: FBT001
+) -> None:
+    """Some countries have none, some of these no states either."""
+    destination.control.facts(empty_zip=reading, incomplete_address="ignored" if silently else "error")
+    address = {"addr1": "1 Queen's Road", "city": "Hong Kong", "country": "HK"}
+    lines = [
+        destination.record({"id": n, "email": f"p{n}@example.com", "first_name": "A", "address": address})
+        for n in range(9)
+    ]
+    run = destination.write(lines, destination.config(postal_code_placeholder=placeholder))
+    kept = [destination.contact(f"p{n}@example.com")["merge_fields"] for n in range(9)]
+
+    assert run.accounting() == {"received": 9, "created": 9}
+    assert {fields["FNAME"] for fields in kept} == {"A"}
+    assert [fields["ADDRESS"]["zip"] if fields.get("ADDRESS") else None for fields in kept] == [postal_code] * 9
+    assert ("values lost" in run.log) == (postal_code is None)
+
+
 @pytest.mark.parametrize("placeholder,state", [("-", "-"), (None, None)])
 def test_an_address_that_is_ignored_silently_is_not_believed_to_be_written(
     destination: DestinationHarness, placeholder: str | None, state: str | None

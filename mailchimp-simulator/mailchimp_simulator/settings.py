@@ -47,6 +47,8 @@ class OpenFacts:
     """A birthday field with the date format DD/MM takes DD/MM; else MM/DD, as every birthday field."""
     empty_state: Literal["accepted", "refused"] = "accepted"
     """An address with an empty `state`, where the key is there."""
+    empty_zip: Literal["accepted", "refused"] = "refused"
+    """The same for `zip`; nobody has shown one that was taken."""
     audience_has_sms: bool = False
     """`POST /audiences/{audience_id}/contacts` takes an SMS channel; else the account lacks it: 403."""
     sms_update_of_existing: Literal["taken", "refused"] = "taken"

@@ -1,18 +1,19 @@
 """In which form the audience takes values for which the API has two, settled by Mailchimp's own answers.
 
 Both are *open* facts: whether a birthday field whose format is DD/MM takes the day first (craft-freeform#2615) or
-the month first like all others (mailchimp-for-wordpress#170), and whether an address may have an empty state
-(mc-magento2#593) or not (MailChimp.Net#260).
+the month first like all others (mailchimp-for-wordpress#170), and whether an address may lack its state or postal
+code (see ``incomplete_addresses``).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from destination_mailchimp.audience.fields import MergeField
+from destination_mailchimp.audience.incomplete_addresses import IncompleteAddresses, lacking
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -73,20 +74,18 @@ class AcceptedForms:
     """Writes birthdays and addresses as the audience takes them. Thread-safe.
 
     ``existing`` gives the merge fields of some contacts of the audience; it is asked once, and only if it matters.
-    ``placeholder`` stands for an empty state where Mailchimp refuses one.
+    ``placeholders`` stand for empty parts of an address where Mailchimp refuses these: see ``IncompleteAddresses``.
     """
 
     def __init__(
         self,
         fields: Iterable[MergeField] = (),
         existing: Callable[[], Iterable[Merge]] = tuple,
-        placeholder: str | None = None,
+        placeholders: Mapping[str, str | None] | None = None,
     ) -> None:
         self._orders = {field.tag: _Order() for field in fields if field.day_first_birthday}
         self._existing = existing
-        self._placeholder = placeholder
-        self._state_refused = False
-        self._placeholders = 0
+        self._addresses = IncompleteAddresses(placeholders or {})
         self._lock = threading.Lock()
 
     def telling_first(self, merges: list[Merge]) -> list[bool]:
@@ -107,7 +106,7 @@ class AcceptedForms:
         Returns the tags of values that had to be left out, and why, in words.
         """
         lost: list[tuple[str, str]] = []
-        if not self._orders and not self._state_refused:
+        if not self._orders and not self._addresses.any_refused:
             return lost
         with self._lock:
             for tag, order in self._orders.items():
@@ -121,14 +120,8 @@ class AcceptedForms:
                         del merge[tag]
                         continue
                 merge[tag] = value.written(day_first=order.day_first)
-            if self._state_refused:
-                for tag in [tag for tag, value in merge.items() if lacks_state(value)]:
-                    if self._placeholder:
-                        merge[tag] = {**merge[tag], "state": self._placeholder}
-                        self._placeholders += 1
-                    else:
-                        lost.append((tag, "is an address without a state, which Mailchimp does not take here"))
-                        del merge[tag]
+            if self._addresses.any_refused:
+                lost += self._addresses.prepare(merge)
         return lost
 
     def refused(self, merge: Merge, tag: str, text: str) -> bool:
@@ -137,22 +130,12 @@ class AcceptedForms:
         with self._lock:
             if isinstance(value, Birthday) and tag in self._orders and value.tells and "month" in text.casefold():
                 return self._refused_order(self._orders[tag], tag, day_first=value.day_first)
-            if lacks_state(value):
-                if not self._state_refused:
-                    self._state_refused = True
-                    logger.warning(
-                        "Mailchimp takes no address without a state here: %s",
-                        f"the state of such addresses is written as {self._placeholder!r} (state_placeholder)"
-                        if self._placeholder
-                        else "such addresses are left out; state_placeholder would give them a state",
-                    )
-                return bool(self._placeholder)
-        return False
+            return self._addresses.refused(value)
 
     def not_taken(self, merge: Merge, tags: list[str]) -> bool:
         """An answer shows these fields with another value: whether one of them has another form, as in ``refused``."""
         # All are told of: each settles the form of its own field.
-        settled = [self.refused(merge, tag, "") for tag in tags if lacks_state(merge.get(tag))]
+        settled = [self.refused(merge, tag, "") for tag in tags if lacking(merge.get(tag))]
         return any(settled)
 
     def accepted(self, sent: Merge, shown: Any) -> None:
@@ -168,8 +151,7 @@ class AcceptedForms:
 
     def report(self) -> None:
         """Log how many values were written in another form than they came."""
-        if self._placeholders:
-            logger.info("%d addresses without a state were written with %r", self._placeholders, self._placeholder)
+        self._addresses.report()
 
     def _refused_order(self, order: _Order, tag: str, *, day_first: bool) -> bool:
         order.refused.add(day_first)
@@ -195,11 +177,6 @@ class AcceptedForms:
     def _settle(order: _Order, tag: str, how: str, *, day_first: bool) -> None:
         order.day_first, order.settled = day_first, True
         logger.info("Mailchimp %s birthdays in %s as %s", how, tag, "DD/MM" if day_first else "MM/DD")
-
-
-def lacks_state(value: Any) -> bool:
-    """Whether a value is an address with an empty state."""
-    return isinstance(value, dict) and value.get("state") == "" and bool(value.get("addr1"))
 
 
 def _tells(value: Any) -> bool:

@@ -125,8 +125,8 @@ def as_choice(value: Any, *, choices: dict[str, str]) -> str:
 def as_address(value: Any) -> dict[str, str] | str:
     """An address with street, city, state and zip, from an object or its JSON text.
 
-    Without these Mailchimp either refuses the contact or silently changes nothing, so neither is risked. Only the
-    state may be empty, as many countries have none (see ``AcceptedForms``).
+    Without these Mailchimp either refuses the contact or silently changes nothing, so neither is risked. Only
+    state and zip may be empty, as many countries have none (see ``IncompleteAddresses``).
     """
     if isinstance(value, str):
         if not value.strip():
@@ -136,18 +136,17 @@ def as_address(value: Any) -> dict[str, str] | str:
         except orjson.JSONDecodeError:
             value = None
     if not isinstance(value, dict):
-        raise BadValue("is not an address: an object (or its JSON) with addr1, city and zip is needed")
+        raise BadValue("is not an address: an object (or its JSON) with addr1 and city is needed")
     parts = _address_parts(value)
     made = {part: as_text(text).strip() for part, text in parts.items()}
     if "zip" in parts and plain(made.get("country", "")) in _UNITED_STATES:
         made["zip"] = as_zip(parts["zip"])
     if not any(made.values()):
         return ""
-    missing = [name for name in ("addr1", "city", "zip") if not made.get(name)]
-    if missing:
-        raise BadValue("is an address without its street, city or postal code (addr1, city, zip)")
+    if not (made.get("addr1") and made.get("city")):
+        raise BadValue("is an address without its street or city (addr1, city)")
     # A key that is missing is refused even where an empty one is not (mc-magento2#593).
-    return {**made, "state": made.get("state", "")}
+    return {**made, "state": made.get("state", ""), "zip": made.get("zip", "")}
 
 
 def _address_parts(value: dict[Any, Any]) -> dict[str, str | int]:

@@ -29,7 +29,9 @@ class Values:
         """`required`: whether missing required merge fields are refused."""
         self.audience = audience
         self.contract = contract
-        self.choices = Choices(facts.incomplete_address, facts.empty_state, facts.birthday_as_field_says)
+        self.choices = Choices(
+            facts.incomplete_address, facts.empty_state, facts.empty_zip, facts.birthday_as_field_says
+        )
         self.one_group = facts.one_group_of_a_choice
         self.required = required
 

@@ -24,6 +24,7 @@ class Choices:
 
     incomplete_address: str
     empty_state: str
+    empty_zip: str
     birthday_as_field_says: bool
 
     def complete(self, value: Any) -> bool:
@@ -31,7 +32,8 @@ class Choices:
         if not isinstance(value, dict):
             return False
         empty = {part for part in _ADDRESS_PARTS if not str(value.get(part) or "").strip()}
-        return not empty or (empty == {"state"} and "state" in value and self.empty_state == "accepted")
+        allowed = {"state": self.empty_state, "zip": self.empty_zip}
+        return all(part in value and allowed.get(part) == "accepted" for part in empty)
 
 
 def _number(field: Json, value: Any) -> str | None:
