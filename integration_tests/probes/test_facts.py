@@ -23,6 +23,8 @@ NOT_PROBED = {
     # Somebody would have to leave by the link in an e-mail.
     "resubscribe_succeeds",
     "resubscribe_silently_ignored",
+    # A campaign would have to be sent in several versions, and be opened.
+    "split_totals",
     # A message would go out to a telephone number, and none is surely nobody's.
     "audience_has_sms",
     "sms_update_of_existing",

@@ -63,6 +63,8 @@ class OpenFacts:
     """An address merge field without addr1, city, state or zip: an error, or 200 and no change."""
     embedded_children: Literal["all", "ten", "none"] = "all"
     """Orders, carts and products hold all rows below them, the first ten, or none."""
+    split_totals: Literal["summed", "own"] = "summed"
+    """A variate campaign's report sums up those of its versions, and lists nothing itself; or it has its own doings."""
     deletion_deletes_activity: bool = True
     """Who was deleted for good vanishes from the listings of a campaign's recipients; the report's sums stay."""
 

@@ -226,10 +226,33 @@ def test_reports_are_of_sent_campaigns_and_tell_the_newest_event(api: Any) -> No
     assert any(r["opens"]["open_rate"] > 1 for r in reports)
     assert any(r["opens"]["last_open"] == "" for r in reports)
     for report in reports:
-        emails = everything(api, f"/reports/{report['id']}/email-activity", "emails")
+        versions = api.get(f"/reports/{report['id']}/sub-reports")["reports"]
+        listed = [everything(api, f"/reports/{one['id']}/email-activity", "emails") for one in [report, *versions]]
+        emails = [row for rows in listed for row in rows]
         events = [event for row in emails for event in row["activity"]]
         for action, newest in (("open", report["opens"]["last_open"]), ("click", report["clicks"]["last_click"])):
             assert max((e["timestamp"] for e in events if e["action"] == action), default="") == newest
+
+
+@pytest.mark.parametrize("reading", ["summed", "own"])
+def test_the_report_of_a_variate_campaign_counts_what_its_versions_do_or_its_own(
+    api: Any, simulator: Any, reading: str
+) -> None:
+    simulator.control.facts(split_totals=reading)
+    report = next(r for r in everything(api, "/reports", "reports") if r["type"] == "variate")
+    versions = api.get(f"/reports/{report['id']}/sub-reports")["reports"]
+    opens = sum(version["opens"]["opens_total"] for version in versions)
+
+    opened = everything(api, f"/reports/{report['id']}/open-details", "members")
+
+    assert report["emails_sent"] == sum(version["emails_sent"] for version in versions)
+    assert (report["opens"]["opens_total"] == opens > 0) == (reading == "summed")
+    assert bool(opened) == (reading == "own")
+
+    simulator.control.news([report["id"]], opens=1)
+
+    after = next(r for r in everything(api, "/reports", "reports") if r["id"] == report["id"])
+    assert after["opens"]["opens_total"] == report["opens"]["opens_total"] + 1
 
 
 def test_email_activity_keeps_every_recipient_and_since_trims_the_events(api: Any) -> None:

@@ -48,6 +48,11 @@ class Campaign:
     """From when on it is listed that recipients left, and when they did; likewise added."""
 
     @property
+    def is_split(self) -> bool:
+        """Whether it is sent as several."""
+        return self.type == "variate"
+
+    @property
     def is_sent(self) -> bool:
         """Whether `/reports` lists it."""
         return self.status == "sent"
@@ -146,7 +151,7 @@ class Campaigns:
 
     def children(self, campaign: Campaign) -> list[Campaign]:
         """The two test groups of a sent variate campaign."""
-        if campaign.type != "variate" or not campaign.is_sent:
+        if not campaign.is_split or not campaign.is_sent:
             return []
         first = CHILDREN + 2 * campaign.index
         return [self.at(first), self.at(first + 1)]
@@ -204,7 +209,7 @@ class Campaigns:
         amount = ground.row_count_override("/reports/{campaign_id}/email-activity")
         amount = ground.settings.recipients if amount is None else amount
         if parent:
-            amount = max(1, amount // 4)
+            amount = amount // 2 + amount % 2 * (index & 1)  # all recipients, in two halves
         return Campaign(
             index, self.id_of(index), kind, status, list_index, ground.audience_id(list_index), created, sent,
             min(3 * _DAY, max(60, (now - sent) // 2)), amount if status == "sent" else 0,

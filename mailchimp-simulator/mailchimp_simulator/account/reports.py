@@ -19,6 +19,7 @@ Json = dict[str, Any]
 LINKS = 4
 _EXACT = 5_000
 """Up to this number of recipients a report's sums are exact; beyond it they are those of a sample, scaled."""
+_NEWEST = {"last_open", "last_click"}
 
 
 class Reports:
@@ -30,6 +31,8 @@ class Reports:
         self.audiences = audiences
         self._sums: dict[str, tuple[tuple[int, int], Json]] = {}
         self._chosen: dict[tuple[str, str], tuple[tuple[int, int], list[int]]] = {}
+        self.children: Callable[[Campaign], list[Campaign]] = lambda _: []
+        """The versions that a campaign was sent as; the campaigns, which are made with these reports, put it here."""
 
     # -- one recipient -----------------------------------------------------------------------------------
 
@@ -47,13 +50,17 @@ class Reports:
         """The randomness of a recipient."""
         return mix(campaign.salt + recipient)
 
+    def versions(self, campaign: Campaign) -> list[Campaign]:
+        """The versions whose doings are a campaign's own: what its report counts is listed below theirs only (open)."""
+        return self.children(campaign) if self.ground.settings.facts.split_totals == "summed" else []
+
     def events(self, campaign: Campaign, recipient: int, *, counted: bool = False) -> list[Json]:
         """What a recipient did, oldest first. Opens, clicks and bounces; unsubscribes are not among them.
 
         `counted`: also what the report counts already and no listing shows yet.
         """
         found: list[Json] = []
-        if not campaign.quiet:
+        if not campaign.quiet and not self.versions(campaign):
             found = self._seeded_events(campaign, recipient)
         if campaign.extra:
             now = self.ground.clock.now()
@@ -92,7 +99,7 @@ class Reports:
 
     def unsubscribed(self, campaign: Campaign, recipient: int, *, counted: bool = False) -> bool:
         """Whether a recipient left because of this campaign. `counted`: even if no listing shows it yet."""
-        if not campaign.quiet and self.bits(campaign, recipient) >> 50 & 15 == 1:
+        if not campaign.quiet and not self.versions(campaign) and self.bits(campaign, recipient) >> 50 & 15 == 1:
             return True
         shown, _ = campaign.extra_unsubscribes.get(recipient, (None, 0))
         return shown is not None and (counted or shown <= self.ground.clock.now())
@@ -133,6 +140,11 @@ class Reports:
 
     def sums(self, campaign: Campaign) -> Json:
         """How often what happened."""
+        versions = self.versions(campaign)
+        if versions:
+            all_sums = [self.sums(version) for version in versions]
+            return {name: max(values) if name in _NEWEST else sum(values)
+                    for name in all_sums[0] for values in [[sums[name] for sums in all_sums]]}  # fmt: skip
         stamp = self._stamp(campaign)
         known = self._sums.get(campaign.id)
         if known is not None and known[0] == stamp:

@@ -37,6 +37,7 @@ class World(Ground):
         self.audiences = Audiences(self)
         self.reports = Reports(self, self.audiences)
         self.campaigns = Campaigns(self, self.reports.summary)
+        self.reports.children = self.campaigns.children
         self.sources = make_sources(self, self.audiences, self.campaigns, self.reports)
 
     # -- rows --------------------------------------------------------------------------------------------

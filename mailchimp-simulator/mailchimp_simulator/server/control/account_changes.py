@@ -77,16 +77,19 @@ class AccountChanges:
         return {"changed": [one for one in done if one is not None]}
 
     def add_events(self, body: Json) -> Json:
-        """New events in sent campaigns: `campaigns` (ids, or how many), `opens`, `clicks`, `bounces`, `unsubscribes`
-        (each: how many recipients, from number `first` on). `ago`: how many seconds before now they are dated;
-        `rows_after`: the report counts them now, and their rows are listed this many seconds later.
+        """New events in sent campaigns: `campaigns` (ids, or how many that were not split), `opens`, `clicks`,
+        `bounces`, `unsubscribes` (each: how many recipients, from number `first` on). `ago`: how many seconds before
+        now they are dated; `rows_after`: the report counts them now, and their rows are listed this many seconds
+        later. What happens to a campaign happens to its first version, if its report sums up those of its versions.
         """  # noqa: D205
         world = self.simulation.world
         wanted = body.get("campaigns", 1)
         if isinstance(wanted, int):
-            chosen = [world.campaigns.at(n) for n in world.campaigns.sent()[:wanted]]
+            sent = [campaign for campaign in map(world.campaigns.at, world.campaigns.sent()) if not campaign.is_split]
+            chosen = sent[:wanted]
         else:
             chosen = [found for found in map(world.campaigns.find, wanted) if found is not None]
+        chosen = [next(iter(world.reports.versions(one)), one) for one in chosen]
         moment = world.clock.now() - int(body.get("ago", 0))
         shown = world.clock.now() + int(body.get("rows_after", 0))
         now = iso(moment)
