@@ -113,6 +113,26 @@ class TestSettled:
         for name in self.BELOW:
             assert requests(source, f"/{STREAMS[name].path}") == len(drafts)
 
+    @pytest.mark.parametrize("reading", ["summed", "own"])
+    def test_split_campaigns_are_asked_for_versions_once_if_their_reports_count_them(
+        self, source: SourceHarness, reading: str
+    ) -> None:
+        control = source.simulator.control
+        control.facts(split_totals=reading)
+        first = source.read(["unsubscribes"])
+        reports = [entry["row"] for entry in control.ground_truth("/reports", "rows")["rows"]]
+        types = [row["type"] for row in reports]
+        asked = requests(source, "/reports/{campaign_id}/sub-reports")
+        control.clock(advance=10 * 86_400)
+        control.reset_stats()
+
+        second = source.read(["unsubscribes"], state=first.last_states)
+
+        assert first.complete == second.complete == {"unsubscribes"}
+        assert asked == sum(kind not in {"regular", "plaintext", "automation-email"} for kind in types)
+        split = types.count("variate")
+        assert requests(source, "/reports/{campaign_id}/sub-reports") == (0 if reading == "summed" else split) < asked
+
     def test_two_streams_of_one_answer_ask_once(self, source: SourceHarness) -> None:
         both = ("campaign_eepurl", "campaign_eepurl_referrers")
         alone = {name: source.read([name], "full_refresh").records(name) for name in both}

@@ -249,7 +249,7 @@ def test_the_report_of_a_variate_campaign_counts_what_its_versions_do_or_its_own
     assert (report["opens"]["opens_total"] == opens > 0) == (reading == "summed")
     assert bool(opened) == (reading == "own")
 
-    simulator.control.news([report["id"]], opens=1)
+    simulator.control.add_events([report["id"]], opens=1)
 
     after = next(r for r in everything(api, "/reports", "reports") if r["id"] == report["id"])
     assert after["opens"]["opens_total"] == report["opens"]["opens_total"] + 1

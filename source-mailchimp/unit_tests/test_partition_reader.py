@@ -657,6 +657,104 @@ class TestVersions:
         assert len([path for path, _ in site.requests if path.endswith("/sub-reports")]) < 30
 
 
+class TestVersionsCounted:
+    """A split campaign whose report counts what its versions do is not asked for them while that stands still."""
+
+    DAY = 86_400
+
+    def split(self, opens: tuple[int, ...], counted: int) -> Site:
+        """One split campaign, whose report counts so many opens, with versions that have had ``opens``."""
+        site = Site(now=50_000_000)
+        parent = {**report("p0"), "type": "variate", "emails_sent": len(opens)}
+        parent["opens"] = {"opens_total": counted, "last_open": date(2000)}
+        site.tables["reports"] = [parent]
+        versions = [report(f"p0-{number}") for number in range(len(opens))]
+        for row, count in zip(versions, opens, strict=True):
+            row |= {"type": "variate-child", "emails_sent": 1, "opens": {"opens_total": count, "last_open": date(2000)}}
+        site.tables["reports/p0/sub-reports"] = versions
+        return site
+
+    def asked(self, reader: Reader) -> int:
+        """Sync a day later; how often the campaign was asked for its versions."""
+        site = reader.world
+        site.now += self.DAY
+        site.requests.clear()
+        assert reader.sync()
+        return sum(path.endswith("/sub-reports") for path, _ in site.requests)
+
+    @pytest.mark.parametrize(
+        "opens, counted, again",
+        [((2, 1), 3, 0), ((2, 1), 2, 1), ((2, 1), 4, 1), ((0, 0), 0, 1), ((), 0, 0), ((), 5, 0)],
+        ids=["counts them", "too few", "too many", "nothing to count", "no versions", "no versions, opened"],
+    )
+    def test_only_a_report_that_counts_what_its_versions_do_speaks_for_them(
+        self, opens: tuple[int, ...], counted: int, again: int
+    ) -> None:
+        reader = Reader(self.split(opens, counted), UNSUBSCRIBES)
+
+        assert self.asked(reader) == 1
+        assert [self.asked(reader) for _ in range(3)] == [again] * 3
+
+    def leaves(self, site: Site, *, counted: bool) -> None:
+        """Somebody leaves by a version, long after the others did."""
+        version = site.tables["reports/p0/sub-reports"][1]
+        version["unsubscribed"] = version.get("unsubscribed", 0) + 1
+        if counted:
+            site.tables["reports"][0]["unsubscribed"] += 1
+        leave(site, version, "e1", 2000)
+
+    def test_what_the_report_counts_is_looked_for_below_the_versions(self) -> None:
+        site = self.split((2, 1), 3)
+        reader = Reader(site, UNSUBSCRIBES)
+        self.asked(reader)
+        assert self.asked(reader) == 0
+        self.leaves(site, counted=True)
+
+        assert self.asked(reader) == 1
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["p0-1"]
+        assert self.asked(reader) == 0
+
+    def test_what_a_report_has_stopped_counting_is_found_within_a_month(self) -> None:
+        site = self.split((2, 1), 3)
+        reader = Reader(site, UNSUBSCRIBES)
+        self.asked(reader)
+        self.leaves(site, counted=False)
+
+        asked = [self.asked(reader) for _ in range(32)]
+
+        first = asked.index(1)
+        assert 15 <= first < 30
+        assert asked[first:] == [1] * (32 - first), "now it is known not to count them"
+        assert {row["campaign_id"] for row in reader.emitted} == {"p0-1"}
+
+    def test_a_campaign_that_did_not_let_its_versions_be_listed_is_asked_again(self) -> None:
+        site = self.split((2, 1), 3)
+        reader = Reader(site, UNSUBSCRIBES)
+        self.asked(reader)
+        self.leaves(site, counted=True)
+        site.faults["reports/p0/sub-reports"] = lambda _: refused()
+        assert self.asked(reader) == 1
+        site.faults.clear()
+
+        assert self.asked(reader) == 1
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["p0-1"]
+
+    def test_a_version_that_could_not_be_read_is_asked_again(self) -> None:
+        site = self.split((2, 1), 3)
+        reader = Reader(site, UNSUBSCRIBES)
+        self.leaves(site, counted=True)
+        site.faults["reports/p0-1/unsubscribed"] = lambda _: ServerFault("down")
+        assert not reader.sync()
+        assert not reader.sync()
+        site.faults.clear()
+
+        assert self.asked(reader) == 1
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["p0-1"]
+
+
 class TestMemory:
     def test_answers_that_wait_behind_slow_ones_take_no_more_memory_than_there_is(self) -> None:
         """Of each of five listings the second page fails for long, and the others come meanwhile."""

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_mailchimp.reader.campaign_changes import ReportChangeDetector, activity_fingerprint, last_activity
+from source_mailchimp.reader.campaign_changes import ReportChangeDetector
+from source_mailchimp.reader.fingerprints import activity_fingerprint, last_activity
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
 from source_mailchimp.reader.places import PartitionKey

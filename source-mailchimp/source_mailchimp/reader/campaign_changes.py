@@ -12,54 +12,37 @@ both of its sums have moved, and hardly another one is asked for its sake.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.dates import parse_date
 from source_mailchimp.reader.context import Selected, SyncContext
+from source_mailchimp.reader.fingerprints import (
+    Fingerprint,
+    activity_fingerprint,
+    bucket_of,
+    days_after,
+    days_of,
+    is_due,
+    is_whole,
+    last_activity,
+    may_be_split,
+    places_of,
+    sums_of,
+    undated_count,
+)
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.places import PartitionKey, lies_below, versions_key
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import PARENT_CAMPAIGN, Record
 
-_BUCKETS = 256
-
-_PARTS = 3
-
-Fingerprint = tuple[int, ...]
-"""The sums of what only counts tell, by bucket of the campaign's id; then those of opens and clicks, in two ways.
-
-States of before this had the first part only.
-"""
-
-
-def last_activity(report: Mapping[str, Any]) -> datetime | None:
-    """The newest of send, open and click of a campaign; None where there is no date at all."""
-    dates = [
-        parse_date(report.get("send_time")),
-        parse_date(_of(report, "opens").get("last_open")),
-        parse_date(_of(report, "clicks").get("last_click")),
-    ]
-    return max((date for date in dates if date), default=None)
-
-
-def activity_fingerprint(reports: Iterable[Mapping[str, Any]]) -> Fingerprint:
-    """The sums over ``reports``."""
-    sums = [0] * (_PARTS * _BUCKETS)
-    for report in {report.get("id"): report for report in reports}.values():  # one that came twice counts once
-        undated, *dated = _buckets(report)
-        sums[undated] += _count(report)
-        for bucket in dated:
-            sums[bucket] += _dated(report)
-    return tuple(sums)
-
 
 class ReportChangeDetector:
     """Decides by the last completed sync: its cursor, and its ``fingerprint``.
 
+    ``asked``: the split campaigns that were asked for their versions, see ``days_after``.
     ``fingerprint=()``: there was a sync, and what its fingerprint was is not known (Airbyte's own connector keeps
     none): any campaign may have changed. ``None``: there was none, so the cursor is a start date, and a campaign that
     has any unsubscribes, complaints or bounces may have had them since.
@@ -72,25 +55,36 @@ class ReportChangeDetector:
         until: datetime,
         lookback: timedelta,
         fingerprint: Fingerprint | None = None,
+        asked: Mapping[str, bool] | None = None,
     ) -> None:
-        now = activity_fingerprint(reports)
+        before = days_of(fingerprint)
+        after = days_after(reports, before, asked or {}, until.toordinal())
+        # Versions count as they did, and besides where their campaign turns out not to count what they do.
+        counted = tuple(day if after[bucket] else 0 for bucket, day in enumerate(before))
+        now = sums_of(activity_fingerprint(reports, counted))
         self._baseline = fingerprint is not None
-        self.knows_all = fingerprint is not None and len(fingerprint) == len(now)
+        self.knows_all = is_whole(fingerprint)
         """Whether whatever has changed shows: there is a whole fingerprint to compare with."""
+        known = sums_of(fingerprint or ())
         if fingerprint is None:
             self._changed = set()
-        elif len(fingerprint) not in {_BUCKETS, _PARTS * _BUCKETS}:
-            self._changed = set(range(_PARTS * _BUCKETS))  # unreadable: any of them may have changed
+        elif not known:
+            self._changed = set(range(len(now)))  # unreadable: any of them may have changed
         else:
-            self._changed = {bucket for bucket, count in enumerate(fingerprint) if count != now[bucket]}
-        self.fingerprint = now
+            self._changed = {place for place, count in enumerate(known) if count != now[place]}
+        self.fingerprint = activity_fingerprint(reports, after)
+        speaking = [report for report in filter(may_be_split, reports) if counted[bucket_of(report.get("id"))]]
+        self._speaks_for_versions = {str(report.get("id")): report for report in speaking}
         self._recent = until - lookback
 
     def counts_changed(self, report: Mapping[str, Any]) -> bool:
         """Whether what only counts tell may have changed for the campaign since the last sync."""
         if not self._baseline:
-            return _undated(report) > 0
-        undated, *dated = _buckets(report)
+            return undated_count(report) > 0
+        campaign = self._speaks_for_versions.get(str(report.get(PARENT_CAMPAIGN)))
+        if campaign is not None:
+            return self.counts_changed(campaign)  # of any of its versions
+        undated, *dated = places_of(report)
         return undated in self._changed or all(bucket in self._changed for bucket in dated)
 
     def is_recent(self, report: Mapping[str, Any]) -> bool:
@@ -121,8 +115,9 @@ class CampaignChanges:
         self._state = state
         self._reports = {str(report["id"]): report for report in reports}
         self._unlisted = [versions_key(campaign_id) for campaign_id in parent_rows.unlisted]
-        self._detector = detector(context, reports, state, until)
-        self._below = [(item, detector(context, reports, item.state, until)) for item in below]
+        asked = parent_rows.asked
+        self._detector = detector(context, reports, state, until, asked)
+        self._below = [(item, detector(context, reports, item.state, until, asked)) for item in below]
 
     @classmethod
     async def open(
@@ -182,47 +177,61 @@ class CampaignChanges:
         return None if None in cursors else min(at for at in cursors if at)
 
 
+class VersionsWanted:
+    """Which split campaigns are asked for their versions, for the streams ``below`` that look under these."""
+
+    def __init__(self, context: SyncContext, below: list[Selected], until: datetime) -> None:
+        self._context = context
+        self._below = below
+        self._until = until
+
+    def anyway(self, reports: Sequence[Record]) -> list[str]:
+        """Those whose reports can't tell, or have told for so long that it is to be looked at again."""
+        names = {str(report.get("id")) for report in reports}
+        return [
+            str(report["id"])
+            for report in filter(may_be_split, reports)
+            if any(self._is_due(item, report, names) for item in self._below)
+        ]
+
+    def moved(self, rows: Sequence[Record], asked: Mapping[str, bool]) -> list[str]:
+        """Of the others, those whose reports show something new. ``rows``: with the versions of those ``asked``."""
+        detectors = [(item, detector(self._context, rows, item.state, self._until, asked)) for item in self._below]
+        return [
+            str(report["id"])
+            for report in filter(may_be_split, rows)
+            if str(report["id"]) not in asked
+            and any(item_detector.changed_since(report, _oldest(item, report)) for item, item_detector in detectors)
+        ]
+
+    def _is_due(self, item: Selected, report: Record, names: Collection[str]) -> bool:
+        state = item.state
+        return (
+            item.full_refresh
+            or not state.covers(report.get("list_id"), self._context.config.list_ids)
+            # A version that was left open must be among what is read, or it would be forgotten.
+            or any(key.split("/")[0] not in names for key in state.slices)
+            or is_due(bucket_of(report["id"]), days_of(state.counts), self._until.toordinal())
+        )
+
+
+def _oldest(item: Selected, report: Record) -> datetime | None:
+    """From when on a stream wants to see what is under a campaign; None: from the beginning."""
+    state = item.state
+    campaign = str(report["id"])
+    cursors = [state.cursor, *(at for key, at in state.slices.items() if key.split("/")[0] == campaign)]
+    return None if None in cursors else min(at for at in cursors if at)
+
+
 def detector(
-    context: SyncContext, reports: Sequence[Record], state: StreamState, until: datetime
+    context: SyncContext,
+    reports: Sequence[Record],
+    state: StreamState,
+    until: datetime,
+    asked: Mapping[str, bool] | None = None,
 ) -> ReportChangeDetector:
     """The detector for a stream that is as far as ``state`` says."""
     lookback = timedelta(days=context.config.activity_lookback_days)
     unknown = () if state.cursor or state.slices else None
     fingerprint = unknown if state.counts is None else state.counts
-    return ReportChangeDetector(reports, until=until, lookback=lookback, fingerprint=fingerprint)
-
-
-def _buckets(report: Mapping[str, Any]) -> tuple[int, int, int]:
-    """The places of a campaign's sums."""
-    digest = zlib.crc32(str(report.get("id")).encode())
-    second, third = (digest >> 8) % _BUCKETS, (digest >> 16) % _BUCKETS
-    return digest % _BUCKETS, _BUCKETS + second, 2 * _BUCKETS + third
-
-
-def _count(report: Mapping[str, Any]) -> int:
-    sent = report.get("emails_sent")
-    return _undated(report) + (sent if isinstance(sent, int) else 0)
-
-
-def _undated(report: Mapping[str, Any]) -> int:
-    """The events of the campaign that no date in its report tells of."""
-    bounces = _of(report, "bounces")
-    values = [
-        report.get("unsubscribed"),
-        report.get("abuse_reports"),
-        bounces.get("hard_bounces"),
-        bounces.get("soft_bounces"),
-        bounces.get("syntax_errors"),
-    ]
-    return sum(value for value in values if isinstance(value, int))
-
-
-def _dated(report: Mapping[str, Any]) -> int:
-    """The opens and clicks of the campaign."""
-    values = (_of(report, "opens").get("opens_total"), _of(report, "clicks").get("clicks_total"))
-    return sum(value for value in values if isinstance(value, int))
-
-
-def _of(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = report.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return ReportChangeDetector(reports, until=until, lookback=lookback, fingerprint=fingerprint, asked=asked)

@@ -14,13 +14,15 @@ from source_mailchimp.stream import Record, Stream
 class ParentRows:
     """The rows of ``stream`` for those below it.
 
-    ``unlisted``: campaigns whose versions Mailchimp refused to list, so that they are not among the rows.
+    ``asked``: the split campaigns that were asked for their versions, and whether these are among the rows.
+    ``unlisted``: those of which they are not, as Mailchimp refused to list them.
     ``missing``: why some rows are not there, None while none is known to be missing.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._kept = {"id", "list_id", *stream.key, *stream.parameters, *stream.for_children}
+        self.asked: dict[str, bool] = {}
         self.unlisted: set[str] = set()
         self.missing: MailchimpError | None = None
         self._rows: list[Record] = []
@@ -35,6 +37,7 @@ class ParentRows:
     def restart(self) -> None:
         """Forget the rows: they are read anew."""
         self._rows.clear()
+        self.asked.clear()
         self.unlisted.clear()
 
     def finish(self, error: Exception | None) -> None:

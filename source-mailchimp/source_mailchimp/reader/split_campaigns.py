@@ -26,22 +26,16 @@ from source_mailchimp.stream import PARENT_CAMPAIGN, Record, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
-# Types that have no versions, of those that the contract and real accounts name.
-_UNSPLIT = {"regular", "plaintext", "plain-text", "automation-email", "variate-child", "abtest-child"}
-
 
 async def versions_of(
-    context: SyncContext, endpoint: Stream, reports: list[Record], refused: set[str]
+    context: SyncContext, endpoint: Stream, campaigns: list[str], known: set[str], refused: set[str]
 ) -> AsyncGenerator[list[Record], None]:
-    """Yield the reports of the versions of ``reports`` that are not listed themselves, with their ``PARENT_CAMPAIGN``.
+    """Yield the reports of the versions of ``campaigns`` that are not ``known``, with their ``PARENT_CAMPAIGN``.
 
-    ``endpoint``: the stream that names a campaign's versions. Every campaign that may have some is asked, also without
-    news: nobody has shown that a version's opens and clicks move the dates of its campaign. The ids of campaigns that
-    Mailchimp does not let us ask are added to ``refused``; those that are gone have no versions any more.
+    ``endpoint``: the stream that names a campaign's versions. The ids of those that come are added to ``known``, those
+    of campaigns that Mailchimp does not let us ask to ``refused``; those that are gone have no versions any more.
     Raises the first error of another kind when all others have been asked, or when there were too many.
     """
-    known = {str(report.get("id")) for report in reports}
-    campaigns = [str(report.get("id")) for report in reports if report.get("type") not in _UNSPLIT]
     # A campaign's further pages must not wait for places that other campaigns hold.
     pages = PageReader(context, endpoint, memory=Budget(MEMORY_BYTES))
     failures: list[MailchimpError] = []

@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
-from source_mailchimp.reader.campaign_changes import CampaignChanges, Fingerprint, detector, last_activity
+from source_mailchimp.reader.campaign_changes import CampaignChanges, VersionsWanted, detector
 from source_mailchimp.reader.context import SyncContext, look_back
+from source_mailchimp.reader.fingerprints import Fingerprint, last_activity
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.places import PartitionKey
@@ -236,14 +237,23 @@ class ReportListing(Full):
 
     async def all_read(self) -> None:
         """Let the streams below look under the versions of split campaigns, too."""
-        parent_rows = self._parent_rows
-        if parent_rows is None or not self._context.below(self._stream):
+        context, parent_rows = self._context, self._parent_rows
+        below = context.below(self._stream)
+        if parent_rows is None or self._until is None or not below:
             return
-        reports = list(parent_rows.so_far)
-        answers = versions_of(self._context, self._reading.versions, reports, parent_rows.unlisted)
+        wanted = VersionsWanted(context, below, self._until)
+        await self._add_versions(parent_rows, wanted.anyway(parent_rows.so_far))
+        # With these versions there, their campaigns' sums are told apart from those of others.
+        await self._add_versions(parent_rows, wanted.moved(parent_rows.so_far, parent_rows.asked))
+
+    async def _add_versions(self, parent_rows: ParentRows, campaigns: list[str]) -> None:
+        context = self._context
+        known = {str(row.get("id")) for row in parent_rows.so_far}
+        answers = versions_of(context, self._reading.versions, campaigns, known, parent_rows.unlisted)
         async with aclosing(answers):
             async for rows in answers:
-                parent_rows.add([row for row in rows if self._context.record_in_scope(row)])
+                parent_rows.add([row for row in rows if context.record_in_scope(row)])
+        parent_rows.asked.update({campaign: campaign not in parent_rows.unlisted for campaign in campaigns})
 
     def fingerprint_at_end(self, run: ResumePoint) -> Fingerprint | None:  # noqa: ARG002 - known when all is read
         """That of the reports that were read."""
