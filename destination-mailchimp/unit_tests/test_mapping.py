@@ -337,7 +337,6 @@ class TestCatalog:
     @pytest.mark.parametrize(
         "change,words",
         [
-            ({"destination_sync_mode": "overwrite"}, "only append_dedup works"),
             ({"primary_key": []}, "has no primary key"),
             ({"stream": {"name": "s", "json_schema": {"properties": {"id": {}, "name": {}}}}}, "looks like an e-mail"),
         ],

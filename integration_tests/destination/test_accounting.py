@@ -160,6 +160,17 @@ class TestLimit:
         assert {destination.contact(address)["merge_fields"]["FNAME"] for address in there} == {"Z"}
         assert run.states == []
 
+    def test_who_was_put_off_when_the_limit_was_reached_counts_as_not_written(
+        self, destination: DestinationHarness
+    ) -> None:
+        """Nobody else takes its place; the next sync brings its record again, as no STATE has passed it."""
+        lines = [destination.record({"id": "x", "email": "toomany@example.com"}), *destination.new_people(5)]
+        run = destination.write([*lines, destination.state(6)], destination.config(max_new_contacts=2))
+
+        assert run.accounting() == {"received": 6, "created": 1, "not_written": 5}
+        assert destination.status("toomany@example.com") is None
+        assert run.of("STATE") == []
+
     def test_those_who_were_added_before_the_limit_have_their_tags(self, destination: DestinationHarness) -> None:
         """Nobody would come back for them: no later sync need bring them again."""
         run = destination.write(destination.new_people(5), destination.config(max_new_contacts=2, tags="Import"))

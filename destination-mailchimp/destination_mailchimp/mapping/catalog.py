@@ -27,6 +27,8 @@ class ConfiguredStream:
 def read_catalog(catalog: Any, config: Config) -> list[ConfiguredStream]:
     """The streams of a decoded configured catalog. Raises SyncFailure for the first that can't be written.
 
+    Their sync mode has been looked at before (``clear.asks_to_clear``).
+
     One whose schema lists no columns is taken: its column of the address is looked for in the records.
     """
     streams = catalog.get("streams") if isinstance(catalog, dict) else None
@@ -44,12 +46,6 @@ def _read(item: Any, config: Config) -> ConfiguredStream:
         name = str(stream["name"])
     except (TypeError, KeyError):
         raise SyncFailure("The catalog has a stream without a name.", "system_error") from None
-    mode = item.get("destination_sync_mode")
-    if mode != "append_dedup":
-        raise SyncFailure(
-            f"The stream {name} is set to the sync mode {mode!r}. A Mailchimp audience holds each contact once, "
-            "so only append_dedup works: choose “Append + Deduped” for it."
-        )
     key = item.get("primary_key") or stream.get("source_defined_primary_key") or []
     if not key:
         raise SyncFailure(
