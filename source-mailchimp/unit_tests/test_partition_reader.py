@@ -27,7 +27,7 @@ from mailchimp_api.errors import (
 )
 from mailchimp_api.retries import RetryPolicy
 from source_mailchimp.errors import ParentFailed, ParentRefused, PartlyRefused
-from source_mailchimp.reader import partition_reader
+from source_mailchimp.reader import outcome
 from source_mailchimp.reader.fetcher import Page, Params
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
@@ -295,7 +295,7 @@ class TestFailures:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
-        with patch.object(partition_reader, "_MOST_REFUSED", 100):
+        with patch.object(outcome, "_MOST_REFUSED", 100):
             reader.sync(kill_after=kill)
             site.faults.clear()
             site.now += 10_000_000
@@ -326,7 +326,7 @@ class TestFailures:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
 
-        with caplog.at_level(logging.WARNING), patch.object(partition_reader, "_MOST_REFUSED", 100):
+        with caplog.at_level(logging.WARNING), patch.object(outcome, "_MOST_REFUSED", 100):
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])

@@ -9,10 +9,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
+from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.errors import PartlyRefused
-from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES, Job, run_bounded
+from source_mailchimp.reader.concurrency import Job, run_bounded
 from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.outcome import Outcome
 from source_mailchimp.reader.output import RecordSink
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.parents import ParentRows, parent_failed
@@ -23,11 +24,6 @@ from source_mailchimp.reader.strategies import Full, open_strategy
 from source_mailchimp.stream import Record, Reports, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
-
-# Each partition that failed or was refused has an entry in the state.
-_MOST_FAILURES = 100
-_MOST_REFUSED = 2_000  # a line of the state for each; beyond that it does not pass them
-_SHOWN_WARNINGS = 3
 
 
 class PartitionReader:
@@ -52,14 +48,7 @@ class PartitionReader:
         self._parent_rows = context.parents.get(stream.name)
         self._pages = PageReader(context, stream)
         self._strategy = Full(context, self._state, full_refresh=full_refresh)
-        self._gone = 0
-        self._refused: list[tuple[Partition, ResourceRefused]] = []
-        self._failures: list[MailchimpError] = []
-        self._failed: list[Partition] = []
-        self._short: list[Partition] = []
-        self._given_up = False
-        self._asked = 0
-        self._failed_in_a_row = 0
+        self._outcome = Outcome()
         self._not_found = set(context.config.list_ids) if stream.is_audience else set()
         self.refusal: ResourceRefused | None = None
         """Why nothing at all was readable, None where something was."""
@@ -76,25 +65,26 @@ class PartitionReader:
         if resumed and not self._full and not self._state.run:
             # The run that had been cut short ended where it meant to; now for what happened since.
             await self._run_once()
-        missing = self._missing
-        nothing_came = self.refusal or (self._failed and len(self._failed) == self._asked)
-        if self._parent_rows and not self._given_up and not nothing_came:
-            self._parent_rows.missing = missing or next((error for _, error in self._refused), None)
+        missing, outcome = self._missing, self._outcome
+        nothing_came = self.refusal or (outcome.failed and outcome.all_failed)
+        if self._parent_rows and not outcome.given_up and not nothing_came:
+            self._parent_rows.missing = missing or next((error for _, error in outcome.refused), None)
         if missing:
             raise missing
 
     @property
     def _missing(self) -> MailchimpError | None:
         """Why the stream is not complete, None if it is."""
-        if self._failures:
-            return self._failures[0]
+        outcome = self._outcome
+        if outcome.failures:
+            return outcome.failures[0]
         above = self._missing_above
         if above:
             return parent_failed(above.stream, above.missing or RuntimeError())
         parent = self._stream.parent
-        if self._full and parent and parent.is_audience and self._refused and not self.refusal:
+        if self._full and parent and parent.is_audience and outcome.refused and not self.refusal:
             return PartlyRefused(
-                self._stream.name, refused=len(self._refused), asked=self._asked, reason=self._refused[0][1]
+                self._stream.name, refused=len(outcome.refused), asked=outcome.asked, reason=outcome.refused[0][1]
             )
         return None
 
@@ -111,7 +101,6 @@ class PartitionReader:
 
     async def _run_once(self) -> None:
         context, state, stream = self._context, self._state, self._stream
-        self._gone, self._refused, self._failed, self._failures, self._short = 0, [], [], [], []
         if self._parent_rows:
             self._parent_rows.restart()
         above = await context.parent_rows(stream)
@@ -129,6 +118,7 @@ class PartitionReader:
             for item in partitions
             if (self._parent_rows is not None or not self._is_done(item, run)) and self._is_wanted(item)
         ]
+        outcome = self._outcome = Outcome(asked=len(pending))
         state.run = run
         # In the state from the first checkpoint on: a run that is cut short passes by them, too.
         state.slices = {**strategy.unlisted(), **state.slices}
@@ -138,21 +128,20 @@ class PartitionReader:
         except ConfigError:
             raise
         except MailchimpError as error:
-            self._failures.append(error)
-        self._asked = len(pending)
-        if self._refused and len(self._refused) == len(partitions):
-            self.refusal = self._refused[0][1]
-        self._warn(len(pending))
+            outcome.failures.append(error)
+        if outcome.refused and len(outcome.refused) == len(partitions):
+            self.refusal = outcome.refused[0][1]
+        outcome.warn(stream, refusal=self.refusal, not_found=self._not_found)
         if self._missing_above:
             self._state.run = None  # what is missing is not in any order: the next sync begins where this one did
-        elif not self._missing or (self._failed and not self._unfinished):
-            self._state = self._finished(run, len(pending))
+        elif not self._missing or (outcome.failed and not self._unfinished):
+            self._state = self._finished(run)
         await self._checkpoint(now=True)
 
     @property
     def _unfinished(self) -> bool:
         """Whether the run is gone on with by the next sync; else it is done, and what failed stays open."""
-        return self._full or self._given_up or len(self._failed) == self._asked
+        return self._full or self._outcome.given_up or self._outcome.all_failed
 
     def _is_wanted(self, partition: Partition) -> bool:
         """Whether it has to be read, for itself or for streams that look under its rows."""
@@ -166,12 +155,12 @@ class PartitionReader:
         return run.is_done(partition.id, partition.position) and not passed_by
 
     async def _read_all(self, pending: list[Partition], progress: Progress) -> None:
-        read_so_far = itertools.count(1)
+        read_so_far, outcome = itertools.count(1), self._outcome
 
         async def read(index: int, partition: Partition) -> None:
             await progress.wait_within_window(index)
-            if self._hopeless:
-                self._given_up = True
+            if outcome.hopeless:
+                outcome.given_up = True
                 progress.fail(index)  # others may go on, and must not wait for a partition that nobody reads
                 return
             await self._read_partition(index, partition, progress)
@@ -180,17 +169,12 @@ class PartitionReader:
 
         def jobs() -> Iterator[Job[None]]:
             for index, partition in enumerate(pending):
-                if self._hopeless:
-                    self._given_up = True
+                if outcome.hopeless:
+                    outcome.given_up = True
                     return
                 yield partial(read, index, partition)
 
         await run_bounded(jobs(), limit=self._context.prefetch)
-
-    @property
-    def _hopeless(self) -> bool:
-        """Whether the trouble seems to be that of all partitions."""
-        return self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES or len(self._failed) >= _MOST_FAILURES
 
     async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
         try:
@@ -200,23 +184,20 @@ class PartitionReader:
         except ConfigError:
             raise
         except ResourceRefused as error:
-            self._refused.append((partition, error))
+            self._outcome.refused.append((partition, error))
             # Asked again after a kill, or nobody would know any more that it was never read.
             progress.fail(index)
-            if self._too_many_refused:
+            if self._outcome.too_many_refused:
                 self._state.run = None  # too many to name: after a kill this run begins anew
         except MailchimpError as error:
             if isinstance(error, ResourceGone) and self._stream.parent:
-                self._gone += 1
+                self._outcome.gone += 1
                 progress.finish(index)
                 return
-            self._failures.append(error)
-            self._failed.append(partition)
-            # A refusal is the partition's own; anything else may be the trouble of all.
-            self._failed_in_a_row += not isinstance(error, RequestRefused)
+            self._outcome.fail(partition, error)
             progress.fail(index)
         else:
-            self._failed_in_a_row = 0
+            self._outcome.came()
             progress.finish(index)
             await self._checkpoint()
 
@@ -250,7 +231,7 @@ class PartitionReader:
                         progress.record_position(partition, batch.place)
                         await self._checkpoint()
         if emits and strategy.lacks_rows(partition, listed):
-            self._short.append(partition)
+            self._outcome.short.append(partition)
 
     def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:
         """Those of ``rows`` that ``list_ids`` lets in, where the partition has not said so already."""
@@ -262,55 +243,19 @@ class PartitionReader:
             return [row for row in rows if context.audience_selected(row.get("id"))]
         return [row for row in rows if context.record_in_scope(row)]
 
-    def _finished(self, run: ResumePoint, asked: int) -> StreamState:
+    def _finished(self, run: ResumePoint) -> StreamState:
         if self._full:
             return StreamState(complete=True)
-        if self._refused and (len(self._refused) == asked or self._too_many_refused):
+        strategy, outcome = self._strategy, self._outcome
+        if outcome.refused and (len(outcome.refused) == outcome.asked or outcome.too_many_refused):
             return replace(self._state, run=None)
-        strategy = self._strategy
-        left_open = [*(partition for partition, _ in self._refused), *self._failed, *self._short]
         return StreamState(
             cursor=run.until,
-            slices={**{item.id: strategy.cursor_of(item) for item in left_open}, **strategy.unlisted()},
+            slices={**{item.id: strategy.cursor_of(item) for item in outcome.left_open}, **strategy.unlisted()},
             scope=self._scope,
             counts=strategy.fingerprint_at_end(run),
-            open=frozenset(item.id for item in left_open),
+            open=frozenset(item.id for item in outcome.left_open),
         )
-
-    @property
-    def _too_many_refused(self) -> bool:
-        """Whether the state can't name all partitions that were refused, and so can't pass them."""
-        return len(self._refused) > _MOST_REFUSED
-
-    def _warn(self, asked: int) -> None:
-        name, parent = self._stream.name, self._stream.parent
-        places = parent.name if parent else "listings"
-        if self._gone:
-            logger.warning("%s: %d of %d %s no longer exist; skipped", name, self._gone, asked, places)
-        if self.refusal:
-            logger.warning("%s is not available to this account or user, nothing read: %s", name, self._refused[0][1])
-        elif self._refused:
-            for partition, error in self._refused[:_SHOWN_WARNINGS]:
-                logger.warning("%s: skipped %s: %s", name, partition.id or "all", error)
-            begins_anew = "; too many to keep in the state, so the next sync begins where this one did"
-            logger.warning(
-                "%s: %d of %d %s were refused and skipped%s",
-                name, len(self._refused), asked, places, begins_anew if self._too_many_refused else "",
-            )  # fmt: skip
-        if self._failed:
-            shown = ", ".join(partition.id or "all" for partition in self._failed[:_SHOWN_WARNINGS])
-            logger.warning(
-                "%s: %d of %d %s could not be read; the next sync asks again: %s%s",
-                name, len(self._failed), asked, places, shown, ", …" if len(self._failed) > _SHOWN_WARNINGS else "",
-            )  # fmt: skip
-        if self._short:
-            logger.info(
-                "%s: %d of %d %s count more rows than are listed; the next sync asks again",
-                name, len(self._short), asked, places,
-            )  # fmt: skip
-        if self._not_found and not self._refused and not self._failures:
-            missing = ", ".join(sorted(self._not_found))
-            logger.warning("%s: list_ids names audiences that do not exist (any more): %s", name, missing)
 
     async def _checkpoint(self, *, now: bool = False) -> None:
         if self._out:
