@@ -28,6 +28,16 @@ class PartlyRefused(MailchimpError):
         )
 
 
+class ParentsRefused(MailchimpError):
+    """Some ``parents`` (orders, contacts) were refused: a full refresh must not replace their rows by nothing."""
+
+    def __init__(self, kind: str, *, refused: int, parents: str, reason: Exception) -> None:
+        super().__init__(
+            f"{kind}: refused below {refused} of the {parents}, so rows are missing and this full refresh is not "
+            f"complete: {reason}. Use the key of a user who may read them."
+        )
+
+
 class RowsMissing(MailchimpError):
     """Some rows are counted and never listed. ``missing``: by slice, how many of which second."""
 

@@ -33,6 +33,8 @@ Job = Callable[[], Awaitable[T]]
 
 MAX_CONSECUTIVE_FAILURES = 3
 """After so many in a row that could not be read, the trouble is not theirs."""
+MAX_REFUSALS = 10
+"""After so many refusals and no answer it is not about these parents: the others need not be asked."""
 MEMORY_BYTES = 40_000_000
 """Of answers that wait. Two dozen full pages of contacts, thousands of small ones."""
 PAGES_PER_CHUNK_AGAIN = 4

@@ -6,19 +6,22 @@ whose row leaves doubt is asked by the child's own path.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mailchimp_api.errors import ResourceGone
-from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget, ordered_map, size_of_rows
+from mailchimp_api.errors import ResourceGone, ResourceRefused
+from source_mailchimp.reader.concurrency import MAX_REFUSALS, MEMORY_BYTES, Budget, ordered_map, size_of_rows
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Embedded, FullOnly, PathValues, Record, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
 
 # Nobody documents that a parent's row holds all of them. A list that was cut would be as long as pages elsewhere are.
 _MAY_BE_CUT = frozenset({10, 20, 25, 50, 100, 200, 250, 500, 1000})
@@ -51,6 +54,8 @@ class EmbeddedOutput:
         self._out = out
         # A parent's own pages must not wait for places that other parents' pages hold.
         self._pages = PageReader(context, stream, memory=Budget(MEMORY_BYTES))
+        self._refused = 0
+        self._answered = False
         # Nor they for those of the listing, one of which is in hand when they are asked.
         self._memory = Budget(MEMORY_BYTES)
 
@@ -101,6 +106,15 @@ class EmbeddedOutput:
             async with aclosing(self._pages.batches(values)) as batches:
                 async for batch in batches:
                     rows += batch.rows
+            self._answered = True
         except ResourceGone:
             return values, []  # deleted since its page came
+        except ResourceRefused as error:
+            # Its own trouble: the others of its page, and the pages that follow, are read.
+            if not self._refused:
+                logger.warning("%s: skipped %s: %s", self._out.stream.name, values[self._name], error)
+            self._refused += 1
+            self._out.note_refused(error)
+            if not self._answered and self._refused >= MAX_REFUSALS:
+                raise
         return values, rows

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mailchimp_api.errors import ResourceRefused
+from source_mailchimp.errors import ParentsRefused
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.records import RecordMaker, Shape
@@ -105,6 +107,7 @@ class StreamOutput:
     _announced: int = 0
     _state: dict[str, Any] = field(default_factory=dict)
     _parents_told: float = 0.0
+    _refused: list[ResourceRefused] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream, self.shape)
@@ -147,6 +150,18 @@ class StreamOutput:
             if gone:
                 await self.queue.put(Records(self.stream, gone))
             await self._put_state()
+
+    def note_refused(self, reason: ResourceRefused) -> None:
+        """What is below one row of the parent was refused, and is left out."""
+        self._refused.append(reason)
+
+    @property
+    def left_out(self) -> ParentsRefused | None:
+        """Why a full refresh is not complete though the reader came to its end, None if it is."""
+        if not self._refused:
+            return None
+        parents = self.stream.parent.name if self.stream.parent else "rows"
+        return ParentsRefused(self.stream.name, refused=len(self._refused), parents=parents, reason=self._refused[0])
 
     async def _put_state(self) -> None:
         known = self.deletions.dump() if self.deletions else None

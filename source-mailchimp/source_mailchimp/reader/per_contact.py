@@ -8,7 +8,14 @@ from functools import partial
 from typing import Any
 
 from mailchimp_api.errors import ResourceGone, ResourceRefused
-from source_mailchimp.reader.concurrency import CONTACT_PAGES_AHEAD, MEMORY_BYTES, Budget, ordered_map, size_of_rows
+from source_mailchimp.reader.concurrency import (
+    CONTACT_PAGES_AHEAD,
+    MAX_REFUSALS,
+    MEMORY_BYTES,
+    Budget,
+    ordered_map,
+    size_of_rows,
+)
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
@@ -20,8 +27,6 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 # What a kill may cost: a thousand requests.
 _PAGES_PER_CHUNK = 1
-# After so many refusals and no answer it is not about these contacts: a million others need not be asked.
-_MOST_REFUSALS = 10
 
 
 class RowsPerContact:
@@ -81,9 +86,10 @@ class RowsPerContact:
             self._answered = True
         except ResourceGone:
             self._gone += 1
-        except ResourceRefused:
+        except ResourceRefused as error:
             self._refused += 1
-            if not self._answered and self._refused >= _MOST_REFUSALS:
+            self._out.note_refused(error)
+            if not self._answered and self._refused >= MAX_REFUSALS:
                 raise
         return values, rows
 

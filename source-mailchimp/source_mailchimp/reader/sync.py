@@ -172,6 +172,8 @@ class Sync:
         await queue.put(Started(item.stream))
         reader = _reader_of(context, item, out)
         error = await self._run_reader(context, item.stream.name, reader, out)
+        if error is None and item.full_refresh and not reader.refusal:
+            error = out.left_out
         out.close()
         if error is None and reader.refusal:
             self._refused.append((item.stream, reader.refusal))  # what that means shows at the end
@@ -195,7 +197,7 @@ class Sync:
         error: Exception | None = None
         try:
             await reader.read()
-            if out and not reader.refusal:
+            if out and not reader.refusal and not out.left_out:
                 await out.emit_deletions(context)
         except ConfigError:
             raise
