@@ -15,7 +15,7 @@ from mailchimp_api.client import MailchimpClient, RetryPolicy
 from mailchimp_api.credentials import ApiKeyCredentials, secrets_of
 from mailchimp_api.errors import MailchimpError
 from mailchimp_api.masking import register_secrets
-from probes import connections, embedded, hints, listings, paging, segments, statuses, values, writing
+from probes import connections, contact_fields, embedded, listings, paging, segments, statuses, values, writing
 from probes.findings import Account, Probe
 from probes.output import say
 from probes.reading import read_everything
@@ -30,7 +30,7 @@ PROBES: tuple[Probe, ...] = (
     *listings.PROBES,
     *paging.PROBES,
     *embedded.PROBES,
-    *hints.PROBES,
+    *contact_fields.PROBES,
     *connections.PROBES,
 )
 _INTERRUPTED = 130  # as a shell has it

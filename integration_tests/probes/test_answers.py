@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from mailchimp_api.client import MailchimpClient
-from probes import hints, listings, paging
+from probes import contact_fields, listings, paging
 from probes.findings import Account, Finding, Unsettled
 from probes.settings import Settings
 
@@ -89,7 +89,7 @@ class TestOtherReadings:
                 return [{"id": "a", "last_note": {"note_id": 1}}, {"id": "b"}]
             return [{"id": next(numbers)}]
 
-        found = hints.last_note_tells_of_notes(canned(answer))
+        found = contact_fields.last_note_tells_of_notes(canned(answer))
 
         assert found.reading == "false"
         assert "1 contacts have notes untold" in found.remark

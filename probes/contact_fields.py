@@ -10,14 +10,14 @@ from probes.scratch import Scratch
 from source_mailchimp.streams.contacts import has_note, has_tags
 
 Json = dict[str, Any]
-Hint = Callable[[Json], bool]
+Told = Callable[[Json], bool]
 _SAMPLE = 10  # contacts of each kind and audience
 _CONTACTS = 500
 
 
 def last_note_tells_of_notes(account: Account) -> Finding:
     """Have contacts notes if, and only if, their row names a last one?"""
-    return _hint(account, "notes", "last_note", has_note, lambda scratch, address: scratch.note(address))
+    return _tells(account, "notes", "last_note", has_note, lambda scratch, address: scratch.note(address))
 
 
 def tags_count_tells_of_tags(account: Account) -> Finding:
@@ -28,31 +28,31 @@ def tags_count_tells_of_tags(account: Account) -> Finding:
         scratch.put_tag(address, name)
         scratch.shows_tag(address, name)
 
-    return _hint(account, "tags", "tags_count", has_tags, tag)
+    return _tells(account, "tags", "tags_count", has_tags, tag)
 
 
-def _hint(account: Account, collection: str, field: str, hinted: Hint, put: Callable[[Scratch, str], None]) -> Finding:
+def _tells(account: Account, collection: str, field: str, told: Told, put: Callable[[Scratch, str], None]) -> Finding:
     right: dict[bool, int] = {True: 0, False: 0}
     wrong: dict[bool, int] = {True: 0, False: 0}
 
-    def judge(hint: bool, there: bool) -> None:  # noqa: FBT001 - two facts about one contact
-        (right if hint == there else wrong)[hint] += 1
+    def judge(expected: bool, there: bool) -> None:  # noqa: FBT001 - two facts about one contact
+        (right if expected == there else wrong)[expected] += 1
 
     lists = account.client.get("lists", {"count": 20, "fields": "lists.id"}, items="lists")["lists"]
     for audience in lists:
         path = f"lists/{audience['id']}/members"
         query: Json = {"count": _CONTACTS, "fields": f"members.id,members.{field}"}
         rows = account.client.get(path, query, items="members")["members"]
-        for hint in (True, False):
-            for row in [row for row in rows if hinted(row) is hint][:_SAMPLE]:
+        for expected in (True, False):
+            for row in [row for row in rows if told(row) is expected][:_SAMPLE]:
                 below = account.client.get(f"{path}/{row['id']}/{collection}", items=collection)[collection]
-                judge(hint, bool(below))
+                judge(expected, bool(below))
     if account.own is not None:
         address = account.own.add()
-        judge(hinted(account.own.listed(address)), bool(account.own.below(address, collection)))
+        judge(told(account.own.listed(address)), bool(account.own.below(address, collection)))
         put(account.own, address)
         judge(
-            account.own.seen(lambda scratch: hinted(scratch.listed(address))),
+            account.own.seen(lambda scratch: told(scratch.listed(address))),
             bool(account.own.below(address, collection)),
         )
     seen = f"{right[True]} contacts with and {right[False]} without"
