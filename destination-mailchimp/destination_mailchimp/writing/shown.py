@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from destination_mailchimp.contacts.contact import Contact, Json
@@ -82,5 +83,6 @@ def _plain(value: Any) -> str:
         return str(value or "").lower()
     text = str(value).strip()
     if isinstance(value, int | float) or _NUMBER.fullmatch(text):
-        return f"{float(text):g}"
+        # As numbers, but to the last digit: a telephone number may be shown as nothing but digits.
+        return f"{Decimal(text).normalize():f}"
     return _NOT_WORD.sub("", text).casefold()
