@@ -15,7 +15,7 @@ from destination_mailchimp.audience.new_fields import NewFields, make_tag, type_
 from destination_mailchimp.config import Config, read_config
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected, SyncFailure
-from destination_mailchimp.mapping.catalog import ConfiguredStream, read_catalog
+from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
 from destination_mailchimp.mapping.wanted import NotMappableYet
@@ -329,34 +329,3 @@ class TestNewFields:
 
 def calls() -> Calls:
     return Calls(Access(ROOT, "Bearer x"), "abc", workers=1, retry=RetryPolicy(attempts=1))
-
-
-class TestCatalog:
-    """What can't be synced is refused before the first write, in words."""
-
-    @pytest.mark.parametrize(
-        "change,words",
-        [
-            ({"primary_key": []}, "has no primary key"),
-            ({"stream": {"name": "s", "json_schema": {"properties": {"id": {}, "name": {}}}}}, "looks like an e-mail"),
-        ],
-    )
-    def test_it_says_what_is_wrong(self, change: dict[str, Any], words: str) -> None:
-        stream = {
-            "stream": {"name": "s", "json_schema": {"properties": {"email": {}}}},
-            "destination_sync_mode": "append_dedup",
-            "primary_key": [["id"]],
-        }
-
-        assert len(read_catalog({"streams": [stream]}, config())) == 1
-        with pytest.raises(SyncFailure, match=words):
-            read_catalog({"streams": [{**stream, **change}]}, config())
-
-    def test_a_configured_column_that_is_missing_is_named(self) -> None:
-        stream = {
-            "stream": {"name": "s", "json_schema": {"properties": {"email": {}}}},
-            "destination_sync_mode": "append_dedup",
-            "primary_key": [["id"]],
-        }
-        with pytest.raises(SyncFailure, match="'mail_to'"):
-            read_catalog({"streams": [stream]}, config(email_field="mail_to"))
