@@ -1,0 +1,59 @@
+"""What waits takes no more memory than there is."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from mailchimp_api.errors import (
+    ServerFault,
+)
+from mailchimp_api.retries import RetryPolicy
+from source_mailchimp.reader.fetcher import Page, Params
+from source_mailchimp.streams import STREAMS
+from unit_tests.mailchimp_model import ModelFetcher, Reader, Site, every_state_goes_out
+
+
+@pytest.fixture(autouse=True)
+def _every_state_goes_out() -> Iterator[None]:
+    with every_state_goes_out():
+        yield
+
+
+class TestMemory:
+    def test_answers_that_wait_behind_slow_ones_take_no_more_memory_than_there_is(self) -> None:
+        """Of each of five listings the second page fails for long, and the others come meanwhile."""
+        streams = [STREAMS[name] for name in ("templates", "files", "campaign_folders", "stores", "batches")]
+        rows = [{"id": number, "text": "x" * 20_000} for number in range(1200)]
+        site = Site(tables={stream.path: rows for stream in streams}, workers=10)
+        tried = Counter[str]()
+
+        def fails(path: str, params: Mapping[str, Any]) -> Exception | None:
+            second_page = params["offset"] == 59
+            tried[path] += second_page
+            return ServerFault("down") if second_page and tried[path] < 4 else None
+
+        for stream in streams:
+            site.faults[stream.path] = partial(fails, stream.path)
+        alive, most = weakref.WeakSet[Page](), 0
+
+        class WatchingFetcher(ModelFetcher):
+            async def pages(self, path: str, params: Params, **options: Any) -> list[Page]:
+                pages = await super().pages(path, params, **options)
+                nonlocal most
+                alive.update(pages)
+                most = max(most, sum(page.size for page in list(alive)))
+                return pages
+
+        reader = Reader(site, streams[0], full_refresh=True, beside=streams[1:], page_size=60)
+        reader.fetcher = WatchingFetcher
+        reader.client.retry = RetryPolicy(first_wait=1000, longest_wait=1000, seconds=100_000)
+        assert reader.sync()
+
+        page = 60 * 20_000
+        assert 20_000_000 < most <= 40_000_000 + 2 * len(streams) * page, "as docs/architecture.md has it"
