@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# What is imported is compiled once, by whatever imports it first: pip does not compile the rest (--no-compile).
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -13,12 +15,17 @@ PACKAGES := connector-cli mailchimp-api source-mailchimp destination-mailchimp m
 # What stands beside the packages and is not installed: run from here.
 FOLDERS := integration_tests benchmarks probes examples
 UNIT_TESTS := $(wildcard $(PACKAGES:%=%/unit_tests))
-PROCESS_TESTS := mailchimp-simulator/tests $(filter-out integration_tests/images,$(wildcard integration_tests/[a-z]*))
+# Those that take longest begin first.
+PROCESS_TESTS := integration_tests/platform integration_tests/source
+PROCESS_TESTS += $(filter-out $(PROCESS_TESTS) integration_tests/images,$(wildcard integration_tests/[a-z]*))
+PROCESS_TESTS += mailchimp-simulator/tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Passed on to pytest, as in: make unit PYTEST="-k retry -x"
 PYTEST ?=
 # Tests run in as many processes as the machine has cores; a file's tests stay together, and so do their fixtures.
+# Those across processes wait for each other half of the time, so there are more of them at a time.
 PARALLEL := -n auto --dist loadfile
+CROWDED := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2))) --dist loadfile --no-loadscope-reorder
 UV := uv==0.13.9
 
 # The first Python that is new enough and that PyAirbyte admits; PYTHON=python3.13 may be asked for by name,
@@ -33,11 +40,14 @@ help: ## List the commands
 
 .PHONY: test
 test: ## Run all checks and tests, as CI does
-	@$(MAKE) lint
-	@$(MAKE) unit
-	@$(MAKE) integration
-	@if $(DOCKER) version >/dev/null 2>&1; then $(MAKE) images && $(MAKE) test-images; \
-	else echo "== images: skipped, no Docker engine answers"; fi
+	@if $(DOCKER) version >/dev/null 2>&1; then images=images; tests=test-images; fi; \
+	$(ABREAST) venv $(DBT_VENV)/.requirements $$images \
+	&& $(ABREAST) lint unit \
+	&& $(ABREAST) integration $$tests \
+	&& { [ "$$tests" ] || echo "== images: skipped, no Docker engine answers"; }
+
+# Targets that go on beside each other; each one's output comes when it has ended, where this make can do that.
+ABREAST = $(MAKE) --jobs $(filter --output-sync,$(.FEATURES:%=--%))
 
 .PHONY: lint
 lint: venv ## Check style, formatting and types
@@ -60,7 +70,7 @@ unit: venv ## Run the unit tests of the packages
 .PHONY: integration
 integration: venv $(DBT_VENV)/.requirements ## Run the tests across processes, against the simulator
 	@echo "== integration tests"
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST) $(PROCESS_TESTS)
+	@$(BIN)/python -m pytest $(CROWDED) -m "not nightly" $(PYTEST) $(PROCESS_TESTS)
 
 .PHONY: test-nightly
 test-nightly: venv ## Run what takes minutes: every part of the benchmarks, more kills
@@ -73,7 +83,9 @@ CONNECTORS := source-mailchimp destination-mailchimp
 version_of = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' $(1)/pyproject.toml)
 
 .PHONY: images
-images: $(CONNECTORS:%=image-%) ## Build both images; BASE_IMAGE=name:tag stands them on another Python
+images: ## Build both images; BASE_IMAGE=name:tag stands them on another Python
+	@# One after the other: the second finds the first's layers.
+	@for connector in $(CONNECTORS); do $(MAKE) image-$$connector || exit 1; done
 
 .PHONY: $(CONNECTORS:%=image-%)
 $(CONNECTORS:%=image-%): image-%:
@@ -186,14 +198,14 @@ $(VENV)/.requirements: requirements/dev.txt | asked-python
 	@echo "Filling $(VENV) from requirements/dev.txt with $$($(PYTHON) --version); the first time takes a minute or two."
 	@$(PYTHON) -m venv $(VENV)
 	@# The pinned file is complete, so there is nothing to resolve (--no-deps).
-	@$(PIP) install --no-deps --require-hashes --requirement requirements/dev.txt
+	@$(PIP) install --no-compile --no-deps --require-hashes --requirement requirements/dev.txt
 	@$(PIP) check
 	@touch $@
 
 $(DBT_VENV)/.requirements: requirements/dbt.txt
 	@echo "Filling $(DBT_VENV) from requirements/dbt.txt."
 	@$(PYTHON) -m venv $(DBT_VENV)
-	@$(DBT_VENV)/bin/python -m pip --disable-pip-version-check -qq install --no-deps --require-hashes \
+	@$(DBT_VENV)/bin/python -m pip --disable-pip-version-check -qq install --no-compile --no-deps --require-hashes \
 		--requirement requirements/dbt.txt
 	@touch $@
 
