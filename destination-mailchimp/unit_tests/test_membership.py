@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -137,20 +137,24 @@ class TestStatusIndex:
 
         assert StatusIndex(calls, "archived").among(HASHES[:10]) == set(HASHES[:10])
 
-    def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self) -> None:
+        """The hashes that come in stand before the one that is looked up, so its place moves all the time."""
         known = membership.HashSet()
-        known.add(HASHES[:1])
+        known.add(f"{number:016x}" for number in [*range(60_000), 1 << 63])
 
-        def meanwhile(numbers: Any, number: int) -> int:
-            place = bisect_left(numbers, number)
-            monkeypatch.setattr(membership, "bisect_left", bisect_left)
-            known.add(f"{more:032x}" for more in range(1 << 64, 60_000 << 64, 1 << 64))
-            return place
+        def add() -> None:
+            for part in range(1, 5):
+                known.add(f"{number:016x}" for number in range(part * 200_000, part * 200_000 + 60_000 + part * 20_000))
 
-        known._sorted, known._new = array("Q", [int(HASHES[0][:16], 16)]), set()
-        monkeypatch.setattr(membership, "bisect_left", meanwhile)
-
-        assert HASHES[0] in known
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor() as pool:
+                adding = pool.submit(add)
+                while not adding.done():
+                    assert f"{1 << 63:016x}" in known
+        finally:
+            sys.setswitchinterval(interval)
 
     def test_who_is_archived_later_is_learnt_later(
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
