@@ -36,3 +36,39 @@ def test_mapping_makes_no_calls() -> None:
 
     assert "audience.calls" not in imports
     assert "mailchimp_api.client" not in imports
+
+
+TESTED_ELSEWHERE = {
+    "destination": "the shell for Airbyte's CDK: integration_tests/platform",
+    "commands": "the command line: integration_tests/destination/test_commands.py",
+    "run": "the command line: integration_tests/destination/test_commands.py",
+    "clear": "Airbyte's “Clear data”: integration_tests/destination/test_commands.py",
+    "progress": "lines of the log while a sync runs: integration_tests/destination",
+    "version": "the number of the package: integration_tests/repository/test_versions.py",
+    "failures": "declares; what a person reads of each is tested with the commands",
+    "errors": "declares one exception",
+    "partial_contact": "declares what is put together: test_record.py",
+    "wanted": "declares what a record may want: test_columns.py",
+    "result": "declares what came of a job",
+    "source_keys": "one function: test_cursors.py",
+    "fields": "reads the audience: integration_tests/destination/test_values.py",
+    "attributes": "a table of columns: test_record.py, test_plan.py",
+    "sms": "columns in test_plan.py, calls in integration_tests/destination/test_sms.py",
+    "archived": "a policy that batches and single calls apply: test_batches.py, test_singles.py",
+    "batch_calls": "the calls of a batch: test_batches.py",
+    "batch_outcome": "what the answers to a batch say: test_batches.py",
+    "contact_calls": "the calls of single steps: test_singles.py",
+    "contact_tags": "the calls of single steps: test_tags.py",
+    "refused_fields": "what single calls and batches leave out: test_singles.py, test_batches.py",
+    "removals": "a single step: test_singles.py",
+    "dispatch": "decides what is called when, in whole syncs: test_attempts.py, test_sync.py, test_engine.py",
+}
+"""Modules without a file of unit tests of their own, and why, or where they are tested."""
+
+
+def test_each_module_has_its_unit_tests() -> None:
+    """A file by its name, or a reason why not; a reason that is no longer needed goes."""
+    modules = {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    tested = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+
+    assert modules - tested == set(TESTED_ELSEWHERE)

@@ -44,7 +44,7 @@ def test_the_status_and_the_tags_are_remembered() -> None:
     note_shown(contact, {"status": "pending", "tags": [{"id": 1, "name": "VIP"}, "Old"]})
 
     assert contact.shown_status == "pending"
-    assert contact.shown_tags == {"vip", "old"}
+    assert contact.shown_tags == frozenset({"vip", "old"})
 
 
 def test_a_field_that_never_changes_is_asked_for_no_more() -> None:
