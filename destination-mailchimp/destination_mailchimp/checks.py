@@ -94,7 +94,7 @@ def _required(config: Config, audience: Audience) -> list[str]:
     text = (
         f"The audience requires {', '.join(unmapped)}, and field_mapping names no column for "
         f"{'it' if len(unmapped) == 1 else 'them'}. Unless a column matches by name, new contacts are rejected; "
-        "accept_missing_required takes them all the same."
+        "accept_missing_required takes them anyway."
     )
     return [text]
 

@@ -68,7 +68,7 @@ class Mailchimp:
 
 
 @pytest.fixture
-def patient() -> Calls:
+def calls() -> Calls:
     """Calls with hardly a wait between attempts, which last for a few seconds."""
     retry = RetryPolicy(attempts=10_000, seconds=3.0, first_wait=0.001, longest_wait=0.01)
     return Calls(Access(ROOT, "Bearer x"), "abc", workers=1, retry=retry)
@@ -78,11 +78,11 @@ class TestOneContact:
     """Its record is rejected with what Mailchimp said, the others are written, and the STATE comes out."""
 
     def test_it_is_never_everybodys_trouble(
-        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         mailchimp = Mailchimp(mock)
-        sync = Sync(patient)
+        sync = Sync(calls)
         sync.run(40)
 
         assert sync.engine.failure is None
@@ -94,22 +94,22 @@ class TestOneContact:
         assert len(mailchimp.batches) < 60
 
     def test_it_is_rejected_where_nothing_else_is_to_be_written(
-        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock)
-        sync = Sync(patient)
+        sync = Sync(calls)
         sync.feed([{"id": 3, "email": BAD}])
 
         assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.REJECTED: 1})
         assert len(sync.emitted) == 1
 
     def test_its_tag_is_not_everybodys_trouble_either(
-        self, patient: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock).tags_fail = True
-        sync = Sync(patient, tags="vip")
+        sync = Sync(calls, tags="vip")
         sync.run(10)
 
         assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.CREATED: 10})
@@ -120,20 +120,20 @@ class TestOneContact:
 class TestAnOutage:
     """Where nothing gets through, nobody is to blame."""
 
-    def test_it_is_waited_out(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+    def test_it_is_waited_out(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         mailchimp = Mailchimp(mock)
         mailchimp.down = True
         threading.Timer(0.5, lambda: setattr(mailchimp, "down", False)).start()
-        sync = Sync(patient)
+        sync = Sync(calls)
         sync.feed([{"id": number, "email": f"{number}@example.org"} for number in range(20)])
 
         assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.CREATED: 20})
         # As it was, not in pieces.
         assert set(mailchimp.batches) == {20}
 
-    def test_one_that_lasts_ends_the_sync_and_rejects_nobody(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+    def test_one_that_lasts_ends_the_sync_and_rejects_nobody(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).down = True
-        sync = Sync(patient)
+        sync = Sync(calls)
         sync.run(20)
 
         assert isinstance(sync.engine.failure, ServerFault)
@@ -147,14 +147,14 @@ class TestSuspects:
     def send(self, calls: Calls, suspect: Suspect) -> None:
         calls.send("PUT", "members/x", json={}, suspect=suspect)
 
-    def test_while_nothing_else_is_written_it_is_put_off_once(self, patient: Calls, mock: requests_mock.Mocker) -> None:
+    def test_while_nothing_else_is_written_it_is_put_off_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock)
         suspect = Suspect()
 
         with pytest.raises(Undecided):
-            self.send(patient, suspect)
-        patient.send("POST", "", json={"members": []})
+            self.send(calls, suspect)
+        calls.send("POST", "", json={"members": []})
         began = time.monotonic()
         with pytest.raises(LastingFault):
-            self.send(patient, suspect)
+            self.send(calls, suspect)
         assert time.monotonic() - began < 1.0

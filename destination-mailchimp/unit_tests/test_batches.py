@@ -47,7 +47,7 @@ class TestWriting:
     def test_one_that_can_not_be_archived_again_keeps_no_other_from_it(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
-        """A call has brought three back: all are archived again that can be, and the sync ends all the same."""
+        """A call has brought three back: all are archived again that can be, and the sync ends anyway."""
         contacts, result = people(3), Result()
         policy = ArchivedPolicy(calls, read_config(CONFIG), StatusIndex(calls, "archived"))
         mock.delete(f"{LIST}/members/{contacts[0].hash}", status_code=500, text="")

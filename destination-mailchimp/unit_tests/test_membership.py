@@ -57,11 +57,11 @@ class TestStatusIndex:
 
     def test_few_archived_contacts_are_listed_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         archive = Archive(mock, HASHES[:1500])
-        roster = StatusIndex(calls, "archived")
+        index = StatusIndex(calls, "archived")
 
-        assert roster.among(HASHES[1490:1510]) == set(HASHES[1490:1500])
+        assert index.among(HASHES[1490:1510]) == set(HASHES[1490:1500])
         asked = archive.listing.call_count
-        assert roster.among(HASHES[:10]) == set(HASHES[:10])
+        assert index.among(HASHES[:10]) == set(HASHES[:10])
         assert archive.listing.call_count == asked
 
     @pytest.mark.parametrize("archived,calls_more", [(48, 0), (1000, 0), (1001, 3)])
@@ -80,12 +80,12 @@ class TestStatusIndex:
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         archive = Archive(mock, HASHES[3:])
-        roster = StatusIndex(calls, "archived")
+        index = StatusIndex(calls, "archived")
 
-        assert roster.among(HASHES[:5]) == set(HASHES[3:5])
+        assert index.among(HASHES[:5]) == set(HASHES[3:5])
         assert archive.listing.call_count == 1  # the total
         # Six pages would cost less than these and those before together.
-        assert roster.among(HASHES[:10]) == set(HASHES[3:10])
+        assert index.among(HASHES[:10]) == set(HASHES[3:10])
         assert archive.listing.call_count > 6
 
     def test_nobody_is_missed_though_some_come_back_while_as_many_are_archived(
@@ -160,13 +160,13 @@ class TestStatusIndex:
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         archive = Archive(mock, HASHES[:2])
-        roster = StatusIndex(calls, "archived")
-        assert roster.among([HASHES[4]]) == set()
+        index = StatusIndex(calls, "archived")
+        assert index.among([HASHES[4]]) == set()
         archive.archived.append(HASHES[4])
-        assert roster.among([HASHES[4]]) == set()
+        assert index.among([HASHES[4]]) == set()
         monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
 
-        assert roster.among([HASHES[4]]) == {HASHES[4]}
+        assert index.among([HASHES[4]]) == {HASHES[4]}
 
     def test_nobody_at_first_says_nothing_once_the_changes_can_not_be_listed(
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch

@@ -22,9 +22,9 @@ class TestNewFields:
     """Merge fields are made while the input waits, and what is the matter with the account is no column's fault."""
 
     def test_a_signal_ends_the_wait_for_a_field(self, mock: requests_mock.Mocker) -> None:
-        patient = Calls(Access(ROOT, "Bearer x"), "abc", workers=2, retry=RetryPolicy(attempts=9))
+        calls = Calls(Access(ROOT, "Bearer x"), "abc", workers=2, retry=RetryPolicy(attempts=9))
         asked = mock.post(f"{LIST}/merge-fields", status_code=503, text="", headers={"Retry-After": "20"})
-        sync = Sync(patient, create_missing_merge_fields=True)
+        sync = Sync(calls, create_missing_merge_fields=True)
         threading.Timer(0.3, sync.engine.stop).start()
         began = time.monotonic()
         sync.feed([{"id": 1, "email": "jane@example.com", "shoe": "42"}])

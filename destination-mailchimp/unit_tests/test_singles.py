@@ -187,8 +187,8 @@ class TestSingleCalls:
     def test_who_was_left_out_counts_as_made_unless_it_turns_out_otherwise(
         self, calls: Calls, mock: requests_mock.Mocker, there: str | None, answer: int, left: int
     ) -> None:
-        singles, contact, budget = self.one(calls, max_new_contacts=1)
-        budget.confirm(budget.reserve(1), 1)
+        singles, contact, limit = self.one(calls, max_new_contacts=1)
+        limit.confirm(limit.reserve(1), 1)
         contact.possibly_written_since = datetime(2026, 1, 1, tzinfo=timezone.utc)
         mock.get(
             f"{LIST}/members/{contact.hash}",
@@ -199,7 +199,7 @@ class TestSingleCalls:
         mock.put(f"{LIST}/members/{contact.hash}", status_code=answer, json={"title": "Invalid Resource"})
         singles.run(FollowUp(contact, Step.CONFIRM), Result())
 
-        assert budget.reserve(5) == left
+        assert limit.reserve(5) == left
 
 
 CANNOT = {

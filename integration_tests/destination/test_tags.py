@@ -48,8 +48,8 @@ class TestTags:
         self, destination: DestinationHarness
     ) -> None:
         """As solspace/craft-freeform#1576 met it: Mailchimp takes a name for equal to one that we see no equal of."""
-        said = {"title": "Bad Request", "detail": "Sorry, that tag already exists."}
-        destination.control.fault("status", "/lists/{list_id}/segments", method="POST", status=400, **said)
+        answer = {"title": "Bad Request", "detail": "Sorry, that tag already exists."}
+        destination.control.fault("status", "/lists/{list_id}/segments", method="POST", status=400, **answer)
         destination.control.reset_stats()
         run = destination.write(destination.new_people(1200, tags=["Sign-Up"]))
 

@@ -159,7 +159,7 @@ class Calls:
         return True
 
     def wait(self, seconds: float) -> None:
-        """Wait for so many seconds; raises Stopped as soon as the sync ends."""
+        """Wait, in seconds; raises Stopped as soon as the sync ends."""
         if self._stop.wait(seconds):
             raise Stopped
 
