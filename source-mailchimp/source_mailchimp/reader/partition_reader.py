@@ -20,7 +20,8 @@ from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
 from source_mailchimp.reader.places import BEGINNING, AtOffset
 from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
-from source_mailchimp.reader.strategies import Full, open_strategy
+from source_mailchimp.reader.strategies import Full
+from source_mailchimp.reader.strategy_choice import open_strategy
 from source_mailchimp.stream import Record, Reports, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
