@@ -73,7 +73,7 @@ integration: venv $(DBT_VENV)/.requirements ## Run the tests across processes, a
 	@$(BIN)/python -m pytest $(CROWDED) -m "not nightly" $(PYTEST) $(PROCESS_TESTS)
 
 .PHONY: test-nightly
-test-nightly: venv ## Run what takes minutes: every part of the benchmarks, more kills
+test-nightly: venv ## Run the tests that `make test` leaves out: every benchmark, more kills, a soak
 	@$(BIN)/python -m pytest $(PARALLEL) -m nightly $(PYTEST) $(UNIT_TESTS) $(PROCESS_TESTS)
 
 # One name for the builder and for the tests. An image is tagged with the version of its package.
