@@ -190,13 +190,16 @@ class SourceBenchmark:
         """What is broken holds nobody up: contacts beside a dozen small resources that never answer as they should."""
         sizes = self._sizes
         with SimulatorProcess(contacts=sizes.beside_broken, audiences=1, campaigns=2) as simulator:
-            simulator.control.latency(seconds=0.6 * sizes.page_seconds, seconds_per_row=0.3 * sizes.row_seconds)
+            page, row = 0.6 * sizes.page_seconds, 0.3 * sizes.row_seconds
+            simulator.control.latency(seconds=page, seconds_per_row=row)
             rows = simulator.control.ground_truth("/lists/{list_id}/members")["count"]
             source = Source(simulator, self._folder, retry_seconds=sizes.retry_seconds)
             alone = statistics.median(
                 source.read(["list_members"]).last_record - self.start.wall for _ in range(sizes.rounds)
             )
             for what, status in (("500", 500), ("429", 429), ("504", 504)):
+                simulator.control.clear_faults()
+                simulator.control.latency(seconds=page, seconds_per_row=row)
                 for path in _BROKEN.values():
                     simulator.control.fault("status", f"/{path}", status=status)
                 took: list[float] = []
@@ -205,7 +208,6 @@ class SourceBenchmark:
                 for _ in range(sizes.rounds):
                     costs.append(source.read(["list_members", *_BROKEN], on_record=seen))
                     took.append(costs[-1].last_record - self.start.wall)
-                simulator.control.clear_faults()
                 note = f"{rows:,} contacts in {statistics.median(took):.1f} s, alone in {alone:.1f} s; "
                 note += f"the whole sync ended after {statistics.median(cost.wall for cost in costs):.0f} s"
                 yield checked(
