@@ -27,7 +27,10 @@ class SharedAnswers:
         return path in self._paths
 
     async def get(self, address: str, params: Params) -> dict[str, Any]:
-        """The object at ``address``, the caller's own. What fails for one is asked for again by the other."""
+        """The object at ``address``, the caller's own.
+
+        What fails while both wait fails for both: its retries were those of both. Who comes later asks again.
+        """
         task = self._waiting.pop(address, None)
         if task is None:
             if len(self._waiting) >= _MOST_WAITING:
