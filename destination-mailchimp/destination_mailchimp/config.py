@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from destination_mailchimp.config_forms import AsWritten
 from destination_mailchimp.failures import SyncFailure
 from mailchimp_api.account import WHERE_IDS_ARE
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
@@ -61,7 +62,7 @@ def _option(title: str, description: str, **more: Any) -> Any:
     return Field(title=title, description=description, json_schema_extra=extra, **more)
 
 
-class Config(BaseModel):
+class Config(AsWritten):
     """What a user sets. Unknown keys are ignored, so that a newer configuration works with an older image."""
 
     model_config = ConfigDict(title="Mailchimp Destination Spec", hide_input_in_errors=True, extra="ignore")
@@ -306,48 +307,6 @@ class Config(BaseModel):
         ),
     ] = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _old_key(cls, values: Any) -> Any:
-        """Also take a key at the top level, as the oldest configurations of the source have it."""
-        if isinstance(values, dict) and "credentials" not in values and "apikey" in values:
-            return {**values, "credentials": {"auth_type": "apikey", "apikey": values["apikey"]}}
-        return values
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_unset(cls, values: Any) -> Any:
-        """Tools that fill in templates write null for what is not set; in the credentials, too. Runs first."""
-        if not isinstance(values, dict):
-            return values
-        given = {name: value for name, value in values.items() if value is not None}
-        if isinstance(credentials := given.get("credentials"), dict):
-            given["credentials"] = {name: value for name, value in credentials.items() if value is not None}
-        return given
-
-    @field_validator(
-        "email_field",
-        "status_field",
-        "deleted_field",
-        "rejects_file",
-        "key_field",
-        "dry_run_file",
-        "state_placeholder",
-        "postal_code_placeholder",
-        "api_url",
-        "data_center",
-    )
-    @classmethod
-    def _empty_is_unset(cls, value: str | None) -> str | None:
-        """Airbyte's form sends an empty text for an option that was cleared."""
-        return value.strip() or None if value else None
-
-    @field_validator("tags", mode="before")
-    @classmethod
-    def _tags_in_a_list(cls, value: Any) -> Any:
-        """By hand people type a list as well."""
-        return ", ".join(value) if isinstance(value, list) and all(isinstance(tag, str) for tag in value) else value
-
     @field_validator("tags")
     @classmethod
     def _no_removal(cls, value: str) -> str:
@@ -356,19 +315,6 @@ class Config(BaseModel):
                 "“remove:” takes a tag away in the tags column of a record only; every contact gets these tags. "
                 "Take it out here, or let the records' tags column say it."
             )
-        return value
-
-    @field_validator("field_mapping", mode="before")
-    @classmethod
-    def _mapping_in_short(cls, value: Any) -> Any:
-        """By hand people type an object, {"firstname": "FNAME"}, or a text, firstname=FNAME, lastname=LNAME."""
-        if isinstance(value, str):
-            pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-            if not all(equals and column.strip() for column, equals, _ in pairs):
-                raise ValueError("must be pairs such as firstname=FNAME, lastname=LNAME")
-            value = {column.strip(): field.strip() for column, _, field in pairs}
-        if isinstance(value, dict):
-            return [{"column": column, "field": "" if field is None else field} for column, field in value.items()]
         return value
 
     @field_validator("list_id")

@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "run": "the command line: integration_tests/destination/test_commands.py",
     "clear": "Airbyte's “Clear data”: integration_tests/destination/test_commands.py",
     "progress": "lines of the log while a sync runs: integration_tests/destination",
+    "config_forms": "options as people type them: test_config.py",
     "version": "the number of the package: integration_tests/repository/test_versions.py",
     "failures": "declares; what a person reads of each is tested with the commands",
     "errors": "declares one exception",
