@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-_HMS = [f"T{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}+00:00" for s in range(86_400)]
-_DAYS: dict[int, str] = {}
 _DATE = re.compile(
     r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$",
 )
+
+
+class _TimesOfDay(dict[int, str]):
+    """`T20:17:57+00:00` by the second of the day; each is made when it is first asked for."""
+
+    def __missing__(self, second: int) -> str:
+        text = self[second] = f"T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}+00:00"
+        return text
+
+
+_DAYS: dict[int, str] = {}
+_TIMES = _TimesOfDay()
 
 
 def iso(seconds: int) -> str:
@@ -20,7 +30,7 @@ def iso(seconds: int) -> str:
     text = _DAYS.get(day)
     if text is None:
         text = _DAYS[day] = datetime.fromtimestamp(day * 86_400, timezone.utc).strftime("%Y-%m-%d")
-    return text + _HMS[rest]
+    return text + _TIMES[rest]
 
 
 def parse_time(text: str) -> int:
