@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "activity",
         "requests",
     ),
-    SIDE_BY_SIDE: ("contacts", "small", "email", "drift", "faults", "memory-by-size"),
+    SIDE_BY_SIDE: ("contacts", "small", "email", "asked-again", "drift", "faults", "memory-by-size"),
     DESTINATION: ("calls", "waits", "many"),
     SOAK: (SOAK,),
     PROFILE: (PROFILE,),

@@ -83,6 +83,7 @@ class Sizes:
     small_latency: float = 0.2
     sent_campaigns: int = 200
     recipients: int = 200
+    asked: tuple[int, int] = (3000, 300)
     drifting: int = 6000
     faulty: int = 4000
     faults: tuple[str, ...] = tuple(FAULTS)
@@ -101,6 +102,7 @@ QUICK = Sizes(
     small_latency=0.01,
     sent_campaigns=8,
     recipients=10,
+    asked=(60, 10),
     drifting=1500,
     faulty=1500,
     faults=("504", "JSON cut off", "reset in mid-answer"),
@@ -137,6 +139,7 @@ class SideBySide:
             "contacts": self.contacts,
             "small": self.small_resources,
             "email": self.email_activity,
+            "asked-again": self.asked_again,
             "drift": self.drift,
             "faults": self.faults,
             "memory-by-size": self.memory,
@@ -227,6 +230,30 @@ class SideBySide:
             work = f"{{{prefix}requests:,.0f}} requests, {{{prefix}records:,.0f}} records"
             cells = {label: work.format_map(figures) for label, figures in measured.items()}
             self._line("what was read in them", cells)
+
+    def asked_again(self) -> None:
+        """How often Mailchimp is asked for the official connector's twelve streams, and again if nothing has changed.
+
+        The account is that of the part `requests`. What a peer does not have it does not ask for.
+        """
+        contacts, campaigns = self._sizes.asked
+        account = {"contacts": contacts, "audiences": 3, "campaigns": campaigns, "recipients": 40}
+
+        def both(peer: Peer) -> dict[str, float]:
+            with SimulatorProcess(**account) as simulator:
+                task = Task(streams=peer.streams, mode="incremental")
+                first = peer.read(simulator, self._folder, task)
+                before = simulator.control.stats()["requests"]
+                second = peer.read(simulator, self._folder, replace(task, state=peer.state_of(first)))
+                again = simulator.control.stats()["requests"]
+            failed = first.exit_code or second.exit_code
+            return {"first": before, "again": again, "failed": failed != 0, "streams": len(peer.streams)}
+
+        # Counts are the same whatever else the machine does.
+        measured = self._in_turn(both, rounds=1, only=lambda peer: peer.incremental)
+        self._add(f"requests of a first sync, {campaigns} campaigns", measured, "first")
+        self._add("requests of a second one, nothing has changed", measured, "again")
+        self._add("streams of the twelve in them", measured, "streams")
 
     def drift(self) -> None:
         """Contacts change while they are read; two syncs later, whose latest version was never emitted?"""
