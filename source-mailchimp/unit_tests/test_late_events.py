@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
+from source_mailchimp.reader import outcome
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
@@ -69,3 +71,46 @@ class TestLateEvents:
             assert ("r0007", "late") in {(row["campaign_id"], row["email_id"]) for row in reader.emitted}
             asked = {path for path, _ in site.requests if path.endswith(name.replace("_", "-"))}
             assert len(asked) <= 3
+
+
+class TestCountedBeforeListed:
+    """Unsubscribes that reports count already, and that are listed after the sync."""
+
+    def counted(self, size: int) -> tuple[Site, Reader]:
+        """A site that has been read, and in whose reports one unsubscribe more is counted."""
+        site = campaigns(size)
+        reader = Reader(site, UNSUBSCRIBES)
+        assert reader.sync()
+        site.now += 3_600
+        for row in site.tables["reports"]:
+            row["unsubscribed"] += 1
+        return site, reader
+
+    def listed(self, site: Site, reader: Reader) -> set[str]:
+        """The campaigns whose late unsubscribe the next sync reads."""
+        for row in site.tables["reports"]:
+            leave(site, row, "late", site.now - 100)
+        site.now += 3_600
+        reader.emitted.clear()
+        assert reader.sync()
+        return {row["campaign_id"] for row in reader.emitted if row["email_id"] == "late"}
+
+    @pytest.mark.parametrize("kill", [10, 25, 40])
+    def test_a_sync_that_is_cut_short_forgets_none(self, kill: int) -> None:
+        site, reader = self.counted(20)
+        site.now += 60
+        assert not reader.sync(kill_after=kill)
+        assert reader.sync()
+
+        assert self.listed(site, reader) == ids(site.tables["reports"])
+
+    @pytest.mark.parametrize("kill", [None, 60, 120])
+    def test_more_than_a_state_can_name_are_asked_again_with_the_others(self, kill: int | None) -> None:
+        site, reader = self.counted(100)
+        with patch.object(outcome, "_MOST_LEFT_OPEN", 30):
+            if kill:
+                assert not reader.sync(kill_after=kill)
+            assert reader.sync()
+
+            assert max(len(state.get("slices", {})) for state in reader.states) <= 30
+            assert self.listed(site, reader) == ids(site.tables["reports"])

@@ -101,7 +101,7 @@ class TestRefusals:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
-        with patch.object(outcome, "_MOST_REFUSED", 100):
+        with patch.object(outcome, "_MOST_LEFT_OPEN", 100):
             reader.sync(kill_after=kill)
             site.faults.clear()
             site.now += 10_000_000
@@ -132,7 +132,7 @@ class TestRefusals:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
 
-        with caplog.at_level(logging.WARNING), patch.object(outcome, "_MOST_REFUSED", 100):
+        with caplog.at_level(logging.WARNING), patch.object(outcome, "_MOST_LEFT_OPEN", 100):
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])

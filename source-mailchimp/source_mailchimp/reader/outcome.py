@@ -15,8 +15,9 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 # Each partition that failed or was refused has an entry in the state.
 _MOST_FAILURES = 100
-_MOST_REFUSED = 2_000  # a line of the state for each; beyond that it does not pass them
+_MOST_LEFT_OPEN = 2_000  # a line of the state for each; beyond that it does not pass them
 _SHOWN_WARNINGS = 3
+_BEGINS_ANEW = "; too many to keep in the state, so the next sync begins where this one did"
 
 
 @dataclass
@@ -59,9 +60,9 @@ class Outcome:
         return len(self.failed) == self.asked
 
     @property
-    def too_many_refused(self) -> bool:
-        """Whether the state can't name all partitions that were refused, and so can't pass them."""
-        return len(self.refused) > _MOST_REFUSED
+    def too_many_open(self) -> bool:
+        """Whether the state can't name all partitions that were refused or are short, and so can't pass them."""
+        return max(len(self.refused), len(self.short)) > _MOST_LEFT_OPEN
 
     @property
     def left_open(self) -> list[Partition]:
@@ -81,10 +82,9 @@ class Outcome:
         elif self.refused:
             for partition, error in self.refused[:_SHOWN_WARNINGS]:
                 logger.warning("%s: skipped %s: %s", name, partition.id or "all", error)
-            begins_anew = "; too many to keep in the state, so the next sync begins where this one did"
             logger.warning(
                 "%s: %d of %d %s were refused and skipped%s",
-                name, len(self.refused), self.asked, places, begins_anew if self.too_many_refused else "",
+                name, len(self.refused), self.asked, places, _BEGINS_ANEW if self.too_many_open else "",
             )  # fmt: skip
         if self.failed:
             shown = ", ".join(partition.id or "all" for partition in self.failed[:_SHOWN_WARNINGS])
@@ -95,8 +95,8 @@ class Outcome:
             )  # fmt: skip
         if self.short:
             logger.info(
-                "%s: %d of %d %s count more rows than are listed; the next sync asks again",
-                name, len(self.short), self.asked, places,
+                "%s: %d of %d %s count more rows than are listed; the next sync asks again%s",
+                name, len(self.short), self.asked, places, _BEGINS_ANEW if self.too_many_open else "",
             )  # fmt: skip
         if not_found and not self.refused and not self.failures:
             missing = ", ".join(sorted(not_found))

@@ -179,7 +179,7 @@ class PartitionReader:
 
     async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
         try:
-            await self._read_rows(partition, progress)
+            short = await self._read_rows(partition, progress)
             if self._out:
                 await self._out.emit_records(self._strategy.released(), {})
         except ConfigError:
@@ -188,8 +188,7 @@ class PartitionReader:
             self._outcome.refused.append((partition, error))
             # Asked again after a kill, or nobody would know any more that it was never read.
             progress.fail(index)
-            if self._outcome.too_many_refused:
-                self._state.run = None  # too many to name: after a kill this run begins anew
+            self._bound_run()
         except MailchimpError as error:
             if isinstance(error, ResourceGone) and self._stream.parent:
                 self._outcome.gone += 1
@@ -199,10 +198,20 @@ class PartitionReader:
             progress.fail(index)
         else:
             self._outcome.came()
-            progress.finish(index)
+            if short:
+                self._outcome.short.append(partition)
+                progress.keep_open(index)  # after a kill, too, or nobody would know any more
+                self._bound_run()
+            else:
+                progress.finish(index)
             await self._checkpoint()
 
-    async def _read_rows(self, partition: Partition, progress: Progress) -> None:
+    def _bound_run(self) -> None:
+        if self._outcome.too_many_open:
+            self._state.run = None  # too many to name: after a kill this run begins anew
+
+    async def _read_rows(self, partition: Partition, progress: Progress) -> bool:
+        """Read the partition; whether more rows are counted than listed."""
         run, strategy, parent_rows = progress.run, self._strategy, self._parent_rows
         done = parent_rows is not None and self._is_done(partition, run)
         place = run.place_of(partition.id)
@@ -231,8 +240,7 @@ class PartitionReader:
                     if batch.place:
                         progress.record_position(partition, batch.place)
                         await self._checkpoint()
-        if emits and strategy.lacks_rows(partition, listed):
-            self._outcome.short.append(partition)
+        return emits and strategy.lacks_rows(partition, listed)
 
     def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:
         """Those of ``rows`` that ``list_ids`` lets in, where the partition has not said so already."""
@@ -248,7 +256,7 @@ class PartitionReader:
         if self._full:
             return StreamState(complete=True)
         strategy, outcome = self._strategy, self._outcome
-        if outcome.refused and (len(outcome.refused) == outcome.asked or outcome.too_many_refused):
+        if outcome.too_many_open or (outcome.refused and len(outcome.refused) == outcome.asked):
             return replace(self._state, run=None)
         return StreamState(
             cursor=run.until,
