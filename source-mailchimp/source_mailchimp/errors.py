@@ -31,7 +31,7 @@ class PartlyRefused(MailchimpError):
 class ParentsRefused(MailchimpError):
     """Some ``parents`` (orders, contacts) were refused: a full refresh must not replace their rows by nothing."""
 
-    def __init__(self, kind: str, *, refused: int, parents: str, reason: Exception) -> None:
+    def __init__(self, kind: str, *, refused: int, parents: str, reason: str) -> None:
         super().__init__(
             f"{kind}: refused below {refused} of the {parents}, so rows are missing and this full refresh is not "
             f"complete: {reason}. Use the key of a user who may read them."

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from mailchimp_api.errors import Problem, ResourceRefused
 from source_mailchimp.errors import ParentsRefused
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, Site, date
+from unit_tests.mailchimp_model import Reader, Site, every_state_goes_out
+
+MEMBERS = "lists/l1/members"
 
 
 def refused() -> ResourceRefused:
@@ -26,12 +30,18 @@ def store(orders: int) -> Site:
     return site
 
 
+class Audience(Site):
+    """One whose contacts are listed by their last change."""
+
+    def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+        return self.members(params) if path == MEMBERS else super().page(path, params, items)
+
+
 def audience(contacts: int) -> Site:
-    site = Site(tables={"lists": [{"id": "l1"}]})
-    path = "lists/l1/members"
-    site.tables[path] = [{"id": f"m{number}", "last_changed": date(number)} for number in range(contacts)]
+    site = Audience(tables={"lists": [{"id": "l1"}]})
     for number in range(contacts):
-        site.tables[f"{path}/m{number}/goals"] = [{"goal_id": number}]
+        contact = site.add(1_500 * number)  # an hour holds a few: some minutes are read again
+        site.tables[f"{MEMBERS}/{contact.id}/goals"] = [{"goal_id": number}]
     return site
 
 
@@ -55,7 +65,7 @@ class TestRefused:
 
     def test_a_full_refresh_without_the_rows_of_one_contact_is_not_complete(self) -> None:
         site = audience(30)
-        site.faults["lists/l1/members/m3/goals"] = lambda _: refused()
+        site.faults[f"{MEMBERS}/c4/goals"] = lambda _: refused()
         reader = Reader(site, STREAMS["member_goals"], full_refresh=True, include_archived=False)
 
         assert not reader.sync()
@@ -69,6 +79,32 @@ class TestRefused:
 
     def test_news_are_read_without_the_rows_of_one_contact(self) -> None:
         site = audience(30)
-        site.faults["lists/l1/members/m3/goals"] = lambda _: refused()
+        site.faults[f"{MEMBERS}/c4/goals"] = lambda _: refused()
 
         assert Reader(site, STREAMS["member_goals"], include_archived=False).sync()
+
+    @pytest.mark.parametrize("name", ["order_lines", "member_goals"])
+    def test_a_full_refresh_that_was_cut_short_behind_a_refusal_is_not_complete(self, name: str) -> None:
+        """Whoever goes on with it passes by what was refused, or asks again."""
+        asked_again = 0
+        for kill in range(4, 40, 3):
+            site = store(60) if name == "order_lines" else audience(60)
+            refuses = "ecommerce/stores/s1/orders/o3/lines" if name == "order_lines" else f"{MEMBERS}/c4/goals"
+            site.faults[refuses] = lambda _: refused()
+            reader = Reader(site, STREAMS[name], full_refresh=True, page_size=10, include_archived=False)
+            with every_state_goes_out():
+                assert not reader.sync(kill_after=kill)
+                if reader.error:
+                    break
+                site.requests.clear()
+
+                assert not reader.sync(), f"killed after {kill} events"
+
+            assert isinstance(reader.error, ParentsRefused)
+            asked_again += refuses in {path for path, _ in site.requests}
+            site.faults.clear()
+            reader.emitted.clear()
+            assert reader.sync()
+            assert len(reader.emitted) == 60
+        assert kill > 10
+        assert asked_again < kill // 3 - 1

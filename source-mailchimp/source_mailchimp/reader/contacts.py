@@ -98,6 +98,8 @@ class ContactReader:
         # Each audience has a cursor of its own, so a run holds for all, whichever are wanted.
         self._state = state.begin(full_refresh=full_refresh, scope=None)
         self._state.run = ResumePoint(full_refresh=True) if full_refresh else None
+        self.left_out = self._state.left_out
+        """As of ``PartitionReader``."""
         self._refused: list[ResourceRefused] = []
         self.refusal: ResourceRefused | None = None
         """Why nothing at all was readable, None where something was."""

@@ -13,6 +13,7 @@ from source_mailchimp.errors import ParentsRefused
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.records import RecordMaker, Shape
+from source_mailchimp.reader.state import FULL_REFRESH_COMPLETE
 from source_mailchimp.stream import PathValues, Record, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -94,6 +95,7 @@ class StreamOutput:
     ``rows_per_state``: the next checkpoint after so many rows is handed on; others only when some time has passed,
     and the last one. So a killed sync repeats little, and ten thousand small slices don't make ten thousand states.
     ``shape``: what becomes of the records at last. ``deletions``: keeps account of the rows there are.
+    ``refused_before``: below how many rows of the parent the part of a full refresh was refused that is gone on with.
     """
 
     stream: Stream
@@ -101,6 +103,7 @@ class StreamOutput:
     rows_per_state: int
     shape: Shape | None = None
     deletions: Deletions | None = None
+    refused_before: int = 0
     _rows_since_state: int = 0
     _last_state: float | None = None
     _expected: int = 0
@@ -158,14 +161,19 @@ class StreamOutput:
     @property
     def left_out(self) -> ParentsRefused | None:
         """Why a full refresh is not complete though the reader came to its end, None if it is."""
-        if not self._refused:
+        refused = self.refused_before + len(self._refused)
+        if not refused:
             return None
         parents = self.stream.parent.name if self.stream.parent else "rows"
-        return ParentsRefused(self.stream.name, refused=len(self._refused), parents=parents, reason=self._refused[0])
+        reason = str(self._refused[0]) if self._refused else "the log of the sync that was cut short says why"
+        return ParentsRefused(self.stream.name, refused=refused, parents=parents, reason=reason)
 
     async def _put_state(self) -> None:
+        state, refused = self._state, self.refused_before + len(self._refused)
+        if refused and FULL_REFRESH_COMPLETE not in state:
+            state = {**state, "left_out": refused}  # whoever goes on passes by what was refused
         known = self.deletions.dump() if self.deletions else None
-        await self.queue.put(Checkpoint(self.stream, {**self._state, "known": known} if known else self._state))
+        await self.queue.put(Checkpoint(self.stream, {**state, "known": known} if known else state))
 
     def close(self) -> None:
         """Say which properties had values that are not what the schema declares, once for the whole stream."""

@@ -45,6 +45,8 @@ class PartitionReader:
             # It begins anew after a kill: what has been emitted may have changed in its counts since, which only the
             # whole listing tells.
             self._state.run = None
+        self.left_out = self._state.left_out
+        """Below how many rows of the parent the part of a full refresh was refused that is gone on with."""
         self._full = full_refresh
         self._parent_rows = context.parents.get(stream.name)
         self._pages = PageReader(context, stream)

@@ -18,8 +18,8 @@ Version 1, as it stands in ``stream_state``::
         ``after`` (in the order of their positions) are done up to ``until``. ``scope`` and ``counts``: the audiences
         that the run reads (null: all; unknown if missing, and then the run counts for nothing), and the sums at its
         beginning.
-    {"version": 1, …, "run": {…, "full_refresh": true}}
-        The same for a full refresh.
+    {"version": 1, …, "run": {…, "full_refresh": true}, "left_out": 1}
+        The same for a full refresh, which was refused what is below one row of the parent, and so won't be complete.
     {"version": 1, …, "known": {…}}
         The keys of the rows there were, see ``deletions``, which reads and writes them.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
@@ -118,6 +118,7 @@ class StreamState:
     ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
     ``counts`` is what the campaigns' counts were then, see ``campaign_changes``. ``open``: those of ``slices`` that
     failed or were refused. ``missing``: by slice, how many rows of which second are counted and were never listed.
+    ``left_out``: below how many rows of the parent a full refresh that was cut short was refused.
     """
 
     cursor: datetime | None = None
@@ -128,6 +129,7 @@ class StreamState:
     complete: bool = False
     open: frozenset[PartitionKey] = frozenset()
     missing: dict[PartitionKey, dict[datetime, int]] = field(default_factory=dict)
+    left_out: int = 0
 
     @classmethod
     def load(cls, raw: Mapping[str, Any], note: Note = lambda _: None) -> StreamState:
@@ -157,6 +159,7 @@ class StreamState:
                 if (seconds := _seconds(entry.get("missing", {}), f"slices.{key}.missing", note))
             },
             open=frozenset(key for key, entry in entries.items() if entry.get("open") is True),
+            left_out=_left_out(raw.get("left_out", 0), note),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -179,6 +182,8 @@ class StreamState:
             state["counts"] = list(self.counts)
         if self.run:
             state["run"] = self.run.dump()
+        if self.left_out:
+            state["left_out"] = self.left_out
         if self.complete:
             state[FULL_REFRESH_COMPLETE] = True
         return state
@@ -254,6 +259,14 @@ def _date(raw: object, name: str, note: Note) -> datetime | None:
     if raw is not None and date is None:
         note(name)
     return date
+
+
+def _left_out(raw: object, note: Note) -> int:
+    """What can't be read was at least one."""
+    if isinstance(raw, int) and raw >= 0:
+        return int(raw)
+    note("left_out")
+    return 1
 
 
 def _texts(raw: object, name: str, note: Note) -> tuple[str, ...] | None:

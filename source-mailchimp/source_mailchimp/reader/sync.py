@@ -171,6 +171,7 @@ class Sync:
         )
         await queue.put(Started(item.stream))
         reader = _reader_of(context, item, out)
+        out.refused_before = reader.left_out
         error = await self._run_reader(context, item.stream.name, reader, out)
         if error is None and item.full_refresh and not reader.refusal:
             error = out.left_out
