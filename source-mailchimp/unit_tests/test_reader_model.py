@@ -168,6 +168,32 @@ def test_the_last_looks_of_a_full_refresh_are_beside_each_other() -> None:
     assert side_by_side > 3
 
 
+def test_who_is_archived_and_comes_back_while_the_last_looks_are_taken_is_read() -> None:
+    """Archived when the archived ones have been looked through, and back between the last looks."""
+
+    class Returning(World):
+        moves = 0
+
+        def members(self, params: Any) -> dict[str, Any]:
+            answer, archived = super().members(params), params.get("status") == "archived"
+            if "before_last_changed" not in params and self.moves == (0 if archived else 1):
+                self.moves += 1
+                self.now += 10
+                self.touch(self.rows["c150"])
+                self.rows["c150"].archived = archived
+            return answer
+
+    missed_by_the_pass = 0
+    for seed in range(30):
+        world = Returning(seed=seed)
+        seconds(world, [1] * 300)
+        reader = Reader(world, CONTACTS, page_size=10, full_refresh=True)
+        assert reader.sync()
+        assert {record["id"] for record in reader.emitted} == set(world.rows)
+        missed_by_the_pass += ("c150", 0) not in reader.versions()
+    assert missed_by_the_pass > 10
+
+
 def test_never_more_requests_are_under_way_than_configured() -> None:
     world = World(seed=5, churn=0.2, workers=3)
     seconds(world, [1] * 300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
@@ -144,7 +145,7 @@ class ContactReader:
             if self._full:
                 await self._read_and_catch_up(audience, passes)
             else:
-                await run_all(self._read_pass(audience, status) for status in passes)
+                await run_all(self._read_pass(audience, status, set()) for status in passes)
         except ResourceGone:
             logger.warning("%s: audience %s no longer exists; skipped", self._name, audience.id)
         except ResourceRefused as error:
@@ -154,22 +155,26 @@ class ContactReader:
     async def _read_and_catch_up(self, audience: Partition, passes: list[str]) -> None:
         """Read all passes, then what changed while they ran: no later sync repairs a full refresh.
 
-        A contact may go from one pass to the other just before it is asked for there. That takes a second change of one
-        that has changed since the passes began. So if the last looks, beside each other, find nobody who has changed,
-        that is all; else they follow each other, the archived ones looked through both before and after the others,
-        until no more of them turn up.
+        A contact may go from one pass to the other just before it is asked for there. So if nobody left a pass, and the
+        last looks, beside each other, find nobody who has changed, that is all; else they follow each other, the
+        archived ones looked through both before and after the others, until no more of them turn up.
         """
         met = KeySet()
+        counted: set[str] = set()
 
-        async def read(status: str) -> datetime:
-            until = await self._read_pass(audience, status)
-            return (await self._catch_up(audience, status, until, met))[0] if status else until
+        async def read(status: str) -> tuple[datetime, bool]:
+            until, left = await self._read_pass(audience, status, counted)
+            if status:
+                left = left or "" not in counted  # whoever came here before that is missed by no count there
+                until, _ = await self._catch_up(audience, status, until, met)
+            return until, left
 
-        moments = await run_all(read(status) for status in passes)
+        reads = await run_all(read(status) for status in passes)
         looks = await run_all(
-            self._catch_up(audience, status, moments[index], met) for index, status in enumerate(passes)
+            self._catch_up(audience, status, reads[index][0], met) for index, status in enumerate(passes)
         )
-        if not any(more for _, more in looks):
+        anybody_left = len(passes) > 1 and any(left for _, left in reads)
+        if not anybody_left and not any(more for _, more in looks):
             return
         moments = [moment for moment, _ in looks]
         for _ in range(MAX_CATCH_UP_ROUNDS):
@@ -179,23 +184,35 @@ class ContactReader:
             if not more or len(passes) == 1:
                 return
 
-    async def _read_pass(self, audience: Partition, status: str) -> datetime:
-        """Read one pass; return the moment up to which it was read."""
+    async def _read_pass(self, audience: Partition, status: str, counted: set[str]) -> tuple[datetime, bool]:
+        """Read one pass; return the moment up to which it was read, and whether fewer came than were there at first.
+
+        ``status`` is added to ``counted`` once it is known how many those are.
+        """
         until = self._context.stable_until()
-        window = self._window(audience, status)
+        awaited = 0
+
+        def expect(contacts: int) -> None:
+            nonlocal awaited
+            awaited = contacts
+            counted.add(status)
+            self._sink.expect(contacts)
+
+        window = self._window(audience, status, expect)
         since = self._since(audience, status)
         key = pass_key(audience.id, status)
         await self._recheck(window, audience, key)
         batches = window.rows(since, until, hint=0 if since or status else _size_of(audience))
         async with aclosing(batches):
             async for batch in batches:
+                awaited -= len(batch.rows)
                 await self._sink.emit(batch.rows, audience)
                 if batch.complete_to:
                     self._state.slices[key] = batch.complete_to
                     for gap in batch.gaps:
                         self._state.missing.setdefault(key, {})[gap.second] = gap.missing
                     await self._checkpoint()
-        return until
+        return until, awaited > 0
 
     async def _recheck(self, window: WindowReader, audience: Partition, key: PartitionKey) -> None:
         """Look again for contacts that an earlier sync found counted and not listed."""
@@ -214,7 +231,9 @@ class ContactReader:
         """Read what changed after ``since`` and is not in ``met``; from when to look again, and if there was any."""
         key_of, field = row_key_of(self._contacts), self._cursor.field
         more = False
-        async with aclosing(self._window(audience, status).changed_since(since, self._context.now)) as batches:
+        async with aclosing(
+            self._window(audience, status, self._sink.expect).changed_since(since, self._context.now)
+        ) as batches:
             async for batch in batches:
                 rows = [row for row in batch.rows if met.add((status, key_of(row), row.get(field)))]
                 more = more or bool(rows)
@@ -222,9 +241,9 @@ class ContactReader:
                 await self._sink.emit(rows, audience)
         return since, more
 
-    def _window(self, audience: Partition, status: str) -> WindowReader:
+    def _window(self, audience: Partition, status: str, on_total: Callable[[int], None]) -> WindowReader:
         listing = listing_of(self._contacts, audience.values, {"status": status} if status else {})
-        return WindowReader(self._context.fetcher, listing, self._cursor, self._sink.bounds, on_total=self._sink.expect)
+        return WindowReader(self._context.fetcher, listing, self._cursor, self._sink.bounds, on_total=on_total)
 
     def _since(self, audience: Partition, status: str) -> datetime | None:
         """Some minutes before the cursor: rows become visible late. A second more, as the filter is exclusive."""
