@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailchimp_api.errors import Problem, ResourceGone, ResourceRefused
-from source_mailchimp.errors import IncompleteListing
+from source_mailchimp.errors import IncompleteListing, ParentsRefused
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date
 
@@ -197,8 +197,9 @@ class TestPerContact:
         reader = Reader(site, EVENTS, full_refresh=True)
 
         with caplog.at_level(logging.WARNING):
-            assert reader.sync()
+            assert not reader.sync()
 
+        assert isinstance(reader.error, ParentsRefused)
         skipped = {"c7", *(f"c{number}" for number in refused)}
         assert {row["subscriber_hash"] for row in reader.emitted} == set(site.rows) - skipped
         assert "1 contact no longer exists" in caplog.text
