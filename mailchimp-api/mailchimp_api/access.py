@@ -34,10 +34,14 @@ _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NON
 
 @dataclass(frozen=True)
 class Access:
-    """Where the account's API is (``root``, no slash at its end) and the ``Authorization`` header for it."""
+    """Where the account's API is (``root``, no slash at its end) and the ``Authorization`` header for it.
+
+    ``host_field``: the option that the host comes from, for errors about it.
+    """
 
     root: str
     authorization: str
+    host_field: str = "credentials"
 
     @property
     def field(self) -> str:
@@ -77,9 +81,8 @@ def open_access(
         field = "data_center"
     root = api_root(data_center)
     if origin:
-        root = f"{origin}/3.0"
-    else:
-        _check_host(root, remedy, field)
+        return Access(f"{origin}/3.0", authorization_header(credentials), host_field="api_url")
+    _check_host(root, remedy, field)
     return Access(root, authorization_header(credentials))
 
 

@@ -36,10 +36,18 @@ def account_of(client: MailchimpClient) -> dict[str, Any]:
             request_id=error.request_id,
         ) from None
     except (ConnectionFault, ResourceGone) as error:
+        if client.host_field == "api_url":
+            remedy = (
+                "Check api_url, and that something answers there; in a container 127.0.0.1 is the container itself."
+            )
+        else:
+            remedy = (
+                "Check the ending of the key, and that this machine reaches the internet, "
+                "through a proxy if it needs one."
+            )
         raise HostUnreachable(
-            f"Mailchimp's host can't be reached, or is not Mailchimp's: {error.message}. "
-            "Check the ending of the key, and that this machine reaches the internet, through a proxy if it needs one.",
-            field="credentials",
+            f"Mailchimp's host can't be reached, or is not Mailchimp's: {error.message}. {remedy}",
+            field=client.host_field,
             request_id=error.request_id,
         ) from None
 

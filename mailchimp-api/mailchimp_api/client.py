@@ -33,7 +33,7 @@ class MailchimpClient:
 
     ``max_connections`` is the most requests in flight at any time, retries included (1–10).
     A request whose answer we no longer wait for counts until ``server_cutoff_seconds`` after it was sent.
-    ``usage`` tells what its requests have taken; ``retry`` is the policy in use.
+    ``usage`` tells what its requests have taken; ``retry`` is the policy in use; ``host_field`` as in ``Access``.
     ``sleep`` waits between attempts; what it raises ends the request.
     """
 
@@ -50,6 +50,7 @@ class MailchimpClient:
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._credentials_field = access.field
+        self.host_field = access.host_field
         self.limiter = Limiter(max_connections, cutoff_seconds=server_cutoff_seconds)
         self.usage = Usage(max_connections)
         self._transport = Transport(

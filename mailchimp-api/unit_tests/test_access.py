@@ -12,7 +12,7 @@ import requests_mock as rm
 from mailchimp_api import errors
 from mailchimp_api.access import Access, open_access
 from mailchimp_api.account import account_of, audience_of, check_audiences
-from mailchimp_api.client import MailchimpClient
+from mailchimp_api.client import MailchimpClient, RetryPolicy
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
 from mailchimp_api.readers import AudienceFacts
@@ -214,6 +214,18 @@ class TestAccount:
 
         with pytest.raises(errors.HostUnreachable, match="Check the ending of the key, and that this machine reaches"):
             account_of(client)
+
+    def test_an_address_of_ones_own_that_nobody_answers_at_is_what_to_check(
+        self, waits: list[float], requests_mock: rm.Mocker
+    ) -> None:
+        """The key's ending decides nothing where ``api_url`` is set."""
+        requests_mock.get("http://127.0.0.1:8080/3.0/", exc=requests.exceptions.ConnectionError)
+        client = MailchimpClient(open_access(KEY, api_url="http://127.0.0.1:8080"), retry=RetryPolicy(attempts=1))
+
+        with pytest.raises(errors.HostUnreachable, match=r"Check api_url, and that something answers there") as caught:
+            account_of(client)
+        assert caught.value.field == "api_url"
+        assert "ending of the key" not in str(caught.value)
 
 
 class TestAudiences:
