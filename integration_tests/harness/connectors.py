@@ -130,7 +130,8 @@ class Connector(ABC):
     """A connector that can be run any number of times. ``folder``: where the files of its commands go."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        # A connector begins in a folder of its own, where a relative path would lead elsewhere.
+        self.folder = folder.resolve()
 
     def start(self, command: str, *, stdin: bool = False, **files: Any) -> Running:
         """Start ``command`` (spec, check, discover, read, write) with the ``files`` it takes, as in ``arguments``."""
