@@ -51,8 +51,10 @@ class OpenFacts:
     """The same for `zip`; nobody has shown one that was taken."""
     audience_has_sms: bool = False
     """`POST /audiences/{audience_id}/contacts` takes an SMS channel; else the account lacks it: 403."""
-    sms_update_of_existing: Literal["taken", "refused"] = "taken"
-    """The same for a contact that exists, with `update_existing`."""
+    sms_update_of_existing: Literal["taken", "refused", "revives"] = "taken"
+    """The same for a contact that exists, with `update_existing`; `revives`: an archived one comes back by it."""
+    status_if_new_revives: bool = False
+    """An update with `status_if_new` and no `status`, of a batch or by PUT, brings an archived contact back."""
     tie_order: Literal["stable", "shuffled"] = "stable"
     """Rows with equal sort values come in the same order with every request, or in another."""
     connection_limit_per: Literal["user", "key"] = "user"

@@ -104,5 +104,5 @@ class Batch:
                               code="ERROR_GENERIC" if generic else "ERROR_CONTACT_EXISTS")  # fmt: skip
         elif status is None and status_if_new is None and not facts.batch_update_without_status:
             raise Refusal("Invalid Resource", UNVALIDATED, ("status", "This value should not be blank."))
-        writer.update(index, status, {**member, "email_address": None})
+        writer.update(index, status or writer.revived_by(index, status_if_new), {**member, "email_address": None})
         return index, False

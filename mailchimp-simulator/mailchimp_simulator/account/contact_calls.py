@@ -76,7 +76,7 @@ def put_member(world: World, values: Ids, query: Query, body: Json) -> Any:
         index = writer.create(str(body["email_address"]).strip(), str(status), body)
         writer.tag(index, tag_names(body))
     else:
-        writer.update(index, body.get("status"), body)
+        writer.update(index, body.get("status") or writer.revived_by(index, body.get("status_if_new")), body)
         if not world.settings.facts.put_tags_ignored_for_existing:
             writer.tag(index, tag_names(body))
     return audience.rows.row(index)
@@ -157,6 +157,8 @@ def post_audience_contact(world: World, values: Ids, query: Query, body: Json) -
     else:
         if status == "subscribed" and audience.contacts.status[index] != SUBSCRIBED and not facts.resubscribe_succeeds:
             raise compliance(email)
+        if facts.sms_update_of_existing == "revives" and audience.contacts.status[index] == ARCHIVED:
+            status = status or "subscribed"
         writer.update(index, status, {key: body[key] for key in ("merge_fields", "language") if key in body})
     if number:
         sms_consent = (sms.get("marketing_consent") or {}).get("status")

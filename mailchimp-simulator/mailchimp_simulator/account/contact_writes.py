@@ -71,6 +71,11 @@ class Writer:
             return status
         raise compliance(self.contacts.email(index))
 
+    def revived_by(self, index: int, status_if_new: str | None) -> str | None:
+        """The status that `status_if_new` sets for an archived contact, if it does (open)."""
+        archived = self.contacts.status[index] == ARCHIVED
+        return status_if_new if archived and self.facts.status_if_new_revives else None
+
     # -- writing -----------------------------------------------------------------------------------------
 
     def create(self, email: str, status: str, body: Json) -> int:
