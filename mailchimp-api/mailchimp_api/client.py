@@ -113,7 +113,7 @@ class MailchimpClient:
         items: str | None = None,
         read: Reader | None = None,
         retry_timeouts: bool = True,
-        before_repeat: Callable[[], None] | None = None,
+        before_repeat: Callable[[], object] | None = None,
         on_failure: Callable[[TransientError], None] | None = None,
         language: str | None = None,
     ) -> Any:

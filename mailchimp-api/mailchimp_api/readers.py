@@ -13,6 +13,8 @@ from typing import Any
 
 Body = Mapping[str, Any]
 
+STATUSES = frozenset({"subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"})
+"""Of contacts. What is none of these is no permission to write anything."""
 MOST_ROWS = 10**9
 """A listing that counts more rows than this counts none: a thousand audiences have fewer contacts."""
 
@@ -36,10 +38,11 @@ class AudienceFacts:
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """A contact's present ``status`` and when it last changed (ISO 8601, or empty)."""
+    """A contact's present ``status``, when it last changed and when they opted in (ISO 8601, or empty)."""
 
     status: str
     last_changed: str
+    opted: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,21 @@ def audience(body: Body) -> AudienceFacts:
     )
 
 
-def member(body: Body) -> MemberFacts:
-    """An answer to ``GET /lists/{list_id}/members/{hash}``."""
-    return MemberFacts(_text(body, "status"), str(body.get("last_changed") or ""))
+def member(body: Body, digest: str | None = None) -> MemberFacts:
+    """An answer to ``GET /lists/{list_id}/members/{hash}``; ``digest``: of whom it must be, if it says that."""
+    if digest is not None and body.get("id", digest) != digest:
+        raise Lacking("the contact that was asked for")
+    status = _text(body, "status")
+    if status not in STATUSES:
+        raise Lacking("a status that is known")
+    return MemberFacts(status, str(body.get("last_changed") or ""), str(body.get("timestamp_opt") or ""))
+
+
+def contact(body: Body) -> Body:
+    """As ``member``, for a caller that wants more of it: the whole body."""
+    _text(body, "id")
+    _text(body, "status")
+    return body
 
 
 def segment_id(body: Body) -> int:

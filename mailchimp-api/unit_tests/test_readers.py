@@ -43,3 +43,17 @@ def test_a_contact_has_a_status(body: dict[str, Any]) -> None:
 def test_a_tag_that_was_made_has_an_id(body: dict[str, Any]) -> None:
     with pytest.raises(Lacking, match="id"):
         readers.segment_id(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "b" * 32, "status": "subscribed"},
+        {"id": "a" * 32, "status": "Subscribed"},
+        {"id": "a" * 32, "status": "unknown"},
+    ],
+    ids=["another contact", "another word", "a word of the future"],
+)
+def test_another_contact_or_another_status_permits_nothing(body: dict[str, Any]) -> None:
+    with pytest.raises(Lacking):
+        readers.member(body, "a" * 32)
