@@ -116,9 +116,20 @@ class TestBrokenLines:
             (b'{"type":"RECORD","record":{"stream":"people","data":' + b"[" * 1100 + b"]" * 1100 + b"}}", True),
             (b"id,email", False),
             (b'{"id": 1, "email": "a@example.com"}', False),
-            (b'{"type":"RECORD","rec', False),
+            (b'{"type":"RECORD","rec', True),
+            (b'{"type":"RECORD","record":null}', True),
+            (b'{"type":"RECORD","record":{"data":{"id":1}}}', True),
         ],
-        ids=["cut", "a number without end", "nested without end", "no JSON", "a bare row", "cut before its stream"],
+        ids=[
+            "cut",
+            "a number without end",
+            "nested without end",
+            "no JSON",
+            "a bare row",
+            "cut before its stream",
+            "without content",
+            "without a stream",
+        ],
     )
     def test_it_is_accounted_for(self, line: bytes, rejected: bool) -> None:  # noqa: FBT001
         messages, _, _ = TestMessageReader().intake([None])

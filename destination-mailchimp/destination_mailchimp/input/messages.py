@@ -22,6 +22,7 @@ from destination_mailchimp.mapping.wanted import NotMappableYet
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _RECORD = re.compile(rb'"record"\s*:\s*\{|"type"\s*:\s*"RECORD"')
+_NAMELESS = "(no name)"
 _STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
 
 
@@ -115,7 +116,7 @@ class MessageReader:
     def _record(self, record: Any) -> Mapped | NotMappableYet | None:
         name = record.get("stream") if isinstance(record, dict) else None
         if not isinstance(name, str):
-            self._ignore("is a record without a stream")
+            self._reject_unread(None, "The record does not say of which stream it is.")
             return None
         self.understood += 1
         namespace = record.get("namespace")
@@ -127,15 +128,19 @@ class MessageReader:
 
     def _broken(self, line: bytes) -> None:
         """A line that is not JSON. One that was meant as a record is a rejected record."""
-        stream = _STREAM.search(line) if _RECORD.search(line) else None
-        if stream is None:
+        if not _RECORD.search(line):
             self._ignore("is not JSON")
             return
+        stream = _STREAM.search(line)
+        text = "The line is cut off or broken, so that the record in it can't be read."
+        self._reject_unread(stream[1].decode("utf-8", "replace") if stream else None, text)
+
+    def _reject_unread(self, name: str | None, text: str) -> None:
+        """A record that can't be read, of a stream that its line may still name: where there is one only, of that."""
         self.understood += 1
-        key = (None, stream[1].decode("utf-8", "replace"))
+        key = (None, name or (self._names[0] if len(self._names) == 1 else _NAMELESS))
         found = self._find(key)
         receipt = (found[1] if found else self._unknown_stream(key)).receive()
-        text = "The line is cut off or broken, so that the record in it can't be read."
         self._keep(_Record(None, None, receipt), RecordRejected("unreadable", text))
         receipt.record_outcome(Outcome.REJECTED, "unreadable")
         receipt.mark_durable()
