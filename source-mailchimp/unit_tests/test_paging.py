@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -131,6 +132,17 @@ class TestCursor:
         reader = Reader(site, STREAMS["audience_contacts"], full_refresh=True, page_size=10)
 
         assert not reader.sync()
+
+        assert isinstance(reader.error, IncompleteListing)
+
+    @pytest.mark.parametrize("cursor", [7, {"at": 7}, ["c"], True])
+    def test_a_cursor_that_is_none_ends_in_an_error_that_says_so(self, cursor: Any) -> None:
+        site = chain(95)
+        page = site.page
+        with patch.object(site, "page", lambda *args: {**page(*args), "next_cursor": cursor}):
+            reader = Reader(site, STREAMS["audience_contacts"], full_refresh=True, page_size=10)
+
+            assert not reader.sync()
 
         assert isinstance(reader.error, IncompleteListing)
 

@@ -190,7 +190,7 @@ class PageReader:
             yield Batch(rows, len(rows), AtCursor(last - 2 * ONE_SECOND) if last else None)
             if not following:
                 return
-            if following in followed:
+            if not isinstance(following, str) or following in followed:
                 raise IncompleteListing(stream.name, seen=seen, total=None)
             followed.add(following)
             query["cursor"] = following
