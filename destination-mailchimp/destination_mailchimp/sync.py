@@ -33,7 +33,7 @@ from destination_mailchimp.mapping.wanted import WantedField
 from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
-from destination_mailchimp.writing.membership import StatusIndex
+from destination_mailchimp.writing.membership import ARCHIVED_SECONDS, StatusIndex
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.preview import Preview
 from destination_mailchimp.writing.singles import Singles
@@ -86,7 +86,7 @@ def _run_sync(
 ) -> None:
     streams = read_catalog(catalog, config)
     calls = open_calls(config, retry)
-    archived, tag_ids = StatusIndex(calls, "archived"), TagIds(calls)
+    archived, tag_ids = StatusIndex(calls, "archived", refresh=ARCHIVED_SECONDS), TagIds(calls)
     # What the first batch would have to wait for is asked beside what the first record waits for.
     audience = read_audience(
         calls,

@@ -164,7 +164,7 @@ class TestStatusIndex:
         assert index.among([HASHES[4]]) == set()
         archive.archived.append(HASHES[4])
         assert index.among([HASHES[4]]) == set()
-        monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
+        monkeypatch.setattr(index, "_refresh", -1.0)
 
         assert index.among([HASHES[4]]) == {HASHES[4]}
 
@@ -178,7 +178,7 @@ class TestStatusIndex:
         assert index.among(HASHES[:5]) == set()
         archive.archived = HASHES[3:5]
         archive.hidden = HASHES[3:4]
-        monkeypatch.setattr(membership, "_REFRESH_SECONDS", -1.0)
+        monkeypatch.setattr(index, "_refresh", -1.0)
         assert index.among(HASHES[:5]) == set(HASHES[3:5])
         monkeypatch.undo()
 

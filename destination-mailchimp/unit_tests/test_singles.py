@@ -43,7 +43,7 @@ class TestSingleCalls:
             context.status_code = 400
             return {"title": "Invalid Resource", "status": 400, "errors": [{"field": tags[0], "message": "No."}]}
 
-        mock.put(f"{LIST}/members/{contact.hash}", json=answer)
+        mock.patch(f"{LIST}/members/{contact.hash}", json=answer)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
@@ -79,8 +79,8 @@ class TestSingleCalls:
         (contact,) = people(1)
         contact.status = "subscribed"
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "More signups for now are not allowed."}
-        put = mock.put(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
-        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
+        put = mock.patch(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        mock.get(f"{LIST}/members/{contact.hash}", [{"json": {"status": status}} for status in ("pending", "archived")])
         first, second = Result(), Result()
         writing.singles.run(FollowUp(contact, Step.UPDATE), first)
         for follow_up in first.put_off:
@@ -112,7 +112,7 @@ class TestSingleCalls:
         named = ["merge_fields.A", "language", "interests.i", "marketing_permissions.0.marketing_permission_id"]
         faults = [{"field": field, "message": "No."} for field in named]
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": faults}
-        put = mock.put(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        put = mock.patch(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
@@ -138,7 +138,7 @@ class TestSingleCalls:
             detail = "Your merge fields were invalid."
             return {"title": "Invalid Resource", "status": 400, "detail": detail, "errors": faults}
 
-        put = mock.put(f"{LIST}/members/{contact.hash}", json=answer)
+        put = mock.patch(f"{LIST}/members/{contact.hash}", json=answer)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
@@ -151,7 +151,7 @@ class TestSingleCalls:
     def test_who_is_rejected_is_not_moved(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         singles, contact, _ = self.one(calls)
         refusal = {"title": "Invalid Resource", "status": 400, "detail": f"{contact.address} looks fake or invalid"}
-        mock.put(f"{LIST}/members/{contact.hash}", status_code=400, json=refusal)
+        mock.patch(f"{LIST}/members/{contact.hash}", status_code=400, json=refusal)
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
 
@@ -196,7 +196,9 @@ class TestSingleCalls:
             json={"status": "subscribed", "last_changed": there} if there else {"title": "Resource Not Found"},
             headers={"Content-Type": "application/json" if there else "application/problem+json"},
         )
-        mock.put(f"{LIST}/members/{contact.hash}", status_code=answer, json={"title": "Invalid Resource"})
+        for method in ("PUT", "PATCH"):
+            url = f"{LIST}/members/{contact.hash}"
+            mock.register_uri(method, url, status_code=answer, json={"title": "Invalid Resource"})
         singles.run(FollowUp(contact, Step.CONFIRM), Result())
 
         assert limit.reserve(5) == left
@@ -254,7 +256,8 @@ class TestAnotherStatusThanAsked:
         contact.status = "unsubscribed" if step is Step.UPDATE else None
         gone = {"type": "x", "title": "Resource Not Found", "status": 404}
         mock.get(f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=PROBLEM)
-        mock.put(f"{LIST}/members/{contact.hash}", json=row_of(contact, status=shown))
+        for method in ("PUT", "PATCH"):
+            mock.register_uri(method, f"{LIST}/members/{contact.hash}", json=row_of(contact, status=shown))
         writing = Writing(calls, config_of(), StatusPolicy("subscribed", update=True))
         writing.singles.run(FollowUp(contact, step), result)
 

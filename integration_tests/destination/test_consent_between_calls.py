@@ -149,3 +149,76 @@ class TestRevivalsAgainstThePolicy:
         assert run.exit_code == 1
         assert len(back) == 3
         assert "more than 3 contacts" in run.output
+
+
+REVIVING = {"archived_in_create": "revives", "sms_update_of_existing": "revives", "status_if_new_revives": True}
+"""The readings of the open facts under which a call brings back whom it only was to change."""
+PERMISSION = [{"marketing_permission_id": "p1", "enabled": True, "text": "Mail"}]
+SMS = {"field_mapping": [{"column": "mobile", "field": "sms_phone"}]}
+WAYS: dict[str, dict[str, Any]] = {
+    "as installed": {},
+    "single calls": {"data": {"marketing_permissions": PERMISSION}},
+    "single calls with a status": {
+        "data": {"marketing_permissions": PERMISSION, "state": "subscribed"},
+        "options": {**UPDATING, "allow_resubscribe": True},
+    },
+    "resubscribed": {
+        "start": "unsubscribed", "data": {"state": "subscribed"}, "options": {**UPDATING, "allow_resubscribe": True},
+    },
+    "resubscribed from cleaned": {
+        "start": "cleaned", "data": {"state": "subscribed"}, "options": {**UPDATING, "allow_resubscribe": True},
+    },
+    "moved to subscribed": {"start": "pending", "data": {"state": "subscribed"}, "options": UPDATING},
+    "unsubscribed by its column": {"data": {"state": "unsubscribed"}, "options": UPDATING},
+    "a mobile number": {"data": {"mobile": "+15555550100"}, "options": SMS},
+    "update only": {"data": {"state": "subscribed"}, "start": "pending", "options": {**UPDATING, "update_only": True}},
+    "removed by archiving": {"data": {"_ab_cdc_deleted_at": "2026-11-22"}, "options": {"deletes": "archive"}},
+    "removed by unsubscribing": {"data": {"_ab_cdc_deleted_at": "2026-11-22"}, "options": {"deletes": "unsubscribe"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ["comes", "is lost"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+class TestEveryCallOfEveryWay:
+    """Every call that carries or may change a status, whether its answer comes or not."""
+
+    def test_who_was_archived_before_it_is_archived_afterwards(
+        self, destination: DestinationHarness, way: dict[str, Any], answer: str
+    ) -> None:
+        """For each call of the sync in turn: right before it the person is archived, and then its answer is lost."""
+        wrong = {}
+        for number in range(1, 25):
+            destination.control.reset()
+            destination.control.facts(**REVIVING, resubscribe_succeeds=True, audience_has_sms=True)
+            address = signed_up(destination, way.get("start", "subscribed"))
+            person = {"emails": [address], "list_id": destination.list_id, "skip": number - 1, "times": 1}
+            destination.control.person("archive", **person)
+            if answer == "is lost":
+                destination.control.fault("lose_answer", skip=number - 1, times=1)
+            run = destination.write(
+                [destination.record({"id": 1, "email": address, **way.get("data", {})})],
+                destination.config(**way.get("options", {})),
+            )
+            if not destination.control.faults()[0]["applied"]:
+                break
+            after = destination.status(address)
+            if after not in allowed(way):
+                wrong[number] = (after, run.log)
+            accounting = run.accounting()
+            assert accounting["received"] == 1
+            assert sum(accounting.values()) - accounting.get("tags_failed", 0) == 2, run.log
+
+        assert wrong == {}
+        assert number > 3
+
+
+def signed_up(destination: DestinationHarness, status: str) -> str:
+    """The address of a contact with that status that has once signed up by a form."""
+    rows = (row for row in destination.members() if row["status"] == status and row["timestamp_signup"])
+    address: str = next(rows)["email_address"]
+    return address
+
+
+def allowed(way: dict[str, Any]) -> set[str]:
+    """Archived; or unsubscribed where the record asks for just that, in which nobody gets anything either."""
+    return {"archived", *({"unsubscribed"} if "unsubscrib" in str(way) and "start" not in way else ())}

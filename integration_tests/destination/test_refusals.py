@@ -74,8 +74,8 @@ class TestRefusals:
             reason: {"id": reason, **row} for reason, row in rows.items()
         }
         assert all(reject["error"] and reject["stream"] == "people" for reject in rejects)
-        # None of them is tried again.
-        assert destination.calls("POST /lists/{list_id}") == 2
+        # None of them is tried again; who is there already is written alone, with a status.
+        assert destination.calls("POST /lists/{list_id}") == 1
 
     def test_who_was_rejected_can_be_told_from_the_log(self, destination: DestinationHarness) -> None:
         lines = [

@@ -8,26 +8,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from destination_mailchimp.audience.attempts import Attempts, Health
+from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.contacts.contact import Suspect
 from destination_mailchimp.failures import Stopped, SyncFailure
 from mailchimp_api import readers
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, Params, Reader, RetryPolicy
-from mailchimp_api.errors import (
-    IncompleteListing,
-    ResourceGone,
-    TransientError,
-)
-from mailchimp_api.readers import MemberFacts
+from mailchimp_api.errors import ResourceGone, TooMuchForOneAnswer, TransientError
+from mailchimp_api.listing import Listing, Page, Reading, read_listing
+from mailchimp_api.readers import ContactPage, MemberFacts
 
 BATCH = 500
 """How many contacts Mailchimp takes in one call."""
 SKIP_VALIDATION: Params = {"skip_merge_validation": True}
 """Write a contact though it lacks a field that the audience requires."""
 USER_AGENT = "destination-mailchimp"
+_SMALLEST_PAGE = 25
 
 
 @dataclass
@@ -69,8 +69,9 @@ class Calls:
     def member(self, digest: str, suspect: Suspect | None = None) -> MemberFacts | None:
         """The status and the last change of a contact at this moment, by its hash; None if there is none."""
         try:
-            params = {"fields": "status,last_changed"}
-            answered = self.send("GET", f"members/{digest}", params, read=readers.member, suspect=suspect)
+            params = {"fields": "id,status,last_changed,timestamp_opt"}
+            read = partial(readers.member, digest=digest)
+            answered = self.send("GET", f"members/{digest}", params, read=read, suspect=suspect)
         except ResourceGone:
             return None
         found: MemberFacts = answered.body
@@ -85,7 +86,7 @@ class Calls:
         json: Any = None,
         items: str | None = None,
         read: Reader | None = None,
-        before_repeat: Callable[[], None] | None = None,
+        before_repeat: Callable[[], object] | None = None,
         may_shrink: bool = False,
         suspect: Suspect | None = None,
         language: str | None = None,
@@ -126,23 +127,34 @@ class Calls:
         self._health.went_well(wrote=method != "GET")
         return Answered(body, attempts.replayed, since)
 
-    def pages(
-        self, path: str, items: str, params: dict[str, Any], *names: str, size: int = 1000
-    ) -> Iterator[dict[str, Any]]:
-        """All rows of a collection, page after page; each has something under each of ``names``.
+    def pages(self, path: str, items: str, params: Params, *names: str) -> Iterator[dict[str, Any]]:
+        """All rows of a collection, each with something under each of ``names``; the first tells it from others.
 
-        Raises IncompleteListing where the server gives the same page again and again.
+        Raises IncompleteListing where they can't be seen to be all: see ``mailchimp_api.listing``.
         """
         read = readers.listed(items, *names)
-        offset, before = 0, None
-        while True:
-            page = self.send("GET", path, {**params, "count": size, "offset": offset}, read=read).body
-            if page.rows and page.rows == before:
-                raise IncompleteListing(path, seen=offset, total=page.total)
-            yield from page.rows
-            offset, before = offset + len(page.rows), page.rows
-            if not page.rows or offset >= page.total:
-                return
+
+        def ask(offset: int, count: int) -> Page:
+            page = self.send("GET", path, {**params, "count": count, "offset": offset}, read=read).body
+            return Page(offset, count, page.rows, page.total)
+
+        # Two recorded answers show fewer fields and interests than they count.
+        listing = Listing(path, ask, key_of=lambda row: row[names[0]], total_may_be_wrong=True)
+        for rows in read_listing(listing, Reading(self.workers, self.wait)):
+            yield from rows
+
+    def contacts(self, params: Params) -> ContactPage:
+        """A page of the audience's contacts, as ``ContactListing`` asks for it.
+
+        Raises TooMuchForOneAnswer where fewer may come, and as ``send``.
+        """
+        shrinks = int(params["count"] or 0) > _SMALLEST_PAGE
+        try:
+            answered = self.send("GET", "members", params, read=readers.contact_page, may_shrink=shrinks)
+        except BatchTooLarge as error:
+            raise TooMuchForOneAnswer(str(error)) from None
+        page: ContactPage = answered.body
+        return page
 
     @contextmanager
     def pool(self) -> Iterator[ThreadPoolExecutor]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.statuses import everybody
 from destination_mailchimp.contacts.source_keys import key_text
-from mailchimp_api import readers
-from mailchimp_api.listing import ContactListing, Reading
+from mailchimp_api.listing import Reading
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -67,12 +66,9 @@ class KeyIndex:
     def _list(self) -> dict[str, str]:
         logger.info("Listing the audience's contacts by their keys in %s", self._tag)
         found: dict[str, str] = {}
-        for status in (None, "archived"):
-            reading = Reading(self._calls.workers, self._calls.wait)
-            listing = ContactListing(self._page, self._calls.client.clock, reading, status)
-            for rows in listing.everybody():
-                for row in rows:
-                    self._add(found, row)
+        for rows in everybody(self._calls, Reading(self._calls.workers, self._calls.wait), f"merge_fields.{self._tag}"):
+            for row in rows:
+                self._add(found, row)
         return found
 
     def _add(self, found: dict[str, str], row: dict[str, Any]) -> None:
@@ -82,9 +78,3 @@ class KeyIndex:
             return
         digest = str(row["id"])
         found[key] = digest if found.get(key, digest) == digest else _SEVERAL
-
-    def _page(self, params: Mapping[str, str | int | None]) -> readers.ContactPage:
-        fields = f"members.id,members.last_changed,members.merge_fields.{self._tag},total_items"
-        answered = self._calls.send("GET", "members", {**params, "fields": fields}, read=readers.contact_page)
-        page: readers.ContactPage = answered.body
-        return page

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from array import array
 from bisect import bisect_left
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 from destination_mailchimp.audience.calls import Calls
+from mailchimp_api import readers
+from mailchimp_api.errors import IncompleteListing
+from mailchimp_api.listing import ContactListing, Reading, Row
+
+logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _PAGE = 1000
+_PATIENCE = 3
+
+
+def everybody(calls: Calls, reading: Reading, *columns: str) -> Iterator[list[Row]]:
+    """Yield all contacts of the audience, archived ones too, with ``columns``; some twice, the later row counts.
+
+    Whoever is archived or comes back meanwhile is in one of the listings. Raises IncompleteListing.
+    """
+    plain, archived = (
+        ContactListing(calls.contacts, calls.client.clock, reading, status, columns) for status in (None, "archived")
+    )
+    yield from plain.everybody()
+    yield from archived.everybody()
+    yield from plain.changed()
 
 
 class CurrentStatuses:
@@ -25,6 +45,7 @@ class CurrentStatuses:
         self._looked_up = 0
         self._pages: int | None = None
         self._listed: _Listed | None = None
+        self._listable = True
 
     def of(self, hashes: list[str]) -> dict[str, str]:
         """The statuses of those subscriber hashes that are contacts of the audience, archived ones too."""
@@ -33,7 +54,7 @@ class CurrentStatuses:
                 if self._pages is None:
                     self._pages = sum(-(-self._count(status) // _PAGE) for status in ("", "archived"))
                 self._looked_up += len(hashes)
-                if self._looked_up > self._pages:
+                if self._listable and self._looked_up > self._pages:
                     self._listed = self._list()
             listed = self._listed
         if listed is not None:
@@ -42,23 +63,24 @@ class CurrentStatuses:
             found = list(pool.map(self._calls.member, hashes))
         return {digest: facts.status for digest, facts in zip(hashes, found, strict=True) if facts}
 
-    def _list(self) -> _Listed:
-        rows: list[tuple[int, str]] = []
-        for status in ("", "archived"):
-            offsets = range(0, self._count(status), _PAGE)
-            with self._calls.pool() as pool:
-                for page in pool.map(partial(self._page, status), offsets):
-                    rows += page
-        return _Listed(rows)
-
-    def _page(self, status: str, offset: int) -> list[tuple[int, str]]:
-        params = {**_params(status), "fields": "members.id,members.status", "count": _PAGE, "offset": offset}
-        page = self._calls.get("members", params, items="members")["members"]
-        return [(_number(str(row["id"])), str(row["status"])) for row in page]
+    def _list(self) -> _Listed | None:
+        """All contacts, or None where the listing can't be proved: then they are looked up."""
+        rows: dict[int, str] = {}
+        try:
+            for page in everybody(
+                self._calls, Reading(self._calls.workers, self._calls.wait, patience=_PATIENCE), "status"
+            ):
+                rows.update((_number(str(row["id"])), str(row["status"])) for row in page)
+        except IncompleteListing as error:
+            logger.warning("%s; contacts are looked up one by one", error.message)
+            self._listable = False
+            return None
+        return _Listed(list(rows.items()))
 
     def _count(self, status: str) -> int:
-        answer = self._calls.get("members", {**_params(status), "fields": "total_items", "count": 0})
-        return int(answer.get("total_items") or 0)
+        params = {**_params(status), "fields": "total_items", "count": 0}
+        total: int = self._calls.send("GET", "members", params, read=readers.total_items).body
+        return total
 
 
 class _Listed:

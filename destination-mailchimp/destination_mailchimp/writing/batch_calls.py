@@ -89,8 +89,9 @@ class BatchCalls:
     def _send_once(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
         """One call. Raises RequestRefused and BatchTooLarge if nothing of it is known to be written.
 
-        Before it is made again, in whole or in part, it is looked who was archived meanwhile: a status in it might
-        bring them back. Where that can't be known, it is not made.
+        Before it is made again, in whole or in part, and before it is made at all with a status for contacts that
+        exist, it is looked who was archived meanwhile: it might bring them back. Where that can't be known, it is not
+        made.
         """
 
         def look() -> None:
@@ -106,7 +107,8 @@ class BatchCalls:
         begun = False
         try:
             language = language_of(contacts[0], self._policy) if create else None
-            if outcome.calls or watch.stale:
+            changes_status = not create and any(contact.asked_status for contact in contacts)
+            if outcome.calls or watch.stale or changes_status:
                 look()
             begun = True
             outcome.calls += 1
@@ -135,11 +137,11 @@ class BatchCalls:
         outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, since, self._forms)
 
     def _asks_for_status(self, contacts: list[Contact], fault: RecordRejected) -> bool:
-        without = any(self._policy.existing(contact) is None for contact in contacts)
+        without = any(self._policy.in_batch(contact) is None for contact in contacts)
         return asks_for_status(fault, without_status=without)
 
     def _member(self, contact: Contact, *, create: bool) -> Json:
-        contact.asked_status = self._policy.new(contact) if create else self._policy.existing(contact)
+        contact.asked_status = self._policy.new(contact) if create else self._policy.in_batch(contact)
         if contact.asked_status:
             return {**contact.body, "status": contact.asked_status}
         if self._config.update_only or contact.must_exist:

@@ -14,6 +14,9 @@ from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.result import FieldLost, Rejected
 from destination_mailchimp.writing.shown import fields_not_taken, note_shown
 
+_FIRST_RATING = 2
+"""Of two to five stars: everybody begins with two."""
+
 
 @dataclass
 class BatchOutcome:
@@ -29,7 +32,7 @@ class BatchOutcome:
     archived: list[Contact] = field(default_factory=list)
     """Found to have been archived since the pass began: they are in no further call."""
     revived: list[Contact] = field(default_factory=list)
-    """Brought back from the archive by a call that was to make new contacts."""
+    """Brought back from the archive by a call that was to make new contacts, or to change others."""
     unanswered: list[Contact] = field(default_factory=list)
     """No batch answer tells what became of them: a call about each alone does."""
     put_off: list[Contact] = field(default_factory=list)
@@ -56,7 +59,7 @@ class BatchOutcome:
                 if contact is None:
                     continue
                 note_shown(contact, row)
-                if self.creating and name == "updated_members" and _came_back(contact, row, since):
+                if name == "updated_members" and self._came_back(contact, row, since):
                     self.revived.append(contact)
                     continue
                 found.append(contact)
@@ -69,19 +72,57 @@ class BatchOutcome:
             self.unanswered.append(contact)
         note_possibly_written(waiting.values(), since)
 
+    def _came_back(self, contact: Contact, row: Json, since: datetime) -> bool:
+        """Whether the call of ``since`` has revived an archived contact, as it shows one that was there before.
 
-def _came_back(contact: Contact, row: Json, since: datetime) -> bool:
-    """Whether the call of ``since`` has revived an archived contact, as it shows one that was there before.
+        Who comes back opts in anew (recorded: ``timestamp_opt`` moves then, and by no other write). Of a call that
+        makes contacts only a date of before it shows that nothing of the kind has happened: one that an earlier
+        attempt of ours has made exists for the next one, and comes as an error row. An update without a status
+        revives nobody who has not opted in during it, and is not taken for it of somebody who is new.
+        """
+        if self.creating:
+            active = contact.shown_status in ("subscribed", "transactional")
+            return not active or not is_before(row.get("timestamp_opt"), since - timedelta(seconds=1))
+        return (
+            contact.asked_status is None
+            and contact.shown_status == "subscribed"
+            and "timestamp_opt" not in contact.body
+            and is_since(row.get("timestamp_opt"), since)
+            and _has_traces(contact, row, since)
+        )
 
-    Who comes back opts in anew (recorded: ``timestamp_opt`` moves then, and by no other write). Only a date of before
-    the call shows that nothing of the kind has happened. A contact that an earlier attempt of ours has made exists
-    for the next one: it comes as an error row, not in this one.
+
+def has_lived_before(contact: Contact, row: Json, since: datetime) -> bool:
+    """Whether a contact that an attempt of ``since`` may have made, as its answer was lost, was one long before.
+
+    Then that attempt has brought it back from the archive: it has opted in since, though it is no new one.
     """
-    if contact.shown_status not in ("subscribed", "transactional"):
-        return True
-    opted = read_cursor(str(row.get("timestamp_opt") or ""))[1]
-    began = read_cursor((since - timedelta(seconds=1)).isoformat())[1]
-    return not (isinstance(opted, int) and isinstance(began, int) and opted < began)
+    return (
+        row.get("status") == contact.asked_status
+        and not is_before(row.get("timestamp_opt"), since)
+        and _has_traces(contact, row, since)
+    )
+
+
+def _has_traces(contact: Contact, row: Json, since: datetime) -> bool:
+    """Whether a row shows what no new contact has: a sign-up of earlier, opens or clicks, a rating beyond the first."""
+    stats = row.get("stats")
+    figures = [stats.get(name) for name in ("avg_open_rate", "avg_click_rate")] if isinstance(stats, dict) else []
+    rating = row.get("member_rating")
+    signed_up = "timestamp_signup" not in contact.body and is_before(row.get("timestamp_signup"), since)
+    return signed_up or any(figures) or (isinstance(rating, int) and rating > _FIRST_RATING)
+
+
+def is_before(date: object, moment: datetime) -> bool:
+    """Whether ``date`` (as an answer has it) lies before ``moment``, for sure."""
+    at, limit = read_cursor(str(date or ""))[1], read_cursor(moment.isoformat())[1]
+    return isinstance(at, int) and isinstance(limit, int) and at < limit
+
+
+def is_since(date: object, moment: datetime) -> bool:
+    """Whether ``date`` (as an answer has it) lies at ``moment`` or later, for sure."""
+    at, limit = read_cursor(str(date or ""))[1], read_cursor(moment.isoformat())[1]
+    return isinstance(at, int) and isinstance(limit, int) and at >= limit
 
 
 def not_as_asked(contact: Contact) -> bool:

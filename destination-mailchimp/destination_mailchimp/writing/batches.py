@@ -20,11 +20,16 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_calls import BatchCalls
-from destination_mailchimp.writing.batch_outcome import BatchOutcome, not_as_asked, status_not_taken
-from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.batch_outcome import (
+    BatchOutcome,
+    has_lived_before,
+    not_as_asked,
+    status_not_taken,
+)
+from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.languages import by_language
-from destination_mailchimp.writing.membership import StatusIndex, Watch
+from destination_mailchimp.writing.membership import StatusIndex, Watch, changed_since
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import FieldLost, FollowUp, Rejected, Result, Skipped, Step, Written
@@ -32,6 +37,8 @@ from destination_mailchimp.writing.shown import StubbornFields, not_taken
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
+_TRACES = ("status", "timestamp_opt", "timestamp_signup", "member_rating", "stats")
+"""What tells a contact that was made a moment ago from one that has come back from the archive."""
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
@@ -60,7 +67,7 @@ class BatchWriter:
         self._archived = archived
         self._archived_policy = ArchivedPolicy(calls, config, archived)
         self._present = StatusIndex(calls)
-        self._movable = {status: StatusIndex(calls, *statuses_upgradable_to(status)) for status in ACTIVE_STATUSES}
+        self._movable = {status: StatusIndex(calls, *policy.changeable_to(status)) for status in ACTIVE_STATUSES}
         self._limit = NewContactLimit(config.max_new_contacts)
         self._update_in_batches = True
         self._pending_is_noted = False
@@ -133,8 +140,8 @@ class BatchWriter:
         try:
             for part in by_language(contacts, self._policy):
                 self._batch_calls.send(part, outcome, watch, create=True)
-            self._settle_archived(outcome, result)
             made_earlier = self._made_earlier(outcome)
+            self._settle_archived(outcome, result)
             self._sort_refused(contacts, outcome, result)
             revived = outcome.revived if self._archived_policy.may_revive else []
             made = sum(map(len, (outcome.created, made_earlier, revived, outcome.unanswered, outcome.put_off)))
@@ -191,6 +198,7 @@ class BatchWriter:
 
         Such a contact has changed since that attempt began, and this sync had not written it before.
         It is updated like the others, which does no harm; only the accounting depends on this.
+        Whom that attempt has brought back from the archive instead goes to ``outcome.revived``.
         """
         doubtful = [
             contact for contact in outcome.exists if contact.possibly_written_since and not contact.written_before
@@ -200,9 +208,13 @@ class BatchWriter:
         since = min(
             contact.possibly_written_since for contact in doubtful if contact.possibly_written_since
         ) - timedelta(seconds=1)
-        params = {"since_last_changed": since.isoformat(), "fields": "members.id,total_items"}
-        changed = {str(row["id"]) for row in self._calls.pages("members", "members", params, "id")}
-        return [contact for contact in doubtful if contact.hash in changed]
+        changed = changed_since(self._calls, since, {contact.hash for contact in doubtful}, _TRACES)
+        made = [contact for contact in doubtful if contact.hash in changed]
+        revived = [contact for contact in made if has_lived_before(contact, changed[contact.hash], since)]
+        if revived:
+            outcome.revived += revived
+            outcome.exists = [contact for contact in outcome.exists if contact not in revived]
+        return [contact for contact in made if contact not in revived]
 
     def _split_by_presence(self, contacts: list[Contact]) -> tuple[list[Contact], list[Contact]]:
         present = self._present.among([contact.hash for contact in contacts])
@@ -221,9 +233,11 @@ class BatchWriter:
             contacts = [contact for contact in contacts if not self.existing.left_alone(contact)]
         # Read once: another thread may learn meanwhile that batches insist on a status.
         in_batches = self._update_in_batches
-        singly = [contact for contact in contacts if contact.permissions or not in_batches]
+        resubscribed = self._among_movable([c for c in contacts if self._policy.existing(c) in ACTIVE_STATUSES])
+        singly = [c for c in contacts if c.permissions or not in_batches or c.hash in resubscribed]
         result.follow_ups += [FollowUp(contact, Step.UPDATE) for contact in singly]
-        contacts = [contact for contact in contacts if not contact.permissions] if in_batches else []
+        alone = set(singly)
+        contacts = [contact for contact in contacts if contact not in alone]
         if not contacts:
             return
         outcome = BatchOutcome()
@@ -231,34 +245,40 @@ class BatchWriter:
         self._settle_archived(outcome, result)
         self._note_refused_status(contacts, outcome, result)
         wanted = [contact for contact in outcome.updated if self._policy.needs_current_status(contact)]
-        movable: set[str] = set()
-        for status, index in self._movable.items():
-            asking = [contact.hash for contact in wanted if contact.status == status]
-            movable |= index.among(asking) if asking else set()
+        movable = self._among_movable(wanted)
         result.written += [Written(contact, Outcome.UPDATED) for contact in outcome.updated]
-        # Whom this sync has moved itself, the indexes may not know yet; the status is looked at again anyway.
-        result.follow_ups += [FollowUp(c, Step.MOVE) for c in wanted if c.written_before or c.hash in movable]
+        result.follow_ups += [FollowUp(contact, Step.MOVE) for contact in wanted if contact.hash in movable]
         # It had vanished since the first pass and was made anew.
-        self._limit.confirm(0, len(outcome.created))
+        revived = outcome.revived if self._archived_policy.may_revive else []
+        self._limit.confirm(0, len(outcome.created) + len(revived))
         result.written += [Written(contact, Outcome.CREATED) for contact in outcome.created]
         self._sort_refused(contacts, outcome, result)
         self._insist(outcome, result)
         result.follow_ups += [FollowUp(contact, Step.UPDATE) for contact in (*outcome.unanswered, *outcome.exists)]
         result.put_off += [FollowUp(contact, Step.UPDATE) for contact in outcome.put_off]
 
+    def _among_movable(self, contacts: list[Contact]) -> set[str]:
+        """The hashes of those whose present status may be another one than their record's, and be changed to it."""
+        # Whom this sync has moved itself, the indexes may not know yet; the status is looked at again anyway.
+        movable = {contact.hash for contact in contacts if contact.written_before}
+        for status, index in self._movable.items():
+            if asking := [contact.hash for contact in contacts if contact.status == status]:
+                movable |= index.among(asking)
+        return movable
+
     def _note_refused_status(self, contacts: list[Contact], outcome: BatchOutcome, result: Result) -> None:
         """Where a batch insists on a status (*open*), contacts are updated one by one: that never needs it."""
         insisted: list[Rejected] = []
         others: list[Rejected] = []
         for refused in outcome.refused:
-            without = self._policy.existing(refused.contact) is None
+            without = self._policy.in_batch(refused.contact) is None
             asks = asks_for_status(refused.fault, without_status=without)
             (insisted if asks else others).append(refused)
         if not insisted:
             return
         outcome.refused = others
         result.follow_ups += [FollowUp(refused.contact, Step.UPDATE) for refused in insisted]
-        sent = sum(self._policy.existing(contact) is None for contact in contacts)
+        sent = sum(self._policy.in_batch(contact) is None for contact in contacts)
         with self._noting:
             if self._update_in_batches and len(insisted) >= max(sent, _INSISTED_AT_LEAST):
                 self._update_in_batches = False

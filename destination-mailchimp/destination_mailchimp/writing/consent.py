@@ -51,6 +51,18 @@ class StatusPolicy:
             return None
         return contact.status
 
+    def in_batch(self, contact: Contact) -> str | None:
+        """The status to send in a batch for a contact that exists.
+
+        None that anybody receives campaigns in: a batch might bring back who was archived a moment ago.
+        """
+        status = self.existing(contact)
+        return None if status in ACTIVE_STATUSES else status
+
+    def changeable_to(self, status: str) -> tuple[str, ...]:
+        """The present statuses from which ``status`` may be set."""
+        return statuses_upgradable_to(status) + (LEFT_STATUSES if self.update and self.allow_resubscribe else ())
+
     def needs_current_status(self, contact: Contact) -> bool:
         """Whether a contact that exists is to get a status, if its present one is in ``ACTIVE_STATUSES``.
 
@@ -61,6 +73,7 @@ class StatusPolicy:
 
 ACTIVE_STATUSES = ("subscribed", "pending", "transactional")
 """The statuses between which a contact may be moved: whoever has left is in none of them."""
+LEFT_STATUSES = ("unsubscribed", "cleaned")
 
 
 def statuses_upgradable_to(status: str) -> tuple[str, ...]:

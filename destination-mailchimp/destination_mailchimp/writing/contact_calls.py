@@ -1,7 +1,8 @@
-"""Writing calls about one contact: what carries a status is looked at again before it is repeated."""
+"""Writing calls about one contact: before each attempt that carries a status, it is looked which one they have."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from destination_mailchimp.writing.shown import fields_not_taken, not_taken, not
 from mailchimp_api.client import Params
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
+_FRESH_SECONDS = 2.0
+_METHOD_NOT_ALLOWED = 405
+
 MayHave = Callable[[str | None], bool]
 """Tells whether a call may be made while the contact has this status (None: it is not there)."""
 
@@ -33,8 +37,9 @@ class StatusChanged(Exception):
 class ContactCalls:
     """Makes these calls, from any number of threads.
 
-    Whatever carries a status is not repeated unseen: between two attempts minutes may pass, in which the person leaves
-    or is archived. It is looked again right before each, and where that can't be known, nothing is sent.
+    Whatever carries a status is not sent unseen, neither at first nor again: minutes may pass before an attempt, in
+    which the person leaves or is archived. It is looked right before each, and where that can't be known, nothing is
+    sent. A contact that exists is written by PATCH, which brings nobody back: Mailchimp refuses it for archived ones.
     """
 
     def __init__(self, calls: Calls, policy: StatusPolicy, forms: AcceptedForms) -> None:
@@ -51,22 +56,22 @@ class ContactCalls:
         create: bool,
         validate: bool = False,
         only_if: MayHave | None = None,
+        looked_at: float | None = None,
     ) -> None:
         """Write fields and permissions; without ``create`` a contact that is not there is never made.
 
-        Sent again only while the contact's status is one that ``only_if`` admits: any but archived, if not given.
+        Sent, and sent again, only while the contact's status is one that ``only_if`` admits: any but archived, if not
+        given. ``looked_at``: when the caller has seen that it is (``time.monotonic``).
         Values that Mailchimp refuses are left out. Raises StatusChanged, RequestRefused where it does not take the
         contact even so, and ResourceGone: with ``create`` that means the audience.
         """
         method = "PUT" if create else "PATCH"
         params: Params | None = None if validate else SKIP_VALIDATION
-        look = self._look(contact, only_if or _is_not_archived) if status or create else None
-        # What was put off has waited, too.
-        again = contact.times_put_off > 0 or contact.suspect.put_off
+        look = self._look(contact, only_if or is_not_archived) if status or create else None
         while True:
-            if again and look is not None:
+            if look is not None and not (looked_at and time.monotonic() - looked_at < _FRESH_SECONDS):
                 look()
-            again = True
+            looked_at = None
             result.lost_fields += [FieldLost(contact, lost) for lost in prepare(contact, self._forms)]
             body: dict[str, Any] = dict(contact.body)
             if contact.permissions:
@@ -126,7 +131,10 @@ class ContactCalls:
             raise vanished() from None
 
     def patch(self, contact: Contact, body: Json) -> Json:
-        """Change a contact that exists; returns it as the answer shows it. Raises as ``Calls.send``."""
+        """Change a contact that exists; returns it as the answer shows it.
+
+        Raises as ``Calls.send``, and StatusChanged for who is archived.
+        """
         return self._send("PATCH", contact, body, SKIP_VALIDATION)
 
     def _send(
@@ -141,9 +149,14 @@ class ContactCalls:
         """The contact as the answer shows it."""
         contact.shown_status = None
         path = f"members/{contact.hash}"
-        row = self._calls.send(
-            method, path, params, json=body, suspect=contact.suspect, language=language, before_repeat=look
-        ).body
+        try:
+            row = self._calls.send(
+                method, path, params, json=body, suspect=contact.suspect, language=language, before_repeat=look
+            ).body
+        except RequestRefused as error:
+            if method == "PATCH" and error.problem.status == _METHOD_NOT_ALLOWED:
+                self._look(contact, is_not_archived)()  # so it is answered for archived contacts (reported)
+            raise
         row = row if isinstance(row, dict) else {}
         note_shown(contact, row)
         return row
@@ -154,7 +167,8 @@ def is_archived(status: str | None) -> bool:
     return status == "archived"
 
 
-def _is_not_archived(status: str | None) -> bool:
+def is_not_archived(status: str | None) -> bool:
+    """Whether the contact is none of the archive."""
     return status != "archived"
 
 

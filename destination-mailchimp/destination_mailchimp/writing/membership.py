@@ -7,23 +7,22 @@ import threading
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from destination_mailchimp.audience.calls import Calls
-from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.contacts.contact import STATUSES
 from mailchimp_api import readers
-from mailchimp_api.errors import IncompleteListing, TooMuchForOneAnswer
+from mailchimp_api.errors import IncompleteListing
 from mailchimp_api.listing import ContactListing, Reading, Row
-from mailchimp_api.readers import ContactPage
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _PAGE = 1000
 _FIELDS = "members.id,total_items"
 _REFRESH_SECONDS = 60.0
-_SMALLEST_PAGE = 25
-_STALE_SECONDS = 30.0
+ARCHIVED_SECONDS = 10.0
+"""How old the list of archived contacts may be when a batch is sorted, and how long a batch may wait then."""
 _PATIENCE = 3
 """Looking contacts up is always possible, so a listing is given up sooner than where it is all there is."""
 
@@ -62,12 +61,14 @@ class StatusIndex:
 
     The listing costs a call per thousand contacts, looking up costs a call per address. So addresses are looked
     up until that has cost as much as the listing would; then the listing is read, once, and kept up to date by
-    asking every minute what has changed since. A listing that can't be proved complete, because it keeps changing or
-    counts contacts that it does not show, is not used: addresses are looked up until it is worth another try.
+    asking every minute, or ``refresh`` seconds, what has changed since. A listing that can't be proved complete,
+    because it keeps changing or counts contacts that it does not show, is not used: addresses are looked up until it
+    is worth another try.
     """
 
-    def __init__(self, calls: Calls, *statuses: str) -> None:
+    def __init__(self, calls: Calls, *statuses: str, refresh: float = _REFRESH_SECONDS) -> None:
         self._calls = calls
+        self._refresh = refresh
         self._statuses = statuses
         self._lock = threading.Lock()
         self._members: HashSet | None = None
@@ -83,7 +84,7 @@ class StatusIndex:
                 self._begin(first_page=True)
 
     def among(self, hashes: list[str]) -> set[str]:
-        """Those of the subscriber hashes that are among them, as of a minute ago at most. Thread-safe.
+        """Those of the subscriber hashes that are among them, as of ``refresh`` seconds ago at most. Thread-safe.
 
         Never guesses: raises Stopped and what ``mailchimp_api.errors`` draws if Mailchimp can't be asked.
         """
@@ -98,7 +99,7 @@ class StatusIndex:
                     self._read_all()
                 else:
                     self._looked_up += len(hashes)
-            elif time.monotonic() - self._read_at > _REFRESH_SECONDS:
+            elif time.monotonic() - self._read_at > self._refresh:
                 self._read_changes()
             members = self._members
         if members is None:
@@ -112,7 +113,7 @@ class StatusIndex:
                 self._members.add(hashes)
 
     def watch(self) -> Watch:
-        """Tells from now on who becomes one of them."""
+        """Tells from now on who becomes one of them, and who has in the last minutes."""
         return Watch(self, self._new_listings())
 
     def look_up(self, hashes: list[str]) -> set[str]:
@@ -133,7 +134,9 @@ class StatusIndex:
         if not first_page:
             self._total = sum(self._count(listing.status) for listing in self._listings)
             return
-        pages = [self._page({"status": each.status, "fields": _FIELDS, "count": _PAGE}) for each in self._listings]
+        pages = [
+            self._calls.contacts({"status": each.status, "fields": _FIELDS, "count": _PAGE}) for each in self._listings
+        ]
         self._total = sum(page.total for page in pages)
         if all(page.total <= len(page.rows) for page in pages):
             self._members = HashSet()
@@ -143,7 +146,9 @@ class StatusIndex:
         """One for each status, that know of nobody who came before now."""
         clock = self._calls.client.clock
         reading = Reading(self._calls.workers, self._calls.wait, patience=_PATIENCE)
-        listings = [ContactListing(self._page, clock, reading, status) for status in self._statuses or (None,)]
+        listings = [
+            ContactListing(self._calls.contacts, clock, reading, status) for status in self._statuses or (None,)
+        ]
         for listing in listings:
             listing.since = clock.now()
         return listings
@@ -171,15 +176,6 @@ class StatusIndex:
         else:
             self._members = members
 
-    def _page(self, params: Mapping[str, str | int | None]) -> ContactPage:
-        shrinks = int(params["count"] or 0) > _SMALLEST_PAGE
-        try:
-            answered = self._calls.send("GET", "members", params, read=readers.contact_page, may_shrink=shrinks)
-        except BatchTooLarge as error:
-            raise TooMuchForOneAnswer(str(error)) from None
-        page: ContactPage = answered.body
-        return page
-
     def _count(self, status: str | None) -> int:
         params = {"status": status, "fields": "total_items", "count": 0}
         total: int = self._calls.send("GET", "members", params, read=readers.total_items).body
@@ -198,15 +194,47 @@ class Watch:
     @property
     def stale(self) -> bool:
         """Whether so much time has passed that it is better to look again before anything is written."""
-        return time.monotonic() - self._looked_at > _STALE_SECONDS
+        return time.monotonic() - self._looked_at > ARCHIVED_SECONDS
 
     def among(self, hashes: list[str]) -> set[str]:
         """Those of the hashes that have become, and are, among them at this moment. Raises as ``StatusIndex.among``."""
-        self._looked_at = time.monotonic()
+        looked_at = time.monotonic()
         try:
             for listing in self._listings:
                 for rows in listing.changed():
                     self._found.update(row["id"] for row in rows)
         except IncompleteListing:
             self._found |= self._index.look_up(hashes)
+        self._looked_at = looked_at
         return {digest for digest in hashes if digest in self._found}
+
+
+def changed_since(calls: Calls, since: datetime, hashes: set[str], columns: Sequence[str]) -> dict[str, Row]:
+    """Those of the contacts that have changed after ``since`` and are not archived: their rows, with ``columns``.
+
+    Listed, or looked up where the listing can't be proved. Raises as ``StatusIndex.among``.
+    """
+    reading = Reading(calls.workers, calls.wait, patience=_PATIENCE)
+    listing = ContactListing(calls.contacts, calls.client.clock, reading, columns=tuple(columns))
+    found: dict[str, Row] = {}
+    try:
+        for rows in listing.changed_after(since):
+            found.update((row["id"], row) for row in rows if row["id"] in hashes)
+    except IncompleteListing:
+        names = ",".join(("id", "status", "last_changed", *columns))
+
+        def look_up(digest: str) -> Row:
+            row: Row = calls.send("GET", f"members/{digest}", {"fields": names}, read=readers.contact).body
+            return row
+
+        with calls.pool() as pool:
+            rows = list(pool.map(look_up, sorted(hashes)))
+        found = {row["id"]: row for row in rows if row["status"] != "archived" and not _is_older(row, since)}
+    return found
+
+
+def _is_older(row: Row, since: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(row["last_changed"]) <= since
+    except (KeyError, TypeError, ValueError):
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from destination_mailchimp.accounting.ledger import Outcome
@@ -16,7 +17,13 @@ from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_outcome import not_as_asked, status_not_taken
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
-from destination_mailchimp.writing.contact_calls import ContactCalls, StatusChanged, is_archived, vanished
+from destination_mailchimp.writing.contact_calls import (
+    ContactCalls,
+    StatusChanged,
+    is_archived,
+    is_not_archived,
+    vanished,
+)
 from destination_mailchimp.writing.contact_tags import ContactTags
 from destination_mailchimp.writing.existing import ExistingContacts
 from destination_mailchimp.writing.membership import StatusIndex
@@ -67,8 +74,8 @@ class Singles:
         self._contact_calls = ContactCalls(calls, policy, self._forms)
         self._remover = Remover(calls, self._contact_calls, config, archived)
         self._tags = ContactTags(calls, config)
-        self._sms = SmsWriter(calls)
         self._archived_policy = ArchivedPolicy(calls, config, archived)
+        self._sms = SmsWriter(calls, self._contact_calls, self._archived_policy)
         self._steps = {
             Step.UPDATE: self._update,
             Step.CONFIRM: self._confirm,
@@ -130,25 +137,43 @@ class Singles:
         if self._existing.left_alone(contact):
             result.skipped.append(Skipped(contact, "in the audience already"))
             return
-        create = not self._config.update_only and not contact.must_exist
         try:
-            self._contact_calls.write(contact, self._policy.existing(contact), result, create=create)
+            self._write_existing(contact, result)
         except ResourceGone:
-            if create:
-                # A contact that is not there would have been made: the audience itself is gone.
-                raise
-            result.skipped.append(Skipped(contact, "not in the audience"))
+            if self._config.update_only or contact.must_exist:
+                result.skipped.append(Skipped(contact, "not in the audience"))
+                return
+            self._make_anew(contact, result)
             return
         result.written.append(Written(contact, Outcome.UPDATED))
         _note_other_status(contact, result)
         if self._policy.needs_current_status(contact):
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
 
+    def _write_existing(self, contact: Contact, result: Result, looked_at: float | None = None) -> None:
+        """Write the fields of a contact that exists, and the status if the policy sends one."""
+        status = self._policy.existing(contact)
+        if status != "transactional":
+            self._contact_calls.write(contact, status, result, create=False, looked_at=looked_at)
+            return
+        # A PATCH does not take this one; that it has taken the rest shows that nobody has archived them.
+        self._contact_calls.write(contact, None, result, create=False)
+        self._contact_calls.set_status(contact, status, is_not_archived)
+
+    def _make_anew(self, contact: Contact, result: Result) -> None:
+        """The contact has vanished since it was found to exist. Raises ResourceGone where the audience has."""
+        self._contact_calls.write(contact, None, result, create=True, looked_at=time.monotonic())
+        self._limit.confirm(0, 1)
+        contact.asked_status = self._policy.new(contact)
+        result.written.append(Written(contact, Outcome.CREATED))
+        _note_other_status(contact, result)
+
     def _confirm(self, contact: Contact, result: Result) -> None:
         """No batch answer tells what became of it: look whether it is there, write it, and believe this answer.
 
         It counts as made already (see ``BatchWriter``). Given back is what it did not need after all.
         """
+        looked_at = time.monotonic()
         present = self._calls.member(contact.hash, contact.suspect)
         if present is not None and present.status == "archived":
             raise StatusChanged(present.status)
@@ -161,9 +186,11 @@ class Singles:
             self._limit.give_back()
             result.skipped.append(Skipped(contact, "in the audience already"))
             return
-        status = self._policy.existing(contact) if present is not None else None
-        validate = present is None and not self._config.accept_missing_required
-        self._contact_calls.write(contact, status, result, create=True, validate=validate)
+        if present is not None:
+            self._write_existing(contact, result, looked_at)
+        else:
+            validate = not self._config.accept_missing_required
+            self._contact_calls.write(contact, None, result, create=True, validate=validate, looked_at=looked_at)
         if not made:
             self._limit.give_back()
         result.written.append(Written(contact, Outcome.CREATED if made else Outcome.UPDATED))
@@ -241,6 +268,7 @@ class Singles:
 
         An earlier version of the record may have brought it back, and the person may have left since.
         """
+        looked_at = time.monotonic()
         present = self._calls.member(contact.hash, contact.suspect)
         if present is not None and present.status != "archived":
             self._update(contact, result)
@@ -250,7 +278,9 @@ class Singles:
             raise self._limit.exceeded()
         revived = 0
         try:
-            self._contact_calls.write(contact, self._policy.new(contact), result, create=True, only_if=is_archived)
+            self._contact_calls.write(
+                contact, self._policy.new(contact), result, create=True, only_if=is_archived, looked_at=looked_at
+            )
             revived = 1
         except StatusChanged:
             # By a lost answer of ours it is back, or by somebody else; they may have left again since.
