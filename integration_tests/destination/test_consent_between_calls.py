@@ -191,7 +191,12 @@ class TestEveryCallOfEveryWay:
             destination.control.reset()
             destination.control.facts(**REVIVING, resubscribe_succeeds=True, audience_has_sms=True)
             address = signed_up(destination, way.get("start", "subscribed"))
-            person = {"emails": [address], "list_id": destination.list_id, "skip": number - 1, "times": 1}
+            person: dict[str, Any] = {
+                "emails": [address],
+                "list_id": destination.list_id,
+                "skip": number - 1,
+                "times": 1,
+            }
             destination.control.person("archive", **person)
             if answer == "is lost":
                 destination.control.fault("lose_answer", skip=number - 1, times=1)

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -217,6 +218,12 @@ def pours(head: bytes, piece: bytes) -> Script:
     return script
 
 
+def bomb(megabytes: int) -> bytes:
+    """What unpacks to so many megabytes."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(bytes(2**20)) for _ in range(megabytes)) + packer.flush()
+
+
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 ENDLESS: dict[str, tuple[Script, type[errors.TransientError]]] = {
@@ -229,7 +236,7 @@ ENDLESS: dict[str, tuple[Script, type[errors.TransientError]]] = {
     "chunks without end": (pours(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), errors.AnswerTooLarge),
     "headers without end": (pours(OK, b"X-Odd: yes\r\n"), errors.TransientError),
     "a compressed bomb": (
-        sends(answer(gzip.compress(bytes(100 * 2**20), 1), "Content-Encoding: gzip")),
+        sends(answer(bomb(250), "Content-Encoding: gzip")),
         errors.AnswerTooLarge,
     ),
     "a bomb in a bomb": (
