@@ -57,3 +57,17 @@ def test_a_tag_that_was_made_has_an_id(body: dict[str, Any]) -> None:
 def test_another_contact_or_another_status_permits_nothing(body: dict[str, Any]) -> None:
     with pytest.raises(Lacking):
         readers.member(body, "a" * 32)
+
+
+AUDIENCE = {"id": "a1", "name": "News", "double_optin": False, "marketing_permissions": False}
+
+
+@pytest.mark.parametrize("value", [None, "", 0, {}])
+@pytest.mark.parametrize("name", AUDIENCE)
+def test_an_audience_says_how_it_may_be_written_to(name: str, value: Any) -> None:
+    """No word of double opt-in is none that there isn't."""
+    assert not readers.audience(AUDIENCE).double_optin
+    with pytest.raises(Lacking, match=name):
+        readers.audience({**AUDIENCE, name: value})
+    with pytest.raises(Lacking, match=name):
+        readers.audience({key: told for key, told in AUDIENCE.items() if key != name})
