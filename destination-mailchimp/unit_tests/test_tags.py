@@ -192,4 +192,4 @@ class TestAnswersThatLackWhatDecides:
 
         with pytest.raises(IncompleteListing):
             TagIds(calls).id_of("vip")
-        assert mock.call_count < 5
+        assert mock.call_count < 50
