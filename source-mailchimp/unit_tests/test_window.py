@@ -96,6 +96,17 @@ class TestPieces:
 
         assert names(window(world, None, 90_000, 10, hint)) == list(world.rows)
 
+    def test_a_size_that_no_audience_has_costs_few_requests(self) -> None:
+        world = World()
+        seconds(world, [1] * 120)
+        assert names(window(world, None, 90_000, 10)) == list(world.rows)
+        least = len(world.requests)
+        world.requests.clear()
+
+        assert names(window(world, None, 90_000, 10, hint=10**6)) == list(world.rows)
+
+        assert len(world.requests) < least + 300
+
     def test_the_borders_of_a_window_whose_size_is_known_are_looked_for_at_once(self) -> None:
         """Not after a request that only tells how large it is: ten connections would wait for it."""
 

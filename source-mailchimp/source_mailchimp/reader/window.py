@@ -38,6 +38,7 @@ _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs 
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
 _LONG = 100  # pages: so many are planned only for rows that are seen to be there
 _LONG_TRIES = 3
+_LOOKED_FOR_AT_ONCE = 200  # borders of a window whose size is guessed: no more requests than a wrong guess may cost
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class WindowReader:
         probes = _Probes(partial(self._second_at, window=whole))
         try:
             if long:
-                probes.send(self._ranks(hint)[1:])
+                probes.send(self._ranks(hint)[1 : 1 + _LOOKED_FOR_AT_ONCE])
             first = await self._begin(whole, 1 if long else size, probes)
             total = _total_of(first[0])
             self._on_total(total)
@@ -122,7 +123,7 @@ class WindowReader:
                 yield ChunkRows([], complete_to=until)
                 return
             guessed = long and hint <= 2 * total <= 4 * hint
-            ranks = self._ranks(total, like=hint if guessed else total)
+            ranks = list(self._ranks(total, like=hint if guessed else total))
             async with aclosing(self._chunks(whole, total, ranks, probes)) as batches:
                 async for rows in batches:
                     yield rows
@@ -238,11 +239,11 @@ class WindowReader:
             moment = until
         raise IncompleteListing(self._listing.kind, seen=min(count, total), total=total)
 
-    def _ranks(self, total: int, *, like: int = 0) -> list[int]:
+    def _ranks(self, total: int, *, like: int = 0) -> range:
         """The ranks at which chunks of ``total`` rows should begin, each as long as in a window of ``like`` rows."""
         size = self._fetcher.page_size
         pages = max(1, min(self._bounds.pages_per_chunk, -(-(like or total) // (_CHUNKS * size))))
-        return list(range(0, total, max(1, int(pages * size * _FULL))))
+        return range(0, total, max(1, int(pages * size * _FULL)))
 
     async def _cut(
         self, whole: Chunk, ranks: list[int], probes: _Probes, chunk_of_page: list[asyncio.Future[Chunk]]
