@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from mailchimp_api.errors import ServerFault
 from source_mailchimp.errors import IncompleteListing, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Event
-from source_mailchimp.reader.window import WindowReader
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, World, date, every_state_goes_out, second_of, seconds
 
@@ -232,10 +231,6 @@ def test_a_contact_that_becomes_visible_minutes_late_is_read_by_the_next_sync() 
     assert late.id in {row["id"] for row in reader.emitted}
 
 
-async def _fails(*_: object) -> None:
-    raise ServerFault("503")
-
-
 class TestUnlisted:
     """A contact that is counted and never listed costs no other, and is never taken for read."""
 
@@ -281,14 +276,43 @@ class TestUnlisted:
         assert "c150" in {row["id"] for row in reader.emitted}
         assert "missing" not in str(reader.state)
 
-    def test_it_is_not_forgotten_by_a_sync_that_could_not_look_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        world = self.world(150)
+    @pytest.mark.parametrize("page_size", [300, 1000])
+    def test_it_is_looked_for_in_a_second_of_more_contacts_than_a_page_holds(self, page_size: int) -> None:
+        world = World()
+        seconds(world, [1, 1_500, 1])
+        world.unlisted = {"c700", "c1200"}
+        reader = Reader(world, STREAMS["list_members"], page_size=page_size)
+        assert not reader.sync()
+        world.unlisted = {"c1200"}
+        world.now += 1000
+        reader.emitted.clear()
+        assert not reader.sync()
+        assert "c700" in {row["id"] for row in reader.emitted}
+        assert "counts 1 rows that it does not list" in str(reader.error)
+        world.unlisted.clear()
+
+        assert reader.sync()
+
+        assert "c1200" in {row["id"] for row in reader.emitted}
+
+    def test_it_is_not_forgotten_by_a_sync_that_could_not_look_for_it(self) -> None:
+        class Down(World):
+            second = ""
+
+            def members(self, params: Any) -> dict[str, Any]:
+                if params.get("before_last_changed") == self.second:
+                    raise ServerFault("503")
+                return super().members(params)
+
+        world = Down()
+        seconds(world, [3] * 100)
+        world.unlisted = {"c150"}
         reader = Reader(world, STREAMS["list_members"], page_size=10)
         assert not reader.sync()
         world.now += 1000
-        with monkeypatch.context() as failing:
-            failing.setattr(WindowReader, "recheck", _fails)
-            assert not reader.sync()
+        world.second = date(world.rows["c150"].changed)
+        assert not reader.sync()
+        world.second = ""
         assert isinstance(reader.error, ServerFault)
         assert date(world.rows["c150"].changed) in reader.state["slices"]["l1"]["missing"]
         world.unlisted.clear()

@@ -20,7 +20,6 @@ from source_mailchimp.reader.partitions import Partition, partitions_of
 from source_mailchimp.reader.places import PartitionKey, pass_key
 from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
-from source_mailchimp.reader.unlisted_rows import Gap
 from source_mailchimp.reader.window import Bounds, WindowReader
 from source_mailchimp.stream import Record, Stream, Window
 
@@ -217,11 +216,11 @@ class ContactReader:
     async def _recheck(self, window: WindowReader, audience: Partition, key: PartitionKey) -> None:
         """Look again for contacts that an earlier sync found counted and not listed."""
         left: dict[datetime, int] = {}
-        for second, contacts in self._state.missing.get(key, {}).items():
-            rows, gap = await window.recheck(Gap(second, contacts))
-            await self._sink.emit(rows, audience)
-            if gap:
-                left[second] = gap.missing
+        for second in self._state.missing.get(key, {}):
+            async with aclosing(window.recheck(second)) as batches:
+                async for batch in batches:
+                    await self._sink.emit(batch.rows, audience)
+                    left |= {gap.second: gap.missing for gap in batch.gaps}
         # Not before: a state that goes out meanwhile, or after an error, must still name them.
         self._state.missing.pop(key, None)
         if left:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -195,12 +195,22 @@ class WindowReader:
             cutting.cancel()
             await asyncio.gather(cutting, *chunk_of_page, return_exceptions=True)
 
-    async def recheck(self, gap: Gap) -> tuple[list[Record], Gap | None]:
-        """The rows listed now of a second that had a gap, and what is missing of it still."""
-        pages = await self._page(Chunk(gap.second - ONE_SECOND, gap.second), 0, MAX_PAGE_SIZE)
-        rows = [row for page in pages for row in page.rows]
-        missing = _total_of(pages[-1]) - len({self._listing.key_of(row) for row in rows})
-        return rows, Gap(gap.second, missing) if missing > 0 else None
+    async def recheck(self, second: datetime) -> AsyncGenerator[ChunkRows, None]:
+        """Yield the rows listed now of a ``second`` that had a gap, and last the gap that it still has, if any."""
+        chunk = Chunk(second - ONE_SECOND, second)
+        first = await self._page(chunk, 0, MAX_PAGE_SIZE)
+        total, listed = _total_of(first[-1]), 0
+        if total <= MAX_PAGE_SIZE:  # what isn't on the one page that there is will not come by asking again
+            rows = [row for page in first for row in page.rows]
+            listed = len({self._listing.key_of(row) for row in rows})
+            yield ChunkRows(rows)
+        else:
+            with suppress(IncompleteListing):
+                async with aclosing(self._reader(chunk).rows()) as batches:
+                    async for batch in batches:
+                        total, listed = batch.total or total, listed + len(batch.rows)
+                        yield ChunkRows(batch.rows)
+        yield ChunkRows([], gaps=[Gap(second, total - listed)] if total > listed else [])
 
     async def _total_between(self, since: datetime, until: datetime) -> int:
         pages = await self._page(Chunk(since, until), 0, 1, ahead=True)
