@@ -13,7 +13,7 @@ import pytest
 
 from mailchimp_api.answers import Answer
 from mailchimp_api.client import Params
-from mailchimp_api.errors import AnswerTimeout, ServerFault, UnreadableAnswer
+from mailchimp_api.errors import AnswerTimeout, ResourceGone, ServerFault, UnreadableAnswer
 from source_mailchimp.reader.fetcher import Page
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
 
@@ -245,6 +245,32 @@ class TestRetries:
             return asyncio.get_running_loop().time()
 
         assert run(work) < 200
+
+    def test_a_path_that_is_refused_after_it_failed_is_asked_at_full_speed(self) -> None:
+        """What is gone is an answer: the path works again."""
+
+        class Slow(ModelFetcher):
+            async def _run(self, call: Callable[..., Any], *args: Any) -> Any:
+                await asyncio.sleep(1)
+                return call(*args)
+
+        class Client(ModelClient):
+            tries = 0
+
+            def get_once(
+                self, path: str, params: Params | None = None, *, items: str | None = None, counted: bool = False
+            ) -> dict[str, Any]:
+                self.tries += 1
+                raise ServerFault("down") if self.tries <= 20 else ResourceGone("gone")
+
+        async def work() -> float:
+            fetcher = Slow(Client(Shelf(), attempts=5), workers=10)
+            asked = [fetcher.get_object(f"campaigns/c{number}/feedback", {}) for number in range(1000)]
+            ended = await asyncio.gather(*asked, return_exceptions=True)
+            assert sum(isinstance(error, ResourceGone) for error in ended) > 980
+            return asyncio.get_running_loop().time()
+
+        assert run(work) < 150
 
     def test_requests_that_fail_leave_the_connections_to_others(self) -> None:
         """Virtual time: waits pass at once, and the order of requests shows who waited."""

@@ -27,6 +27,8 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from mailchimp_api.errors import TransientError
+
 T = TypeVar("T")
 
 Job = Callable[[], Awaitable[T]]
@@ -196,15 +198,14 @@ class RetryLane:
         """Run ``job`` when there is room for it."""
         with set_aside():
             reservation = await self._budget.reserve()
+        failed = False
         try:
-            result = await job()
-        except BaseException:
-            self._budget.set_limit(self._least)
+            return await job()
+        except TransientError:
+            failed = True
             raise
-        else:
-            self._budget.set_limit(min(self._budget.limit + 1, self._most))
-            return result
-        finally:
+        finally:  # a refusal is an answer, too
+            self._budget.set_limit(self._least if failed else min(self._budget.limit + 1, self._most))
             reservation.release()
 
 

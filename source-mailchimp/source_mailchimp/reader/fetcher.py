@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from mailchimp_api.answers import Answer, read_json
 from mailchimp_api.client import MailchimpClient
-from mailchimp_api.errors import TooMuchForOneAnswer, TransientError, UnreadableAnswer
+from mailchimp_api.errors import MailchimpError, TooMuchForOneAnswer, TransientError, UnreadableAnswer
 from mailchimp_api.limiter import kind_of
 from mailchimp_api.readers import told_total
 from mailchimp_api.retries import retrying_async
@@ -248,8 +248,8 @@ class Fetcher:
                     answer = await self._run_in(turn, get)
                 else:
                     answer = await self._again.run(partial(self._in_turn, get, ahead=ahead))
-            except TransientError:
-                self._again.note(kind, failed=True)
+            except MailchimpError as error:
+                self._again.note(kind, failed=isinstance(error, TransientError))
                 raise
             self._again.note(kind, failed=False)
             return answer
