@@ -13,7 +13,14 @@ from connector_cli.errors import CommandFailed, FailureType
 from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
-from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentRefused, PartlyRefused, RowsMissing
+from source_mailchimp.errors import (
+    IncompleteListing,
+    ParentFailed,
+    ParentRefused,
+    ParentsRefused,
+    PartlyRefused,
+    RowsMissing,
+)
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, ParentsRead, Records, Started
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -30,7 +37,7 @@ def failure_of(error: Exception) -> CommandFailed:
     if isinstance(error, CommandFailed):
         return error
     kind: FailureType = "system_error"
-    if isinstance(error, (ConfigError, ParentRefused, PartlyRefused)):
+    if isinstance(error, (ConfigError, ParentRefused, ParentsRefused, PartlyRefused)):
         kind = "config_error"
     elif isinstance(error, (TransientError, IncompleteListing, ParentFailed, RowsMissing)):
         kind = "transient_error"

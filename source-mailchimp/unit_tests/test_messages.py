@@ -11,7 +11,7 @@ import pytest
 from connector_cli.errors import FailureType
 from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, InvalidApiKey, ServerFault
-from source_mailchimp.errors import IncompleteListing, ParentFailed
+from source_mailchimp.errors import IncompleteListing, ParentFailed, ParentsRefused
 from source_mailchimp.messages import EventWriter, SyncFailed, failure_of
 from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, Records, Started
 from source_mailchimp.streams import STREAMS
@@ -120,6 +120,7 @@ class TestFailures:
             (ServerFault("x"), "transient_error"),
             (IncompleteListing("tags", seen=1, total=2), "transient_error"),
             (ParentFailed("x"), "transient_error"),
+            (ParentsRefused("member_goals", refused=1, parents="list_members", reason="x"), "config_error"),
             (KeyError("x"), "system_error"),
         ],
         ids=lambda value: type(value).__name__,
