@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from mailchimp_api.errors import Problem, ResourceRefused
 from source_mailchimp.errors import ParentsRefused
+from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, every_state_goes_out
 
@@ -82,6 +86,17 @@ class TestRefused:
         site.faults[f"{MEMBERS}/c4/goals"] = lambda _: refused()
 
         assert Reader(site, STREAMS["member_goals"], include_archived=False).sync()
+
+    def test_a_million_refusals_are_counted_and_not_kept(self) -> None:
+        out = StreamOutput(STREAMS["member_goals"], asyncio.Queue(), rows_per_state=1)
+        errors = [refused() for _ in range(100)]
+        kept = [weakref.ref(error) for error in errors]
+        while errors:
+            out.note_refused(errors.pop())
+        gc.collect()
+
+        assert not [ref for ref in kept if ref() is not None]
+        assert "refused below 100 of the list_members" in str(out.left_out)
 
     @pytest.mark.parametrize("name", ["order_lines", "member_goals"])
     def test_a_full_refresh_that_was_cut_short_behind_a_refusal_is_not_complete(self, name: str) -> None:

@@ -110,7 +110,8 @@ class StreamOutput:
     _announced: int = 0
     _state: dict[str, Any] = field(default_factory=dict)
     _parents_told: float = 0.0
-    _refused: list[ResourceRefused] = field(default_factory=list)
+    _refused: int = 0
+    _first_refusal: str = "the log of the sync that was cut short says why"
 
     def __post_init__(self) -> None:
         self._maker = RecordMaker(self.stream, self.shape)
@@ -156,20 +157,20 @@ class StreamOutput:
 
     def note_refused(self, reason: ResourceRefused) -> None:
         """What is below one row of the parent was refused, and is left out."""
-        self._refused.append(reason)
+        self._first_refusal = self._first_refusal if self._refused else str(reason)
+        self._refused += 1
 
     @property
     def left_out(self) -> ParentsRefused | None:
         """Why a full refresh is not complete though the reader came to its end, None if it is."""
-        refused = self.refused_before + len(self._refused)
+        refused = self.refused_before + self._refused
         if not refused:
             return None
         parents = self.stream.parent.name if self.stream.parent else "rows"
-        reason = str(self._refused[0]) if self._refused else "the log of the sync that was cut short says why"
-        return ParentsRefused(self.stream.name, refused=refused, parents=parents, reason=reason)
+        return ParentsRefused(self.stream.name, refused=refused, parents=parents, reason=self._first_refusal)
 
     async def _put_state(self) -> None:
-        state, refused = self._state, self.refused_before + len(self._refused)
+        state, refused = self._state, self.refused_before + self._refused
         if refused and FULL_REFRESH_COMPLETE not in state:
             state = {**state, "left_out": refused}  # whoever goes on passes by what was refused
         known = self.deletions.dump() if self.deletions else None
