@@ -16,6 +16,7 @@ from source_mailchimp.errors import ParentsRefused
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, every_state_goes_out
+from unit_tests.sites import UNSUBSCRIBES, campaigns
 
 MEMBERS = "lists/l1/members"
 
@@ -50,6 +51,45 @@ def audience(contacts: int) -> Site:
 
 
 class TestRefused:
+    @pytest.mark.parametrize("name", ["orders", "order_lines", "products"])
+    def test_a_full_refresh_without_a_refused_store_is_not_complete(self, name: str) -> None:
+        site = store(3)
+        site.tables["ecommerce/stores"].append({"id": "s2"})
+        site.tables["ecommerce/stores/s1/products"] = [{"id": "p1"}]
+        for what in ("orders", "products"):
+            site.faults[f"ecommerce/stores/s2/{what}"] = lambda _: refused()
+        reader = Reader(site, STREAMS[name], full_refresh=True)
+
+        assert not reader.sync()
+
+        assert reader.emitted
+        assert isinstance(reader.error, ParentsRefused)
+        assert "refused below 1 of the stores" in str(reader.error)
+        site.faults.clear()
+        assert reader.sync()
+
+    def test_a_full_refresh_without_a_refused_campaign_is_not_complete(self) -> None:
+        site = campaigns(4)
+        site.faults["reports/r0001/unsubscribed"] = lambda _: refused()
+
+        assert not Reader(site, UNSUBSCRIBES, full_refresh=True).sync()
+        assert Reader(site, UNSUBSCRIBES).sync()
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
+    def test_what_is_below_links_of_which_some_were_refused(self, full_refresh: bool) -> None:  # noqa: FBT001
+        """What is new below the others can be told without them; a full refresh lacks rows."""
+        site = campaigns(4)
+        for row in site.tables["reports"]:
+            path = f"reports/{row['id']}/click-details"
+            site.tables[path] = [{"id": "u1", "campaign_id": row["id"]}]
+            site.tables[f"{path}/u1/members"] = [{"email_id": "e1", "campaign_id": row["id"], "url_id": "u1"}]
+        site.faults["reports/r0001/click-details"] = lambda _: refused()
+
+        for beside in ([], [STREAMS["click_details"]]):
+            reader = Reader(site, STREAMS["click_detail_members"], full_refresh=full_refresh, beside=beside)
+            assert reader.sync() is not full_refresh
+            assert {row["campaign_id"] for row in reader.emitted} == {"r0000", "r0002", "r0003"}
+
     def test_the_lines_of_one_order_cost_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
         site = store(30)
         site.faults["ecommerce/stores/s1/orders/o3/lines"] = lambda _: refused()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from mailchimp_api.errors import ConfigError, MailchimpError, ResourceGone, ResourceRefused
-from source_mailchimp.errors import PartlyRefused
+from source_mailchimp.errors import ParentsRefused, PartlyRefused
 from source_mailchimp.reader.concurrency import Job, run_bounded
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.outcome import Outcome
@@ -71,7 +71,9 @@ class PartitionReader:
         missing, outcome = self._missing, self._outcome
         nothing_came = self.refusal or (outcome.failed and outcome.all_failed)
         if self._parent_rows and not outcome.given_up and not nothing_came:
-            self._parent_rows.missing = missing or next((error for _, error in outcome.refused), None)
+            refused = next((error for _, error in outcome.refused), None)
+            # Of those below, only a full refresh is incomplete for what was refused.
+            self._parent_rows.missing = refused if isinstance(missing, ParentsRefused) else missing or refused
         if missing:
             raise missing
 
@@ -84,12 +86,15 @@ class PartitionReader:
         above = self._missing_above
         if above:
             return parent_failed(above.stream, above.missing or RuntimeError())
-        parent = self._stream.parent
-        if self._full and parent and parent.is_audience and outcome.refused and not self.refusal:
-            return PartlyRefused(
-                self._stream.name, refused=len(outcome.refused), asked=outcome.asked, reason=outcome.refused[0][1]
-            )
-        return None
+        parent, refused = self._stream.parent, outcome.refused
+        if not self._full or not parent or not refused or self.refusal:
+            return None
+        reason = refused[0][1]
+        if parent.is_audience:
+            return PartlyRefused(self._stream.name, refused=len(refused), asked=outcome.asked, reason=reason)
+        if self._out is None:
+            return None  # whoever looks under the rows says so
+        return ParentsRefused(self._stream.name, refused=len(refused), parents=parent.name, reason=str(reason))
 
     @property
     def _missing_above(self) -> ParentRows | None:
