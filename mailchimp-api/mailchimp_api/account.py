@@ -38,7 +38,8 @@ def account_of(client: MailchimpClient) -> dict[str, Any]:
     except (ConnectionFault, ResourceGone) as error:
         if client.host_field == "api_url":
             remedy = (
-                "Check api_url, and that something answers there; in a container 127.0.0.1 is the container itself."
+                "Check api_url, and that this machine reaches it, through a proxy if it needs one; "
+                "in a container, 127.0.0.1 is the container itself."
             )
         else:
             remedy = (
