@@ -13,7 +13,7 @@ from destination_mailchimp.failures import SyncFailure
 from mailchimp_api.account import WHERE_IDS_ARE
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
-from mailchimp_api.options import unknown_options
+from mailchimp_api.options import complaint, unknown_options
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -358,12 +358,8 @@ def read_config(values: Any) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: "
-            # That message would quote what was given, which may be a key in the wrong place.
-            + (
-                "auth_type must be apikey or oauth2.0" if fault["type"] == "union_tag_invalid" else fault["msg"]
-            ).removeprefix("Value error, ")
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+            f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: {complaint(fault)}"
+            for fault in error.errors(include_url=False, include_input=False)
         )
         raise SyncFailure(f"The configuration is not valid. {mask(faults)}") from None
     for sentence in unknown_options(Config, {key: value for key, value in values.items() if key != "apikey"}):

@@ -42,7 +42,8 @@ class TestConfig:
             ({"status_for_new": "cleaned"}, "status_for_new"),
             ({"num_workers": 11}, "num_workers"),
             ({"list_id": " "}, "list_id: it is empty.*Audience name and defaults"),
-            ({"list_id": None}, "list_id: Field required"),
+            ({"list_id": None}, "list_id: is missing"),
+            ({"max_new_contacts": "lots"}, "max_new_contacts: must be a whole number"),
         ],
     )
     def test_a_mistake_is_named_and_no_value_is_shown(self, change: dict[str, Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Makes a form's JSON schema of a pydantic model of options: the shape that interfaces for connectors draw."""
+"""Options as a person meets them: the form that interfaces draw of a pydantic model, and what is said of a mistake."""
 
 from __future__ import annotations
 
@@ -26,6 +26,47 @@ def unknown_options(model: type[BaseModel], given: Mapping[str, Any]) -> list[st
         hint = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"The configuration has an option that does not exist, and does nothing: {name}.{hint}")
     return sentences
+
+
+_SHOULD_BE = {
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "finite": "must be a number",
+    "bool": "must be true or false",
+    "string": "must be a text, in quotation marks",
+    "list": "must be a list",
+    "dict": "must be an object: {…}",
+    "model": "must be an object: {…}",
+    "missing": "is missing",
+}
+"""By the first word of the type that pydantic gives an error."""
+_BOUNDS = {
+    "greater_than_equal": ("ge", "must be {} or more"),
+    "greater_than": ("gt", "must be more than {}"),
+    "less_than_equal": ("le", "must be {} or less"),
+    "less_than": ("lt", "must be less than {}"),
+}
+
+
+def complaint(error: Mapping[str, Any]) -> str:
+    """What a value should be, of one of the ``errors()`` of pydantic's ValidationError: ``must be a whole number``.
+
+    Never what it is: that may be a key in the wrong place. Sentences of validators stand as they are.
+    """
+    kind: str = error["type"]
+    context = error.get("ctx", {})
+    if kind == "union_tag_invalid":  # pydantic's own text quotes what was given
+        return _unquoted(f"{context['discriminator']} must be {context['expected_tags'].replace(', ', ' or ')}")
+    if kind == "literal_error":
+        return _unquoted(f"must be {context['expected']}")
+    if kind in _BOUNDS:
+        bound, words = _BOUNDS[kind]
+        return words.format(f"{context[bound]:g}")
+    return _SHOULD_BE.get(kind.partition("_")[0]) or str(error["msg"]).removeprefix("Value error, ")
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("'", "")
 
 
 def option_schema(model: type[BaseModel]) -> Json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
+import pytest
 from jsonschema import Draft7Validator
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from mailchimp_api.credentials import Credentials
-from mailchimp_api.options import option_schema, unknown_options
+from mailchimp_api.options import complaint, option_schema, unknown_options
 
 
 class Options(BaseModel):
@@ -66,3 +67,55 @@ class TestUnknownOptions:
 
     def test_what_is_empty_and_what_the_platform_adds_is_passed_over(self) -> None:
         assert unknown_options(Options, {"list_id": "a", "old": None, "cleared": "", "__airbyte": 1}) == []
+
+
+class Values(BaseModel):
+    """An option of each type."""
+
+    whole: Annotated[int, Field(ge=2, le=10)] = 2
+    number: Annotated[float, Field(gt=0)] = 1.0
+    on: bool = False
+    choice: Literal["leave", "revive", "reject"] = "leave"
+    text: str = ""
+    texts: list[str] = []
+    credentials: Annotated[Credentials | None, Field(discriminator="auth_type")] = None
+    list_id: str
+
+
+class TestComplaint:
+    """What a value should be, in the words of whoever fills in the form."""
+
+    @pytest.mark.parametrize(
+        "given, words",
+        [
+            ({"whole": 1}, "must be 2 or more"),
+            ({"whole": 11}, "must be 10 or less"),
+            ({"whole": "s3cret"}, "must be a whole number"),
+            ({"whole": 2.5}, "must be a whole number"),
+            ({"whole": ["s3cret"]}, "must be a whole number"),
+            ({"number": 0}, "must be more than 0"),
+            ({"number": "s3cret"}, "must be a number"),
+            ({"on": "s3cret"}, "must be true or false"),
+            ({"on": ["s3cret"]}, "must be true or false"),
+            ({"choice": "s3cret"}, "must be leave, revive or reject"),
+            ({"text": 7}, "must be a text, in quotation marks"),
+            ({"texts": "s3cret"}, "must be a list"),
+            ({"texts": [7]}, "must be a text, in quotation marks"),
+            ({"credentials": "s3cret"}, "must be an object: {…}"),
+            ({"credentials": {"auth_type": "s3cret"}}, "must be apikey or oauth2.0"),
+            ({"credentials": {"auth_type": "apikey"}}, "is missing"),
+            ({"list_id": None}, "must be a text, in quotation marks"),
+        ],
+    )
+    def test_it_says_what_the_value_should_be_and_never_what_it_is(self, given: dict[str, Any], words: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Values.model_validate({"list_id": "a", **given})
+
+        [error] = caught.value.errors()
+        assert complaint(error).endswith(words)
+        assert "s3cret" not in complaint(error)
+
+    def test_a_sentence_of_a_validator_stands_as_it_is(self) -> None:
+        error = {"type": "value_error", "loc": ("tags",), "msg": "Value error, take it out"}
+
+        assert complaint(error) == "take it out"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
 from mailchimp_api.errors import ConfigError
-from mailchimp_api.options import unknown_options
+from mailchimp_api.options import complaint, unknown_options
 from source_mailchimp.dates import parse_date
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -222,9 +222,9 @@ def parse_config(raw: dict[str, Any]) -> Config:
 
 def _complaint(error: ValidationError) -> tuple[str, str]:
     """The field of the first error, and what it should be."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "union_tag_invalid":  # pydantic's own text quotes what was given
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "union_tag_invalid":
         return "credentials.auth_type", "must be apikey or oauth2.0"
     # Below credentials comes the name of their kind, which is no field.
     path = [part for index, part in enumerate(first["loc"]) if index != 1 or first["loc"][0] != "credentials"]
-    return ".".join(str(part) for part in path), first["msg"].removeprefix("Value error, ")
+    return ".".join(str(part) for part in path), complaint(first)

@@ -48,7 +48,7 @@ class TestMistakes:
         error = complaint({"credentials": KEY, name: value})
 
         assert error.field == name
-        assert str(error).startswith(f"Invalid configuration: {name}: ")
+        assert str(error).startswith(f"Invalid configuration: {name}: must be ")
 
     @pytest.mark.parametrize(
         "credentials, field",
