@@ -13,6 +13,7 @@ import pytest
 
 from mailchimp_api.errors import Problem, ResourceRefused
 from source_mailchimp.errors import ParentsRefused
+from source_mailchimp.messages import failure_of
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, every_state_goes_out
@@ -76,19 +77,42 @@ class TestRefused:
         assert Reader(site, UNSUBSCRIBES).sync()
 
     @pytest.mark.parametrize("full_refresh", [False, True])
+    @pytest.mark.parametrize("name", ["unsubscribes", "click_detail_members"])
+    def test_a_full_refresh_without_the_versions_of_a_campaign_is_not_complete(
+        self,
+        name: str,
+        full_refresh: bool,  # noqa: FBT001
+    ) -> None:
+        site = campaigns(2)
+        site.tables["reports"][0]["type"] = "variate"
+        site.faults["reports/r0000/sub-reports"] = lambda _: refused()
+        reader = Reader(site, STREAMS[name], full_refresh=full_refresh)
+
+        assert reader.sync() is not full_refresh
+
+        if full_refresh:
+            assert "refused below 1 of the campaigns" in str(reader.error)
+            site.faults.clear()
+            assert reader.sync()
+
+    @pytest.mark.parametrize("full_refresh", [False, True])
     def test_what_is_below_links_of_which_some_were_refused(self, full_refresh: bool) -> None:  # noqa: FBT001
         """What is new below the others can be told without them; a full refresh lacks rows."""
         site = campaigns(4)
+        site.tables["reports"][1]["type"] = "variate"
         for row in site.tables["reports"]:
             path = f"reports/{row['id']}/click-details"
             site.tables[path] = [{"id": "u1", "campaign_id": row["id"]}]
             site.tables[f"{path}/u1/members"] = [{"email_id": "e1", "campaign_id": row["id"], "url_id": "u1"}]
-        site.faults["reports/r0001/click-details"] = lambda _: refused()
-
-        for beside in ([], [STREAMS["click_details"]]):
-            reader = Reader(site, STREAMS["click_detail_members"], full_refresh=full_refresh, beside=beside)
-            assert reader.sync() is not full_refresh
-            assert {row["campaign_id"] for row in reader.emitted} == {"r0000", "r0002", "r0003"}
+        stream = STREAMS["click_detail_members"]
+        for path in ("reports/r0001/click-details", "reports/r0001/sub-reports"):
+            site.faults = {path: lambda _: refused()}
+            for beside in ([], [STREAMS["click_details"]]):
+                reader = Reader(site, stream, full_refresh=full_refresh, beside=beside)
+                assert reader.sync() is not full_refresh
+                assert {"r0000", "r0002", "r0003"} <= {row["campaign_id"] for row in reader.emitted}
+                if full_refresh:
+                    assert failure_of(reader.error or Exception()).failure_type == "config_error"
 
     def test_the_lines_of_one_order_cost_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
         site = store(30)

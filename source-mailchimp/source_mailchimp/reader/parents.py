@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailchimp_api.errors import MailchimpError, ResourceRefused
-from source_mailchimp.errors import ParentFailed, ParentRefused
+from source_mailchimp.errors import ParentFailed, ParentRefused, ParentsRefused
 from source_mailchimp.stream import Record, Stream
 
 
@@ -63,7 +63,7 @@ class ParentRows:
 
 def parent_failed(parent: Stream, error: Exception) -> ParentFailed:
     """What is wrong with the children of ``parent``, of which some rows or all could not be read."""
-    if isinstance(error, ParentRefused):
+    if isinstance(error, (ParentRefused, ParentsRefused)):
         return ParentRefused(f"{parent.name} could not be read: {error}")
     if isinstance(error, ResourceRefused):
         return ParentRefused(

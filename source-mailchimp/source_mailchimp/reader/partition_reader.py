@@ -71,9 +71,7 @@ class PartitionReader:
         missing, outcome = self._missing, self._outcome
         nothing_came = self.refusal or (outcome.failed and outcome.all_failed)
         if self._parent_rows and not outcome.given_up and not nothing_came:
-            refused = next((error for _, error in outcome.refused), None)
-            # Of those below, only a full refresh is incomplete for what was refused.
-            self._parent_rows.missing = refused if isinstance(missing, ParentsRefused) else missing or refused
+            self._parent_rows.missing = missing or next((error for _, error in outcome.refused), None)
         if missing:
             raise missing
 
@@ -86,15 +84,24 @@ class PartitionReader:
         above = self._missing_above
         if above:
             return parent_failed(above.stream, above.missing or RuntimeError())
-        parent, refused = self._stream.parent, outcome.refused
-        if not self._full or not parent or not refused or self.refusal:
+        return self._left_out if self._full and not self.refusal else None
+
+    @property
+    def _left_out(self) -> MailchimpError | None:
+        """What a full refresh lacks because it was refused, None if nothing."""
+        name, parent, refused = self._stream.name, self._stream.parent, self._outcome.refused
+        if refused and parent and parent.is_audience:
+            return PartlyRefused(name, refused=len(refused), asked=self._outcome.asked, reason=refused[0][1])
+        if parent is None or self._out is None:  # whoever looks under the rows says so
             return None
-        reason = refused[0][1]
-        if parent.is_audience:
-            return PartlyRefused(self._stream.name, refused=len(refused), asked=outcome.asked, reason=reason)
-        if self._out is None:
-            return None  # whoever looks under the rows says so
-        return ParentsRefused(self._stream.name, refused=len(refused), parents=parent.name, reason=str(reason))
+        if refused:
+            return ParentsRefused(name, refused=len(refused), parents=parent.name, reason=str(refused[0][1]))
+        parents = self._context.parents
+        unlisted = [len(parents[above.name].unlisted) for above in self._stream.ancestors if above.name in parents]
+        if any(unlisted):
+            reason = "the versions they were sent in can't be listed, see the warnings"
+            return ParentsRefused(name, refused=sum(unlisted), parents="campaigns", reason=reason)
+        return None
 
     @property
     def _missing_above(self) -> ParentRows | None:
@@ -105,7 +112,7 @@ class PartitionReader:
         above = self._context.parents.get(self._stream.parent.name) if self._stream.parent else None
         if above is None or above.missing is None:
             return None
-        return above if self._full or not isinstance(above.missing, ResourceRefused) else None
+        return above if self._full or not isinstance(above.missing, (ResourceRefused, ParentsRefused)) else None
 
     async def _run_once(self) -> None:
         context, state, stream = self._context, self._state, self._stream
