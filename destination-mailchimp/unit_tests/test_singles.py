@@ -19,6 +19,10 @@ from destination_mailchimp.writing.singles import Singles
 from mailchimp_api.errors import ResourceGone
 from unit_tests.builders import CONFIG, LIST, PROBLEM, Writing, config_of, people, row_of
 
+BEGUN = datetime(2026, 11, 25, 12, 0, 0, tzinfo=timezone.utc)
+"""When a call began whose answer was lost."""
+LATER, LONG_AGO = "2026-11-25T12:00:03+00:00", "2024-02-01T09:00:00+00:00"
+
 
 class TestSingleCalls:
     """A refusal is this contact's; an audience that is gone is everybody's."""
@@ -69,6 +73,36 @@ class TestSingleCalls:
         assert put.call_count == 0
         assert result.skipped == [Skipped(contact, "archived")]
         assert result.written == []
+
+    @pytest.mark.parametrize("step", [Step.CONFIRM, Step.UPDATE])
+    @pytest.mark.parametrize(
+        "shown,back",
+        [
+            # Nobody but a contact of long ago has this rating, and they have opted in since our call: it did that.
+            ({"timestamp_opt": LATER, "member_rating": 4}, True),
+            ({"timestamp_opt": LATER, "timestamp_signup": LONG_AGO}, True),
+            # Our call has made this one.
+            ({"timestamp_opt": LATER, "member_rating": 2, "timestamp_signup": ""}, False),
+            # Subscribed all the time, and changed by somebody else meanwhile.
+            ({"timestamp_opt": LONG_AGO, "member_rating": 4}, False),
+        ],
+    )
+    def test_who_was_brought_back_by_a_call_whose_answer_was_lost_is_archived_again(
+        self, calls: Calls, mock: requests_mock.Mocker, step: Step, shown: Json, *, back: bool
+    ) -> None:
+        writing = Writing(calls)
+        (contact,) = people(1)
+        contact.asked_status, contact.possibly_written_since = "subscribed", BEGUN
+        row = row_of(contact, status="subscribed", last_changed=LATER, **shown)
+        mock.get(f"{LIST}/members/{contact.hash}", json=row)
+        mock.patch(f"{LIST}/members/{contact.hash}", json=row)
+        delete = mock.delete(f"{LIST}/members/{contact.hash}", status_code=204)
+        result = Result()
+        writing.singles.run(FollowUp(contact, step), result)
+
+        assert delete.call_count == back
+        assert result.skipped == ([Skipped(contact, "archived again")] if back else [])
+        assert [written.contact for written in result.written] == ([] if back else [contact])
 
     def test_who_is_archived_while_their_call_is_put_off_stays_archived(
         self, calls: Calls, mock: requests_mock.Mocker

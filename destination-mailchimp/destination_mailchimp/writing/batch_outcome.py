@@ -14,6 +14,8 @@ from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.result import FieldLost, Rejected
 from destination_mailchimp.writing.shown import fields_not_taken, note_shown
 
+TRACES = ("status", "timestamp_opt", "timestamp_signup", "member_rating", "stats")
+"""What tells a contact that was made a moment ago from one that has come back from the archive."""
 _FIRST_RATING = 2
 """Of two to five stars: everybody begins with two."""
 
@@ -83,13 +85,17 @@ class BatchOutcome:
         if self.creating:
             active = contact.shown_status in ("subscribed", "transactional")
             return not active or not is_before(row.get("timestamp_opt"), since - timedelta(seconds=1))
-        return (
-            contact.asked_status is None
-            and contact.shown_status == "subscribed"
-            and "timestamp_opt" not in contact.body
-            and is_since(row.get("timestamp_opt"), since)
-            and _has_traces(contact, row, since)
-        )
+        return contact.asked_status is None and was_revived(contact, row, contact.possibly_written_since or since)
+
+
+def was_revived(contact: Contact, row: Json, since: datetime) -> bool:
+    """Whether an update that an attempt of ``since`` may have made has brought a contact back from the archive."""
+    return (
+        row.get("status") == "subscribed"
+        and "timestamp_opt" not in contact.body
+        and is_since(row.get("timestamp_opt"), since)
+        and _has_traces(contact, row, since)
+    )
 
 
 def has_lived_before(contact: Contact, row: Json, since: datetime) -> bool:

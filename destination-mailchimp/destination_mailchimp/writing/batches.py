@@ -21,6 +21,7 @@ from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.writing.archived import ArchivedPolicy
 from destination_mailchimp.writing.batch_calls import BatchCalls
 from destination_mailchimp.writing.batch_outcome import (
+    TRACES,
     BatchOutcome,
     has_lived_before,
     not_as_asked,
@@ -37,8 +38,6 @@ from destination_mailchimp.writing.shown import StubbornFields, not_taken
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
-_TRACES = ("status", "timestamp_opt", "timestamp_signup", "member_rating", "stats")
-"""What tells a contact that was made a moment ago from one that has come back from the archive."""
 _MANY = 50
 _INSISTED_AT_LEAST = 5
 """A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
@@ -208,7 +207,7 @@ class BatchWriter:
         since = min(
             contact.possibly_written_since for contact in doubtful if contact.possibly_written_since
         ) - timedelta(seconds=1)
-        changed = changed_since(self._calls, since, {contact.hash for contact in doubtful}, _TRACES)
+        changed = changed_since(self._calls, since, {contact.hash for contact in doubtful}, TRACES)
         made = [contact for contact in doubtful if contact.hash in changed]
         revived = [contact for contact in made if has_lived_before(contact, changed[contact.hash], since)]
         if revived:

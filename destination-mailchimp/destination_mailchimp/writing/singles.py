@@ -12,10 +12,16 @@ from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import from_problem, is_account_wide, is_temporary
 from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
-from destination_mailchimp.contacts.cursors import read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.archived import ArchivedPolicy
-from destination_mailchimp.writing.batch_outcome import not_as_asked, status_not_taken
+from destination_mailchimp.writing.batch_outcome import (
+    TRACES,
+    has_lived_before,
+    is_since,
+    not_as_asked,
+    status_not_taken,
+    was_revived,
+)
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy, statuses_upgradable_to
 from destination_mailchimp.writing.contact_calls import (
     ContactCalls,
@@ -137,6 +143,10 @@ class Singles:
         if self._existing.left_alone(contact):
             result.skipped.append(Skipped(contact, "in the audience already"))
             return
+        if since := contact.possibly_written_since:
+            row = self._calls.member_row(contact.hash, TRACES, contact.suspect)
+            if row is not None and was_revived(contact, row, since) and self._undo_revival(contact, result):
+                return
         try:
             self._write_existing(contact, result)
         except ResourceGone:
@@ -174,14 +184,16 @@ class Singles:
         It counts as made already (see ``BatchWriter``). Given back is what it did not need after all.
         """
         looked_at = time.monotonic()
-        present = self._calls.member(contact.hash, contact.suspect)
-        if present is not None and present.status == "archived":
-            raise StatusChanged(present.status)
+        present = self._calls.member_row(contact.hash, TRACES, contact.suspect)
+        if present is not None and present["status"] == "archived":
+            raise StatusChanged("archived")
         made = present is None
         if present is not None and contact.possibly_written_since and not contact.written_before:
-            changed = read_cursor(present.last_changed or "")[1]
-            since = read_cursor((contact.possibly_written_since - timedelta(seconds=1)).isoformat())[1]
-            made = isinstance(changed, int) and changed >= since
+            since = contact.possibly_written_since - timedelta(seconds=1)
+            made = is_since(present.get("last_changed"), since)
+            if made and has_lived_before(contact, present, since) and self._undo_revival(contact, result):
+                self._limit.give_back()
+                return
         if not made and self._existing.left_alone(contact):
             self._limit.give_back()
             result.skipped.append(Skipped(contact, "in the audience already"))
@@ -199,6 +211,13 @@ class Singles:
         _note_other_status(contact, result)
         if present is not None and self._policy.needs_current_status(contact):
             result.follow_ups.append(FollowUp(contact, Step.MOVE))
+
+    def _undo_revival(self, contact: Contact, result: Result) -> bool:
+        """A call whose answer was lost has brought the contact back: archive it again, unless the user wants it so."""
+        if self._archived_policy.may_revive:
+            return False
+        self._archived_policy.undo([contact], result)
+        return True
 
     def _permissions(self, contact: Contact, result: Result) -> None:
         try:
