@@ -57,7 +57,6 @@ TESTED_ELSEWHERE = {
     "sms": "columns in test_plan.py, calls in integration_tests/destination/test_sms.py",
     "archived": "a policy that batches and single calls apply: test_batches.py, test_singles.py",
     "batch_calls": "the calls of a batch: test_batches.py",
-    "batch_outcome": "what the answers to a batch say: test_batches.py",
     "contact_calls": "the calls of single steps: test_singles.py",
     "contact_tags": "the calls of single steps: test_tags.py",
     "refused_fields": "what single calls and batches leave out: test_singles.py, test_batches.py",

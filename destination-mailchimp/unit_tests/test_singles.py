@@ -21,7 +21,7 @@ from unit_tests.builders import CONFIG, LIST, PROBLEM, Writing, config_of, peopl
 
 BEGUN = datetime(2026, 11, 25, 12, 0, 0, tzinfo=timezone.utc)
 """When a call began whose answer was lost."""
-LATER, LONG_AGO = "2026-11-25T12:00:03+00:00", "2024-02-01T09:00:00+00:00"
+LATER, A_MOMENT_AGO, LONG_AGO = "2026-11-25T12:00:03+00:00", "2026-11-25T11:58:00+00:00", "2024-02-01T09:00:00+00:00"
 
 
 class TestSingleCalls:
@@ -85,6 +85,8 @@ class TestSingleCalls:
             ({"timestamp_opt": LATER, "member_rating": 2, "timestamp_signup": ""}, False),
             # Subscribed all the time, and changed by somebody else meanwhile.
             ({"timestamp_opt": LONG_AGO, "member_rating": 4}, False),
+            # Signed up a moment ago, and has confirmed it themselves meanwhile.
+            ({"timestamp_opt": LATER, "timestamp_signup": A_MOMENT_AGO, "member_rating": 2}, False),
         ],
     )
     def test_who_was_brought_back_by_a_call_whose_answer_was_lost_is_archived_again(

@@ -18,6 +18,7 @@ TRACES = ("status", "timestamp_opt", "timestamp_signup", "member_rating", "stats
 """What tells a contact that was made a moment ago from one that has come back from the archive."""
 _FIRST_RATING = 2
 """Of two to five stars: everybody begins with two."""
+_CONFIRMED_WITHIN = timedelta(days=1)
 
 
 @dataclass
@@ -111,11 +112,16 @@ def has_lived_before(contact: Contact, row: Json, since: datetime) -> bool:
 
 
 def _has_traces(contact: Contact, row: Json, since: datetime) -> bool:
-    """Whether a row shows what no new contact has: a sign-up of earlier, opens or clicks, a rating beyond the first."""
+    """Whether a row shows what no new contact has: a sign-up of earlier, opens or clicks, a rating beyond the first.
+
+    A sign-up of today tells nothing: whoever confirms one mostly does so soon, and may have while a call was under way.
+    """
     stats = row.get("stats")
     figures = [stats.get(name) for name in ("avg_open_rate", "avg_click_rate")] if isinstance(stats, dict) else []
     rating = row.get("member_rating")
-    signed_up = "timestamp_signup" not in contact.body and is_before(row.get("timestamp_signup"), since)
+    signed_up = "timestamp_signup" not in contact.body and is_before(
+        row.get("timestamp_signup"), since - _CONFIRMED_WITHIN
+    )
     return signed_up or any(figures) or (isinstance(rating, int) and rating > _FIRST_RATING)
 
 
