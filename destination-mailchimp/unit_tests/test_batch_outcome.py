@@ -63,6 +63,8 @@ class TestWhoHasComeBack:
         [
             ({}, seconds(1), True),
             ({}, seconds(-5), False),
+            # The record brings this date along, so it tells nothing; that the row is among the updated ones does.
+            ({"timestamp_opt": "2020-01-01T00:00:00+00:00"}, "2020-01-01T00:00:00+00:00", True),
         ],
     )
     def test_by_a_call_that_was_to_make_new_contacts(self, body: Json, opted: str, *, back: bool) -> None:

@@ -80,12 +80,13 @@ class BatchOutcome:
 
         Who comes back opts in anew (recorded: ``timestamp_opt`` moves then, and by no other write). Of a call that
         makes contacts only a date of before it shows that nothing of the kind has happened: one that an earlier
-        attempt of ours has made exists for the next one, and comes as an error row. An update without a status
-        revives nobody who has not opted in during it, and is not taken for it of somebody who is new.
+        attempt of ours has made exists for the next one, and comes as an error row. A date that was sent along shows
+        nothing. An update without a status revives nobody who has not opted in during it, and is not taken for it of
+        somebody who is new.
         """
         if self.creating:
-            active = contact.shown_status in ("subscribed", "transactional")
-            return not active or not is_before(row.get("timestamp_opt"), since - timedelta(seconds=1))
+            told = contact.shown_status in ("subscribed", "transactional") and "timestamp_opt" not in contact.body
+            return not told or not is_before(row.get("timestamp_opt"), since - timedelta(seconds=1))
         return contact.asked_status is None and was_revived(contact, row, contact.possibly_written_since or since)
 
 
