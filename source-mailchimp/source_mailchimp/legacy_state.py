@@ -20,6 +20,7 @@ from source_mailchimp.reader.state import FULL_REFRESH_COMPLETE, StreamState
 
 # The CDK writes it for streams that have no cursor.
 _NO_CURSOR = "__ab_no_cursor_state_message"
+_SAYS_NOTHING = {_NO_CURSOR, "use_global_cursor", "lookback_window", "parent_state"}
 _PARTITION_KEYS = {"states", "state", "use_global_cursor", "lookback_window", "parent_state"}
 
 
@@ -40,8 +41,8 @@ def read_state(raw: Mapping[str, Any], cursor_field: str | None, note: Note = la
     else:
         state = StreamState(slices=_dates(raw, cursor_field))
     if state == StreamState():
-        for name in sorted(raw.keys() - {_NO_CURSOR}):
-            note(str(name))
+        for name in sorted(str(key) for key, value in raw.items() if key not in _SAYS_NOTHING and value != []):
+            note(name)  # not of a stream that had no partitions
     return state
 
 

@@ -284,6 +284,7 @@ class TestStatesOfAirbytesOwnConnector:
             ({}, []),
             ({"__ab_no_cursor_state_message": True}, []),
             ({"l1": {"last_changed": date(5)}}, []),
+            ({"states": [], "use_global_cursor": False, "lookback_window": 0, "parent_state": {"lists": {}}}, []),
             ({"bookmarks": {"list_members": {"offset": 400}}}, ["bookmarks"]),
             ({"states": None, "state": "x"}, ["state", "states"]),
         ],
