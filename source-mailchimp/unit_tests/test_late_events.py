@@ -95,6 +95,27 @@ class TestCountedBeforeListed:
         assert reader.sync()
         return {row["campaign_id"] for row in reader.emitted if row["email_id"] == "late"}
 
+    @pytest.mark.parametrize("days, asked", [(1, True), (6, True), (8, False)])
+    def test_the_first_sync_leaves_those_open_that_were_opened_lately(self, days: int, asked: bool) -> None:  # noqa: FBT001
+        """What is missing of others was most likely deleted long ago."""
+        site = campaigns(20)
+        for row in site.tables["reports"]:
+            row["unsubscribed"] += 1
+            row["opens"] = {"opens_total": 1, "last_open": date(site.now - days * 86_400)}
+        reader = Reader(site, UNSUBSCRIBES)
+        assert reader.sync()
+        site.now += 3_600
+
+        assert self.listed(site, reader) == (ids(site.tables["reports"]) if asked else set())
+
+        site.now += 7 * 86_400
+        reader.emitted.clear()
+        assert reader.sync()
+        site.now += 3_600
+        site.requests.clear()
+        assert reader.sync()
+        assert not [path for path, _ in site.requests if path.endswith("unsubscribed")]
+
     @pytest.mark.parametrize("kill", [10, 25, 40])
     def test_a_sync_that_is_cut_short_forgets_none(self, kill: int) -> None:
         site, reader = self.counted(20)

@@ -172,11 +172,15 @@ class Changed(Filtered):
         return super().changed(rows, self._from(since)) if self._dated and not self._expands else rows
 
     def lacks_rows(self, partition: Partition, listed: int) -> bool:
-        """By the campaign's report, for some days after its count has moved: rows may be gone for good."""
-        cursor = self.cursor_of(partition)
-        if self._full or self._counted is None or cursor is None or self._until - cursor > _ASKED_AGAIN:
+        """By the campaign's report, for some days after its count has moved: rows may be gone for good.
+
+        Of a campaign that is read for the first time, its newest date tells how long ago that may have been.
+        """
+        report = self._changes.report_of(partition)
+        moved = self.cursor_of(partition) or last_activity(report)
+        if self._full or self._counted is None or moved is None or self._until - moved > _ASKED_AGAIN:
             return False
-        counted = self._changes.report_of(partition).get(self._counted)
+        counted = report.get(self._counted)
         return isinstance(counted, int) and counted > listed
 
     def _from(self, since: datetime | None) -> datetime | None:
