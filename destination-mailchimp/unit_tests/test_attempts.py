@@ -23,9 +23,10 @@ FAULT = {"type": "x", "title": "InternalServerError", "status": 500, "detail": "
 
 
 class Mailchimp:
-    """Takes every contact but one, of which each call is answered with 500."""
+    """Takes every contact but those in ``bad``, of which each call is answered with 500."""
 
-    def __init__(self, mock: requests_mock.Mocker) -> None:
+    def __init__(self, mock: requests_mock.Mocker, *bad: str) -> None:
+        self.bad = bad or (BAD,)
         self.down = False
         self.tags_fail = False
         self.batches: list[int] = []
@@ -52,7 +53,7 @@ class Mailchimp:
     def _batch(self, request: Any, context: Any) -> Json:
         members = request.json()["members"]
         self.batches.append(len(members))
-        fails = BAD in [member["email_address"] for member in members] and not self.tags_fail
+        fails = any(member["email_address"] in self.bad for member in members) and not self.tags_fail
         return self._if_up(context, batch_answer(created=members), fails=fails)
 
     def _tag(self, request: Any, context: Any) -> Json:
@@ -70,7 +71,12 @@ class Mailchimp:
 @pytest.fixture
 def calls() -> Calls:
     """Calls with hardly a wait between attempts, which last for a few seconds."""
-    retry = RetryPolicy(attempts=10_000, seconds=3.0, first_wait=0.001, longest_wait=0.01)
+    return lasting(3.0)
+
+
+def lasting(seconds: float) -> Calls:
+    """Calls whose attempts last so long."""
+    retry = RetryPolicy(attempts=10_000, seconds=seconds, first_wait=0.001, longest_wait=0.01)
     return Calls(Access(ROOT, "Bearer x"), "abc", workers=1, retry=retry)
 
 
@@ -104,6 +110,19 @@ class TestOneContact:
         assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.REJECTED: 1})
         assert len(sync.emitted) == 1
 
+    def test_many_of_the_kind_are_rejected_where_others_of_their_batch_were_written(
+        self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All addresses of a blocked domain, say, which are the last that are left to be written."""
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        Mailchimp(mock, *(f"{number}@example.com" for number in range(3, 8)))
+        sync = Sync(lasting(0.5))
+        sync.run(8)
+
+        assert sync.engine.failure is None
+        assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 3, Outcome.REJECTED: 5}
+        assert len(sync.emitted) == 1
+
     def test_its_tag_is_not_everybodys_trouble_either(
         self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -134,6 +153,19 @@ class TestAnOutage:
     def test_one_that_lasts_ends_the_sync_and_rejects_nobody(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).down = True
         sync = Sync(calls)
+        sync.run(20)
+
+        assert isinstance(sync.engine.failure, ServerFault)
+        assert dict(sync.ledger.outcomes) == {Outcome.NOT_WRITTEN: 20}
+        assert sync.emitted == []
+
+    def test_one_of_all_writing_calls_rejects_nobody_either(
+        self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading calls are answered all the while."""
+        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+        Mailchimp(mock, *(f"{number}@example.com" for number in range(20)))
+        sync = Sync(lasting(0.5))
         sync.run(20)
 
         assert isinstance(sync.engine.failure, ServerFault)

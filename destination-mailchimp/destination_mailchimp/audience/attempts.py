@@ -127,7 +127,7 @@ class Attempts:
         self._health.suspect(self._suspect, self._failed_at)
         # Where nothing else was there to be written: Mailchimp itself has answered, and answers other calls.
         alone = error.status == _SERVER_ERROR and self._health.answers_since(time.monotonic())
-        if self._wrote_since_suspected(self._suspect) or (alone and self._health.may_blame_lone_contact()):
+        if self._wrote_since_suspected(self._suspect) or (alone and self._may_blame(self._suspect)):
             raise LastingFault(error) from error
 
     def _ask_for_less(self, error: TransientError, *, slow: bool) -> None:
@@ -148,6 +148,11 @@ class Attempts:
         if not suspect.put_off and self._health.answers_since(self._failed_at):
             suspect.put_off = True
             raise Undecided from error
+
+    def _may_blame(self, suspect: Suspect) -> bool:
+        """Whether it is hardly an outage: few have such trouble, or others of its batch were written after that."""
+        failed_at = suspect.batch_failed_at
+        return self._health.may_blame_lone_contact() or (failed_at is not None and self._health.wrote_since(failed_at))
 
     def _wrote_since_suspected(self, suspect: Suspect) -> bool:
         return suspect.since is not None and self._health.wrote_since(suspect.since)

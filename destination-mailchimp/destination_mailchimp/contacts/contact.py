@@ -22,9 +22,13 @@ def key_of(address: object) -> str:
 
 @dataclass
 class Suspect:
-    """Whether calls about one contact fail each time: ``since`` when (``time.monotonic``), and if they were put off."""
+    """Whether calls about one contact fail each time: ``since`` when, and if they were put off.
+
+    ``batch_failed_at``: when it was first in a batch that was given up. Moments are those of ``time.monotonic``.
+    """
 
     since: float | None = None
+    batch_failed_at: float | None = None
     put_off: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
@@ -124,6 +125,8 @@ class BatchCalls:
             return
         except BatchTooLarge:
             note_possibly_written(contacts, since)
+            for contact in contacts:
+                contact.suspect.batch_failed_at = contact.suspect.batch_failed_at or time.monotonic()
             raise
         except RequestRefused as error:
             fault = from_problem(error.problem)
