@@ -5,8 +5,10 @@ After every STATE, the model itself is asked whether all that the state promises
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from mailchimp_api.errors import ServerFault
 from source_mailchimp.errors import IncompleteListing, RowsMissing
 from source_mailchimp.reader.output import Checkpoint, Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import Reader, Site, World, date, every_state_goes_out, second_of, seconds
+from unit_tests.mailchimp_model import ModelFetcher, Reader, Site, World, date, every_state_goes_out, second_of, seconds
 
 CONTACTS = STREAMS["list_members"]
 
@@ -145,6 +147,30 @@ def test_a_quiet_audience_is_read_once(size: int, seconds_long: int) -> None:
     assert reader.sync()
 
     assert (sorted(first), len(reader.emitted)) == (sorted(world.rows), size)
+
+
+def test_a_quiet_full_refresh_asks_as_often_where_the_archived_ones_are_counted_first() -> None:
+    """One look more would be one for nothing."""
+
+    class Late(ModelFetcher):
+        delay = 0
+
+        async def _run(self, call: Callable[..., Any], *args: Any) -> Any:
+            params = call.args[1] if isinstance(call, partial) else {}
+            if "before_last_changed" in params and "status" not in params:
+                await asyncio.sleep(self.delay)
+            return await super()._run(call, *args)
+
+    asked = set()
+    for delay in (0, 30):
+        Late.delay = delay
+        world = World()
+        seconds(world, [1] * 100, archived_every=50)
+        reader = Reader(world, CONTACTS, full_refresh=True)
+        reader.fetcher = Late
+        assert reader.sync()
+        asked.add(len(world.requests))
+    assert len(asked) == 1
 
 
 def test_the_last_looks_of_a_full_refresh_are_beside_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
@@ -144,7 +145,7 @@ class ContactReader:
             if self._full:
                 await self._read_and_catch_up(audience, passes)
             else:
-                await run_all(self._read_pass(audience, status, set()) for status in passes)
+                await run_all(self._read_pass(audience, status) for status in passes)
         except ResourceGone:
             logger.warning("%s: audience %s no longer exists; skipped", self._name, audience.id)
         except ResourceRefused as error:
@@ -159,13 +160,17 @@ class ContactReader:
         archived ones looked through both before and after the others, until no more of them turn up.
         """
         met = KeySet()
-        counted: set[str] = set()
+        counted = asyncio.Event()
 
         async def read(status: str) -> tuple[datetime, bool]:
-            until, left = await self._read_pass(audience, status, counted)
-            if status:
-                left = left or "" not in counted  # whoever came here before that is missed by no count there
-                until, _ = await self._catch_up(audience, status, until, met)
+            if not status:
+                try:
+                    return await self._read_pass(audience, status, counted.set)
+                finally:
+                    counted.set()
+            until, left = await self._read_pass(audience, status)
+            await counted.wait()  # whoever is archived after this look has been counted among the others
+            until, _ = await self._catch_up(audience, status, until, met)
             return until, left
 
         reads = await run_all(read(status) for status in passes)
@@ -183,10 +188,12 @@ class ContactReader:
             if not more or len(passes) == 1:
                 return
 
-    async def _read_pass(self, audience: Partition, status: str, counted: set[str]) -> tuple[datetime, bool]:
+    async def _read_pass(
+        self, audience: Partition, status: str, on_count: Callable[[], None] = lambda: None
+    ) -> tuple[datetime, bool]:
         """Read one pass; return the moment up to which it was read, and whether fewer came than were there at first.
 
-        ``status`` is added to ``counted`` once it is known how many those are.
+        ``on_count`` is called once it is known how many those are.
         """
         until = self._context.stable_until()
         awaited = 0
@@ -194,7 +201,7 @@ class ContactReader:
         def expect(contacts: int) -> None:
             nonlocal awaited
             awaited = contacts
-            counted.add(status)
+            on_count()
             self._sink.expect(contacts)
 
         window = self._window(audience, status, expect)
