@@ -14,7 +14,7 @@ from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.audience.statuses import CurrentStatuses
 from destination_mailchimp.writing.membership import changed_since
 from mailchimp_api.members import subscriber_hash
-from unit_tests.builders import LIST
+from unit_tests.builders import LIST, PROBLEM
 
 Json = dict[str, Any]
 BEGAN = datetime(2026, 11, 20, tzinfo=timezone.utc)
@@ -164,7 +164,10 @@ class TestContacts:
         site.put("8@example.com", "archived")
         if hidden:
             mock.get(f"{LIST}/members", json={"members": [], "total_items": 3})
-        hashes = {subscriber_hash(f"{number}@example.com") for number in range(6, 12)}
+        gone = {"title": "Resource Not Found", "status": 404}
+        mock.get(f"{LIST}/members/{subscriber_hash('99@example.com')}", status_code=404, json=gone, headers=PROBLEM)
+        # The last one has been deleted since.
+        hashes = {subscriber_hash(f"{number}@example.com") for number in (*range(6, 12), 99)}
         found = changed_since(calls, since, hashes, ("status",))
 
         assert set(found) == {subscriber_hash("7@example.com")}

@@ -107,13 +107,6 @@ def member(body: Body, digest: str | None = None) -> MemberFacts:
     return MemberFacts(status, str(body.get("last_changed") or ""), str(body.get("timestamp_opt") or ""))
 
 
-def contact(body: Body) -> Body:
-    """As ``member``, for a caller that wants more of it: the whole body."""
-    _text(body, "id")
-    _text(body, "status")
-    return body
-
-
 def segment_id(body: Body) -> int:
     """The id of a tag (a static segment) that was made."""
     made = body.get("id")

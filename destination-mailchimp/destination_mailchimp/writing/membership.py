@@ -221,15 +221,14 @@ def changed_since(calls: Calls, since: datetime, hashes: set[str], columns: Sequ
         for rows in listing.changed_after(since):
             found.update((row["id"], row) for row in rows if row["id"] in hashes)
     except IncompleteListing:
-        names = ",".join(("id", "status", "last_changed", *columns))
-
-        def look_up(digest: str) -> Row:
-            row: Row = calls.send("GET", f"members/{digest}", {"fields": names}, read=readers.contact).body
-            return row
-
+        digests = sorted(hashes)
         with calls.pool() as pool:
-            rows = list(pool.map(look_up, sorted(hashes)))
-        found = {row["id"]: row for row in rows if row["status"] != "archived" and not _is_older(row, since)}
+            shown = list(pool.map(lambda digest: calls.member_row(digest, columns), digests))
+        found = {
+            digest: row
+            for digest, row in zip(digests, shown, strict=True)
+            if row is not None and row["status"] != "archived" and not _is_older(row, since)
+        }
     return found
 
 
