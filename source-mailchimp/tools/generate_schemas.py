@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from field_descriptions import Descriptions
+from field_descriptions import FOLDER, Descriptions
 
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
@@ -185,8 +185,16 @@ def main() -> int:
     """Write the files, or compare them with ``--check``. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
-    check = parser.parse_args().check
-    schemas = all_schemas(Contract(), Descriptions())
+    parser.add_argument("--descriptions", type=Path, default=FOLDER, help="the folder of sentences about fields")
+    options = parser.parse_args()
+    check = options.check
+    try:
+        schemas = all_schemas(Contract(), Descriptions(options.descriptions))
+    except LookupError as error:
+        sys.stderr.write(
+            f"{error}. Write a sentence for each into the family's file there; a stream's own stands under `_`.\n"
+        )
+        return 1
     wanted = {f"{name}.json": text_of(schema) for name, schema in schemas.items()}
     present = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.glob("*.json")}
     stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
