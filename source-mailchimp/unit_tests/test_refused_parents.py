@@ -91,7 +91,7 @@ class TestRefused:
         assert reader.sync() is not full_refresh
 
         if full_refresh:
-            assert "refused below 1 of the campaigns" in str(reader.error)
+            assert "refused below 1 of the reports" in str(reader.error)
             site.faults.clear()
             assert reader.sync()
 

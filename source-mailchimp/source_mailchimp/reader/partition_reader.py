@@ -96,11 +96,11 @@ class PartitionReader:
             return None
         if refused:
             return ParentsRefused(name, refused=len(refused), parents=parent.name, reason=str(refused[0][1]))
-        parents = self._context.parents
-        unlisted = [len(parents[above.name].unlisted) for above in self._stream.ancestors if above.name in parents]
-        if any(unlisted):
-            reason = "the versions they were sent in can't be listed, see the warnings"
-            return ParentsRefused(name, refused=sum(unlisted), parents="campaigns", reason=reason)
+        for above in self._stream.ancestors:
+            rows = self._context.parents.get(above.name)
+            if rows and rows.unlisted:
+                reason = "the versions that these were sent in can't be listed, see the warnings"
+                return ParentsRefused(name, refused=len(rows.unlisted), parents=above.name, reason=reason)
         return None
 
     @property
