@@ -32,6 +32,28 @@ class TestCalls:
 
         assert not calls.send("POST", "", json={}).replayed
 
+    @pytest.mark.parametrize(
+        "failing,seconds",
+        # Who opts in while a throttled call waits for its turn has not been subscribed by it.
+        [({"status_code": 429, "text": "slow down"}, 60), ({"status_code": 502, "text": "<html>"}, 0)],
+    )
+    def test_it_learns_since_when_a_call_may_have_taken_effect(
+        self,
+        calls: Calls,
+        mock: requests_mock.Mocker,
+        monkeypatch: pytest.MonkeyPatch,
+        failing: dict[str, object],
+        seconds: int,
+    ) -> None:
+        """A minute passes between the two attempts."""
+        now = [time.monotonic()]
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        began = calls.client.server_time()
+        mock.post(LIST, [failing, {"json": {"errors": []}}])
+        answered = calls.send("POST", "", json={}, before_repeat=lambda: now.append(now.pop() + 60))
+
+        assert (answered.since - began).total_seconds() == seconds
+
     def test_a_sync_retries_for_as_long_as_it_is_told_to(
         self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -32,11 +32,14 @@ _SMALLEST_PAGE = 25
 
 @dataclass
 class Answered:
-    """The decoded answer, and whether an earlier attempt may have taken effect unseen (``since`` when)."""
+    """The decoded answer, and whether an earlier attempt may have taken effect unseen.
+
+    ``since``: when the first attempt began that may have, by Mailchimp's clock. A throttled one has not.
+    """
 
     body: Any
-    replayed: bool = False
-    since: datetime | None = None
+    replayed: bool
+    since: datetime
 
 
 class Calls:
@@ -124,6 +127,14 @@ class Calls:
         since = self.client.server_time()
         attempts = Attempts(self._health, writes=method != "GET", may_shrink=may_shrink, suspect=suspect)
         whole = path if not below_audience else f"{self.root}/{path}" if path else self.root
+
+        def repeat() -> None:
+            nonlocal since
+            if before_repeat is not None:
+                before_repeat()
+            if not attempts.replayed:
+                since = self.client.server_time()
+
         try:
             body = self.client.request(
                 method,
@@ -132,7 +143,7 @@ class Calls:
                 json=json,
                 items=items,
                 read=read,
-                before_repeat=before_repeat,
+                before_repeat=repeat,
                 on_failure=attempts.failed,
                 language=language,
             )

@@ -135,9 +135,9 @@ class BatchCalls:
             # No smaller call would fare better.
             outcome.refused += [Rejected(contact, fault) for contact in contacts]
             return
-        if answered.replayed and answered.since:
+        if answered.replayed:
             note_possibly_written(contacts, answered.since)
-        outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, since, self._forms)
+        outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, answered.since, self._forms)
 
     def _asks_for_status(self, contacts: list[Contact], fault: RecordRejected) -> bool:
         without = any(self._policy.in_batch(contact) is None for contact in contacts)
