@@ -10,7 +10,8 @@ import pytest
 
 from source_mailchimp.dates import parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
+from source_mailchimp.reader.bounds import MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.listing import Listing, ListingReader, Rows
 from source_mailchimp.stream import Record
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, seconds

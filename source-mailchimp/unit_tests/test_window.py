@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
+from source_mailchimp.reader.bounds import MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.listing import Listing
 from source_mailchimp.reader.window import Bounds, ChunkRows, WindowReader
 from source_mailchimp.stream import Cursor

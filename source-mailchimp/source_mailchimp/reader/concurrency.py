@@ -1,21 +1,4 @@
-"""Runs many things at once, in order or not, within bounds; and all these bounds.
-
-What is bounded, over all streams of a sync:
-
-- requests in flight: ``num_workers``, by the fetcher's turns and threads, and by the client's limiter; what others
-  wait for (a page between two that don't join) takes the next turn, before pages that are asked for in advance;
-- requests that have failed before, or those like them (``RetryLane``): few, while they go on failing;
-- bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``;
-- of one stream, pages or partitions under way: ``prefetch``, twice the workers.
-
-Whoever waits for its next try holds nothing of these: ``set_aside`` frees what its task has reserved.
-
-Why nobody waits for ever: reservations are granted in the order they were asked for, and the jobs of one reader ask in
-the order in which their results are taken, so a result that is waited for always has its reservation, and what holds
-one is either on its way or next to be taken. The one rule for callers: never ask the same budget for more while a
-result of it is in hand. Who must (the pages under a contact, a chunk that is read again) has a budget of its own. What
-was set aside comes back without waiting, so that a job never waits for those behind it.
-"""
+"""Runs many things at once, in order or not. All bounds, and why nobody waits for ever: ``bounds``."""
 
 from __future__ import annotations
 
@@ -28,22 +11,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from mailchimp_api.errors import TransientError
+from source_mailchimp.reader.bounds import WAITING_FOR_EACH, retries_at_once
 
 T = TypeVar("T")
 
 Job = Callable[[], Awaitable[T]]
 
-MAX_CONSECUTIVE_FAILURES = 3
-"""After so many in a row that could not be read, the trouble is not theirs."""
-MAX_REFUSALS = 10
-"""After so many refusals and no answer it is not about these parents: the others need not be asked."""
-MEMORY_BYTES = 40_000_000
-"""Of answers that wait. Two dozen full pages of contacts, thousands of small ones."""
-PAGES_PER_CHUNK_AGAIN = 4
-"""Pages of a chunk that is read again, under way at once."""
-CONTACT_PAGES_AHEAD = 2
-"""Pages of contacts under way while those of an earlier page are asked one by one."""
-_WAITING_FOR_EACH = 5  # so many may wait for their next try for each that is under way
 _FIRST_GUESS = 500_000  # bytes of an answer of a kind that has not been seen yet
 _ROW_BYTES = 2_000  # of a row that has been decoded
 
@@ -179,7 +152,7 @@ class RetryLane:
     """
 
     def __init__(self, workers: int) -> None:
-        self._least, self._most = max(1, workers // 5), workers
+        self._least, self._most = retries_at_once(workers), workers
         self._budget = Budget(self._least)
         self._failures: Counter[str] = Counter()
 
@@ -300,7 +273,7 @@ async def run_bounded(jobs: Iterable[Job[None]], *, limit: int) -> None:
             for task in [task for task in tasks if task.done()]:
                 tasks.remove(task)
                 task.result()
-            await take_results(until=_WAITING_FOR_EACH * limit)
+            await take_results(until=WAITING_FOR_EACH * limit)
         await take_results(until=0)
     finally:
         for task in tasks:

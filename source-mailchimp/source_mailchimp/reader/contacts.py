@@ -13,6 +13,7 @@ from mailchimp_api.completeness import KeySet
 from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import PartlyRefused, RowsMissing
+from source_mailchimp.reader.bounds import audiences_at_once
 from source_mailchimp.reader.concurrency import Budget, run_all, turn_of
 from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
@@ -111,8 +112,7 @@ class ContactReader:
         self._context.check_dates(self._name, self._state)
         self._sink.begin(sum(map(_size_of, audiences)))
         try:
-            # Each begins with a page or two: a thousand audiences at once would fill the memory with them.
-            audience_slots = Budget(self._context.fetcher.workers)
+            audience_slots = Budget(audiences_at_once(self._context.fetcher.workers))
             await run_all(self._read_in_turn(audience, audience_slots) for audience in audiences)
         except MailchimpError:
             await self._checkpoint(now=True)

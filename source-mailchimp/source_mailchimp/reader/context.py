@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.config import Config
+from source_mailchimp.reader import bounds
 from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.parents import ParentRows
@@ -72,8 +73,8 @@ class SyncContext:
 
     @property
     def prefetch(self) -> int:
-        """Pages or partitions of one stream under way at once: enough to keep every connection busy by itself."""
-        return 2 * self.fetcher.workers
+        """Pages or partitions of one stream under way at once."""
+        return bounds.prefetch(self.fetcher.workers)
 
     def below(self, stream: Stream) -> list[Selected]:
         """What somebody wants of the rows below those of ``stream``."""

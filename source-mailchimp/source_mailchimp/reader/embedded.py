@@ -14,8 +14,10 @@ from functools import partial
 from typing import Any
 
 from mailchimp_api.errors import ResourceGone, ResourceRefused
-from source_mailchimp.reader.concurrency import MAX_REFUSALS, MEMORY_BYTES, Budget, ordered_map, size_of_rows
+from source_mailchimp.reader.bounds import MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget, ordered_map, size_of_rows
 from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.outcome import MAX_REFUSALS
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.state import StreamState

@@ -7,14 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from mailchimp_api.errors import MailchimpError, RequestRefused, ResourceRefused
-from source_mailchimp.reader.concurrency import MAX_CONSECUTIVE_FAILURES
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.stream import Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
 
-# Each partition that failed or was refused has an entry in the state.
-_MOST_FAILURES = 100
+# When to give up. No bounds of what is under way at once: nobody waits for these.
+MAX_CONSECUTIVE_FAILURES = 3
+"""After so many in a row that could not be read, the trouble is not theirs."""
+MAX_REFUSALS = 10
+"""After so many refusals and no answer it is not about these parents: the others need not be asked."""
+_MOST_FAILURES = 100  # each has an entry in the state
 _MOST_LEFT_OPEN = 2_000  # a line of the state for each; beyond that it does not pass them
 _SHOWN_WARNINGS = 3
 _BEGINS_ANEW = "; too many to keep in the state, so the next sync begins where this one did"

@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from source_mailchimp.reader.bounds import LEFT_BEHIND, PARTITIONS_AHEAD
 from source_mailchimp.reader.places import BEGINNING, Done, PartitionKey, Place, partition_key
 from source_mailchimp.reader.state import Position, ResumePoint
 from source_mailchimp.stream import ChangedParents, Record, Stream
-
-# How far partitions may be done beyond the first that is not: bounds the state.
-_WINDOW = 200
-_MOST_LEFT_BEHIND = 100
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,8 @@ class Progress:
 
         A few that take long are left behind, with entries of their own: one that fails must not hold up the others.
         """
-        while index >= self._first_open + _WINDOW:
-            if len(self._left_behind) < _MOST_LEFT_BEHIND:
+        while index >= self._first_open + PARTITIONS_AHEAD:
+            if len(self._left_behind) < LEFT_BEHIND:
                 self._leave_behind()
                 continue
             self._moved.clear()

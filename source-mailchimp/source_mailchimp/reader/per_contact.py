@@ -8,15 +8,10 @@ from functools import partial
 from typing import Any
 
 from mailchimp_api.errors import ResourceGone, ResourceRefused
-from source_mailchimp.reader.concurrency import (
-    CONTACT_PAGES_AHEAD,
-    MAX_REFUSALS,
-    MEMORY_BYTES,
-    Budget,
-    ordered_map,
-    size_of_rows,
-)
+from source_mailchimp.reader.bounds import CONTACT_PAGES_AHEAD, MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget, ordered_map, size_of_rows
 from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.outcome import MAX_REFUSALS
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.partitions import Partition

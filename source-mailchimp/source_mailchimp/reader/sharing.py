@@ -8,10 +8,8 @@ from typing import Any
 
 import orjson
 
+from source_mailchimp.reader.bounds import SHARED_ANSWERS
 from source_mailchimp.reader.fetcher import Fetcher, Params
-
-_MOST_WAITING = 200
-"""Answers that wait for a second stream. They are small, and what waits too long is asked for again."""
 
 
 class SharedAnswers:
@@ -33,7 +31,7 @@ class SharedAnswers:
         """
         task = self._waiting.pop(address, None)
         if task is None:
-            if len(self._waiting) >= _MOST_WAITING:
+            if len(self._waiting) >= SHARED_ANSWERS:
                 del self._waiting[next(iter(self._waiting))]
             task = self._waiting[address] = asyncio.ensure_future(self._ask(address, params))
             task.add_done_callback(_look_at)

@@ -13,14 +13,10 @@ from contextlib import aclosing
 from functools import partial
 
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, SkippableError
-from source_mailchimp.reader.concurrency import (
-    MAX_CONSECUTIVE_FAILURES,
-    MEMORY_BYTES,
-    Budget,
-    ordered_map,
-    size_of_rows,
-)
+from source_mailchimp.reader.bounds import MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget, ordered_map, size_of_rows
 from source_mailchimp.reader.context import SyncContext
+from source_mailchimp.reader.outcome import MAX_CONSECUTIVE_FAILURES
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.stream import PARENT_CAMPAIGN, Record, Stream
 

@@ -12,7 +12,8 @@ from mailchimp_api.client import MailchimpClient
 from mailchimp_api.errors import ConfigError, PermissionDenied, ResourceRefused
 from source_mailchimp.config import Config
 from source_mailchimp.errors import ParentFailed
-from source_mailchimp.reader.concurrency import MEMORY_BYTES, Budget
+from source_mailchimp.reader.bounds import EVENTS_WAITING, MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.contacts import ContactReader, ContactRecords
 from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.deletions import Deletions
@@ -27,8 +28,6 @@ from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Embedded, PerContact, Relist, Reports, Stream, Window
 
 logger = logging.getLogger("airbyte.source_mailchimp")
-
-_EVENTS_WAITING = 1
 
 
 async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
@@ -111,7 +110,7 @@ class Sync:
         return None
 
     async def _run(self) -> None:
-        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=_EVENTS_WAITING)
+        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=EVENTS_WAITING)
         self._queue = queue
         fetcher = self._fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
         try:
