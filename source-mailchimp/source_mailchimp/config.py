@@ -24,6 +24,8 @@ _ANCIENT = re.compile(r"0\d{3}-\d\d-\d\d(?:$|[T ])", re.ASCII)
 
 MIN_PAGE_SIZE = 2
 """Each page begins with the last row of the page before it. Saved configurations may have 1."""
+MAX_PAGE_SIZE = 1000
+"""More is answered with 1000 rows (seen on the real API)."""
 
 
 class Config(BaseModel):
@@ -98,13 +100,13 @@ class Config(BaseModel):
         int,
         Field(
             ge=1,
-            le=1000,
+            le=MAX_PAGE_SIZE,
             title="Page size",
             description="Rows per request, 2 to 1000; 1 counts as 2, as each page repeats the last row of the page "
             "before it. Smaller pages help where Mailchimp is too slow with big ones; the connector asks for smaller "
             "ones itself when they time out.",
         ),
-    ] = 1000
+    ] = MAX_PAGE_SIZE
     report_deletions: Annotated[
         bool,
         Field(

@@ -16,6 +16,7 @@ from mailchimp_api.errors import MailchimpError, TooMuchForOneAnswer, TransientE
 from mailchimp_api.limiter import kind_of
 from mailchimp_api.readers import told_total
 from mailchimp_api.retries import retrying_async
+from source_mailchimp.config import MAX_PAGE_SIZE, MIN_PAGE_SIZE
 from source_mailchimp.reader.concurrency import Budget, Reservation, RetryLane, set_aside
 from source_mailchimp.stream import Record
 
@@ -23,7 +24,6 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 T = TypeVar("T")
 
-MAX_PAGE_SIZE = 1000  # more is answered with 1000 rows (seen on the real API)
 THREADS = "mailchimp-request"
 _SMALLEST_PAGE = 25
 
@@ -121,15 +121,12 @@ class PageSizer:
 
 
 class Fetcher:
-    """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most (2-1000).
-
-    Two at least: a page begins with the last row of the page before it.
-    """
+    """Runs requests of ``client`` in its own threads. ``page_size``: rows per request at most, see ``config``."""
 
     def __init__(self, client: MailchimpClient, *, workers: int, page_size: int = MAX_PAGE_SIZE) -> None:
         self.client = client
         self.workers = workers
-        self.page_size = max(2, min(page_size, MAX_PAGE_SIZE))
+        self.page_size = max(MIN_PAGE_SIZE, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
         self._in_flight = Budget(workers)
         self._again = RetryLane(workers)

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from mailchimp_api.readers import Lacking, told_total
+from source_mailchimp.config import MAX_PAGE_SIZE
 from source_mailchimp.dates import ONE_SECOND, parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.context import SyncContext
-from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, Page, Params
+from source_mailchimp.reader.fetcher import Page, Params
 from source_mailchimp.reader.listing import Listing, ListingReader
 from source_mailchimp.reader.places import BEGINNING, AtCursor, AtOffset, Place
 from source_mailchimp.reader.records import row_fingerprint, row_key_of

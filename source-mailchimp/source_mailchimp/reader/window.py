@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from mailchimp_api.completeness import Completeness
 from mailchimp_api.errors import UnreadableAnswer
+from source_mailchimp.config import MAX_PAGE_SIZE
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.bounds import MEMORY_BYTES, PAGES_PER_CHUNK_AGAIN
 from source_mailchimp.reader.concurrency import Budget, ordered_map
 from source_mailchimp.reader.context import CONSISTENCY_LAG
-from source_mailchimp.reader.fetcher import MAX_PAGE_SIZE, size_of_pages
+from source_mailchimp.reader.fetcher import size_of_pages
 from source_mailchimp.reader.listing import Listing, ListingReader
 from source_mailchimp.reader.unlisted_rows import Gap, find_gaps
 
