@@ -25,6 +25,7 @@ from mailchimp_api.errors import AnswerTimeout
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.reader.context import Selected
 from source_mailchimp.reader.fetcher import Fetcher
+from source_mailchimp.reader.outcome import MOST_LEFT_OPEN
 from source_mailchimp.reader.output import Checkpoint, Ended, Event, Records
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Sync
@@ -321,6 +322,7 @@ class Reader:
     """
 
     rows_per_state: int | None = None
+    most_left_open = MOST_LEFT_OPEN
     fetcher: type[ModelFetcher] = ModelFetcher
 
     def __init__(
@@ -349,6 +351,7 @@ class Reader:
             loop=VirtualLoop(),
             fetcher=self.fetcher,
             rows_per_state=self.rows_per_state,
+            most_left_open=self.most_left_open,
         )
         complete = False
         with closing(sync.events()) as events:  # type: ignore[type-var]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import orjson
 import pytest
@@ -13,7 +12,6 @@ from mailchimp_api.errors import (
     PermissionDenied,
 )
 from source_mailchimp.errors import ParentRefused, PartlyRefused
-from source_mailchimp.reader import outcome
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, every_state_goes_out
 from unit_tests.sites import SEGMENT_MEMBERS, UNSUBSCRIBES, campaigns, ids, refused, segment
@@ -101,12 +99,12 @@ class TestRefusals:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
-        with patch.object(outcome, "_MOST_LEFT_OPEN", 100):
-            reader.sync(kill_after=kill)
-            site.faults.clear()
-            site.now += 10_000_000
+        reader.most_left_open = 100
+        reader.sync(kill_after=kill)
+        site.faults.clear()
+        site.now += 10_000_000
 
-            assert reader.sync()
+        assert reader.sync()
 
         assert max(len(orjson.dumps(state)) for state in reader.states) < 20_000
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"])
@@ -131,8 +129,9 @@ class TestRefusals:
         for row in site.tables["reports"][::2]:
             site.faults[f"reports/{row['id']}/unsubscribed"] = lambda _: refused()
         reader = Reader(site, UNSUBSCRIBES)
+        reader.most_left_open = 100
 
-        with caplog.at_level(logging.WARNING), patch.object(outcome, "_MOST_LEFT_OPEN", 100):
+        with caplog.at_level(logging.WARNING):
             assert reader.sync()
 
         assert {row["campaign_id"] for row in reader.emitted} == ids(site.tables["reports"][1::2])

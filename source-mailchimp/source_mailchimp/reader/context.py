@@ -14,6 +14,7 @@ from source_mailchimp.config import Config
 from source_mailchimp.reader import bounds
 from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.fetcher import Fetcher
+from source_mailchimp.reader.outcome import MOST_LEFT_OPEN
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.records import Shape
 from source_mailchimp.reader.sharing import SharedAnswers
@@ -59,7 +60,8 @@ class SyncContext:
     """One account during one sync.
 
     ``memory`` bounds the bytes of answers that wait, over all streams. ``parents``: by name, the streams that others
-    look under. ``selected``: what is read for somebody.
+    look under. ``selected``: what is read for somebody. ``most_left_open``: partitions of a stream that a state can
+    name.
     """
 
     config: Config
@@ -68,6 +70,7 @@ class SyncContext:
     shared: SharedAnswers
     parents: Mapping[str, ParentRows] = field(default_factory=dict)
     selected: tuple[Selected, ...] = ()
+    most_left_open: int = MOST_LEFT_OPEN
     _began: float = field(default_factory=time.monotonic)
     _upper_bound: asyncio.Task[datetime] | None = None
 

@@ -18,7 +18,8 @@ MAX_CONSECUTIVE_FAILURES = 3
 MAX_REFUSALS = 10
 """After so many refusals and no answer it is not about these parents: the others need not be asked."""
 _MOST_FAILURES = 100  # each has an entry in the state
-_MOST_LEFT_OPEN = 2_000  # a line of the state for each; beyond that it does not pass them
+MOST_LEFT_OPEN = 2_000
+"""Each has a line in the state; beyond that the state does not pass them."""
 _SHOWN_WARNINGS = 3
 _BEGINS_ANEW = "; too many to keep in the state, so the next sync begins where this one did"
 
@@ -29,7 +30,8 @@ class Outcome:
 
     ``asked``: partitions that were to be read; ``gone``: of them, those that no longer exist. ``failures``: errors that
     make the stream incomplete, those of the partitions that ``failed`` among them. ``short``: partitions of which more
-    rows are counted than listed. ``given_up``: whether the rest was not asked.
+    rows are counted than listed. ``given_up``: whether the rest was not asked. ``most_left_open``: so many the state
+    can name.
     """
 
     asked: int = 0
@@ -39,6 +41,7 @@ class Outcome:
     failures: list[MailchimpError] = field(default_factory=list)
     short: list[Partition] = field(default_factory=list)
     given_up: bool = False
+    most_left_open: int = MOST_LEFT_OPEN
     _failed_in_a_row: int = 0
 
     def came(self) -> None:
@@ -65,7 +68,7 @@ class Outcome:
     @property
     def too_many_open(self) -> bool:
         """Whether the state can't name all partitions that were refused or are short, and so can't pass them."""
-        return max(len(self.refused), len(self.short)) > _MOST_LEFT_OPEN
+        return max(len(self.refused), len(self.short)) > self.most_left_open
 
     @property
     def left_open(self) -> list[Partition]:

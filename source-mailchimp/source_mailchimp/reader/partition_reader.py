@@ -133,7 +133,7 @@ class PartitionReader:
             for item in partitions
             if (self._parent_rows is not None or not self._is_done(item, run)) and self._is_wanted(item)
         ]
-        outcome = self._outcome = Outcome(asked=len(pending))
+        outcome = self._outcome = Outcome(asked=len(pending), most_left_open=context.most_left_open)
         state.run = run
         # In the state from the first checkpoint on: a run that is cut short passes by them, too.
         state.slices = {**strategy.unlisted(), **state.slices}

@@ -19,6 +19,7 @@ from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.embedded import EmbeddedOutput, listing_with, state_of_listing
 from source_mailchimp.reader.fetcher import Fetcher
+from source_mailchimp.reader.outcome import MOST_LEFT_OPEN
 from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partition_reader import PartitionReader
@@ -38,7 +39,7 @@ class Sync:
     """Reads ``selected`` streams.
 
     For tests: ``loop`` and ``fetcher``, what runs it and what makes its requests; ``rows_per_state``, see
-    ``StreamOutput``.
+    ``StreamOutput``; ``most_left_open``, see ``Outcome``.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Sync:
         loop: asyncio.AbstractEventLoop | None = None,
         fetcher: Callable[..., Fetcher] = Fetcher,
         rows_per_state: int | None = None,
+        most_left_open: int = MOST_LEFT_OPEN,
     ) -> None:
         self._config = config
         self._client = client
@@ -58,6 +60,7 @@ class Sync:
         self._fetcher = fetcher
         # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
         self._rows_per_state = max(1, config.page_size * 9 // 10) if rows_per_state is None else rows_per_state
+        self._most_left_open = most_left_open
         self._queue: asyncio.Queue[Event] | None = None
         self._stopped = False
         self._refused: list[tuple[Stream, ResourceRefused]] = []
@@ -136,6 +139,7 @@ class Sync:
             shared=SharedAnswers(fetcher, {path for path, count in paths.items() if count > 1}),
             parents={name: ParentRows(stream) for name, stream in needed.items()},
             selected=tuple(self._selected),
+            most_left_open=self._most_left_open,
         )
 
     async def _read_all(self, context: SyncContext, queue: asyncio.Queue[Event]) -> None:
