@@ -28,6 +28,7 @@ from typing_extensions import Self
 
 from integration_tests.harness import Installed, configured
 from mailchimp_simulator.client import Simulator, SimulatorProcess
+from source_mailchimp.reader.records import flattened_of
 from source_mailchimp.stream import Paging, Stream
 from source_mailchimp.streams import STREAMS
 
@@ -263,7 +264,7 @@ def rows_there(simulator: Simulator, stream: Stream) -> int:
         if any(other.path == stream.path for other in STREAMS.values() if other.items):
             return len(truth(path)["by_parent"])
         return int(truth(f"/{stream.parent.path}")["count"]) if stream.parent else 1
-    if stream.expand:  # a recipient's events are in its row
+    if flattened_of(stream):  # a recipient's events are in its row
         return sum(len(entry["row"]["activity"]) for entry in truth(path, detail="rows")["rows"])
     return int(truth(path)["count"])
 

@@ -52,8 +52,12 @@ class Cursor:
     sort: str | None = None
 
 
-Expand = Callable[[Record, PathValues], Iterable[Record]]
-"""Turns one row of the answer into records, for rows that hold several (email activity)."""
+@dataclass(frozen=True)
+class Flattened:
+    """Each row of the answer holds several records. ``flatten``: makes them; ``row_key``: what tells the rows apart."""
+
+    flatten: Callable[[Record, PathValues], Iterable[Record]]
+    row_key: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,12 @@ class Reports:
 class ChangedCampaigns:
     """Below reports: only campaigns whose report shows that something is new are asked.
 
-    ``expand``: makes several records of one row; ``row_key``: fields that tell those rows apart. ``counted``: the
-    field of the report that says how many rows there are: where fewer are listed, some may be late.
+    ``flattened``: how, where a row holds several records. ``counted``: the field of the report that says how many rows
+    there are: where fewer are listed, some may be late.
     """
 
     cursor: Cursor
-    expand: Expand | None = None
-    row_key: tuple[str, ...] = ()
+    flattened: Flattened | None = None
     counted: str | None = None
 
 
@@ -226,13 +229,3 @@ class Stream:
     def incremental(self) -> bool:
         """Whether the stream offers incremental syncs."""
         return self.cursor is not None and not (isinstance(self.reading, Window) and not self.reading.incremental)
-
-    @property
-    def expand(self) -> Expand | None:
-        """Makes several records of one row, where the stream has such rows."""
-        return self.reading.expand if isinstance(self.reading, ChangedCampaigns) else None
-
-    @property
-    def row_key(self) -> tuple[str, ...]:
-        """Fields that tell the answer's rows apart, where they are others than those of the key."""
-        return self.reading.row_key if isinstance(self.reading, ChangedCampaigns) else ()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from generate_schemas import Contract
 
+from source_mailchimp.reader.records import flattened_of
 from source_mailchimp.stream import (
     ChangedCampaigns,
     ChangedParents,
@@ -162,8 +163,8 @@ def _row(stream: Stream, contract: Contract) -> str:
 def _key_parts(stream: Stream, contract: Contract) -> Iterator[str]:
     answered = contract.row(stream)["properties"]
     for name in stream.key:
-        # What expand makes of the row, it takes from inside it.
-        theirs = name in answered or (stream.expand is not None and name not in stream.adds)
+        # What is made of the row is taken from inside it.
+        theirs = name in answered or (flattened_of(stream) is not None and name not in stream.adds)
         yield name if theirs else f"*{name}*"
 
 

@@ -17,7 +17,7 @@ from source_mailchimp.reader.fingerprints import activity_fingerprint, last_acti
 from source_mailchimp.reader.output import Checkpoint, Estimate, Event, Records, StreamOutput
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
 from source_mailchimp.reader.places import PartitionKey
-from source_mailchimp.reader.records import RecordMaker, hash_of, row_fingerprint, row_key_of
+from source_mailchimp.reader.records import RecordMaker, flattened_of, hash_of, row_fingerprint, row_key_of
 from source_mailchimp.reader.state import ResumePoint
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
@@ -65,7 +65,8 @@ class TestRecords:
     ) -> None:
         """Also rows that lack every field of the key: then all they hold tells them apart."""
         key = row_key_of(stream)
-        names = [*stream.key, *stream.hash_key, *stream.row_key]
+        flattened = flattened_of(stream)
+        names = [*stream.key, *stream.hash_key, *(flattened.row_key if flattened else ())]
         rows = [
             {name: f"{name}{number}" for name in names if name not in stream.parameters} | {"note": number}
             for number in range(2)

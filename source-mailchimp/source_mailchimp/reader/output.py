@@ -183,7 +183,8 @@ class StreamOutput:
 
     def expect(self, rows: int) -> None:
         """Add ``rows`` to the estimate; it is told with the next records, once it has grown by a tenth."""
-        self._expected += rows
+        if self._maker.one_of_each_row:
+            self._expected += rows
 
     def _estimate(self) -> int | None:
         """How many rows to announce now, None if that has been said."""

@@ -245,7 +245,7 @@ class PartitionReader:
                     parent_rows.add(rows, added)
                 came_before = isinstance(batch.place, AtOffset) and batch.place.offset <= emitted
                 if self._out and emits and not came_before:
-                    if first and batch.total and not self._stream.expand:
+                    if first and batch.total:
                         self._out.expect(batch.total)
                     first = False
                     await self._out.emit_records(strategy.changed(rows, since), added)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from source_mailchimp.schemas import date_paths_of, schema_of
-from source_mailchimp.stream import PathValues, Record, Stream
+from source_mailchimp.stream import ChangedCampaigns, Flattened, PathValues, Record, Stream
 from source_mailchimp.values import ValueFitter
 
 _SORTED = orjson.OPT_SORT_KEYS
@@ -34,7 +34,8 @@ class RecordMaker:
     """
 
     def __init__(self, stream: Stream, shape: Shape | None = None) -> None:
-        self._expand = stream.expand
+        flattened = flattened_of(stream)
+        self._flatten = flattened.flatten if flattened else None
         self._shape = shape
         self._reshape = shape.apply if shape else None
         self._values = ValueFitter(schema_of(stream))
@@ -44,14 +45,19 @@ class RecordMaker:
         self._dates = {path[0] for path in date_paths_of(stream) if len(path) == 1}
 
     @property
+    def one_of_each_row(self) -> bool:
+        """Whether there are as many records as rows."""
+        return self._flatten is None
+
+    @property
     def lost(self) -> Mapping[tuple[str, str], int]:
         """How many values became null that were not what is declared, by property and by what that is."""
         return Counter(self._values.lost) + self._shape.lost if self._shape else self._values.lost
 
     def records(self, rows: Iterable[Record], params: PathValues) -> list[Record]:
         """The records of ``rows``, read with the path parameters ``params``."""
-        if self._expand:
-            rows = [record for row in rows for record in self._expand(row, params)]
+        if self._flatten:
+            rows = [record for row in rows for record in self._flatten(row, params)]
         return [self._finish(row, params) for row in rows]
 
     def _finish(self, record: Record, added: Mapping[str, Any]) -> Record:
@@ -71,6 +77,11 @@ class RecordMaker:
         return None if value == "" and name in self._dates else value
 
 
+def flattened_of(stream: Stream) -> Flattened | None:
+    """How several records are made of each row, None where a row is one."""
+    return stream.reading.flattened if isinstance(stream.reading, ChangedCampaigns) else None
+
+
 def hash_of(values: Iterable[Any]) -> str:
     """A key made of ``values``: md5 of their JSON, so the same row has the same key in every sync."""
     return hashlib.md5(orjson.dumps(list(values), option=_SORTED), usedforsecurity=False).hexdigest()
@@ -83,7 +94,8 @@ def row_fingerprint(key: object) -> str:
 
 def row_key_of(stream: Stream) -> Callable[[Record], Hashable]:
     """A function that tells rows of one answer apart: by the key's fields that they hold, or by all they hold."""
-    names = stream.row_key or stream.key
+    flattened = flattened_of(stream)
+    names = flattened.row_key if flattened else stream.key
     only = names[0]
 
     def whole(row: Record) -> Hashable:

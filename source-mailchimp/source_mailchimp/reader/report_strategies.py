@@ -127,8 +127,8 @@ class Changed(Filtered):
         until: datetime,
     ) -> None:
         super().__init__(context, state, reading.cursor, full_refresh=full_refresh, filtering=filtering)
-        self._expands = reading.expand is not None
         self._dated = reading.cursor.field != LAST_ACTIVITY
+        self._flattened = reading.flattened is not None
         self._counted = reading.counted
         self._changes = changes
         self._until = until
@@ -169,7 +169,7 @@ class Changed(Filtered):
 
     def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
         """By the same date; all, where the rows have none of their own."""
-        return super().changed(rows, self._from(since)) if self._dated and not self._expands else rows
+        return super().changed(rows, self._from(since)) if self._dated and not self._flattened else rows
 
     def lacks_rows(self, partition: Partition, listed: int) -> bool:
         """By the campaign's report, for some days after its count has moved: rows may be gone for good.

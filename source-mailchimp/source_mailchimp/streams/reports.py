@@ -17,6 +17,7 @@ from source_mailchimp.stream import (
     PARENT_CAMPAIGN,
     ChangedCampaigns,
     Cursor,
+    Flattened,
     Paging,
     Record,
     Reports,
@@ -64,7 +65,7 @@ EMAIL_ACTIVITY = _below_report(
     "reports/{campaign_id}/email-activity",
     items="emails",
     key=("activity_id",),
-    reading=ChangedCampaigns(Cursor("timestamp", since="since"), expand=flatten_activity, row_key=("email_id",)),
+    reading=ChangedCampaigns(Cursor("timestamp", since="since"), Flattened(flatten_activity, row_key=("email_id",))),
     adds={"activity_id": "string"},
     cost="recipients without events take pages too",
 )
