@@ -12,7 +12,7 @@ from source_mailchimp.dates import parse_date
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.bounds import MEMORY_BYTES
 from source_mailchimp.reader.concurrency import Budget
-from source_mailchimp.reader.listing import Listing, ListingReader, Rows
+from source_mailchimp.reader.listing import Batch, Listing, ListingReader
 from source_mailchimp.stream import Record
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, World, date, run, seconds
 
@@ -292,9 +292,9 @@ class TestPlainListing:
             world = Shelf(seed=seed, churn=0.3, kinds=("leave",), numbers=list(range(60)))
             had: set[int] = set()
 
-            def check(batch: Rows, world: Shelf = world, had: set[int] = had, seed: int = seed) -> None:
+            def check(batch: Batch, world: Shelf = world, had: set[int] = had, seed: int = seed) -> None:
                 had.update(row["id"] for row in batch.rows)
-                if batch.next_offset is not None and batch.rows:
+                if batch.place is not None and batch.rows:
                     last = max(row["id"] for row in batch.rows)
                     missing = {number for number in world.numbers if number <= last} - had
                     assert not missing, f"seed {seed}"

@@ -20,9 +20,12 @@ from mailchimp_api.completeness import Completeness, PageEnd, Repair, Verdict
 from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.concurrency import Budget, ordered_map, set_aside
 from source_mailchimp.reader.fetcher import size_of_pages
+from source_mailchimp.reader.places import AtOffset
+from source_mailchimp.reader.records import row_fingerprint
 
 if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
+    from source_mailchimp.reader.places import Place
     from source_mailchimp.stream import Record
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -70,16 +73,12 @@ class Listing:
 
 
 @dataclass
-class Rows:
-    """New rows of a listing. ``next_offset``: where a later run may go on, less an overlap, if that is known.
-
-    ``last_key``: that of the row before it, by which a later run can tell whether rows have moved.
-    """
+class Batch:
+    """New rows of a listing. ``total``: how many it has. ``place``: where a later run goes on, None if not known."""
 
     rows: list[Record]
-    next_offset: int | None
-    total: int | None
-    last_key: Hashable = None
+    total: int | None = None
+    place: Place | None = None
 
 
 class ListingReader:
@@ -122,7 +121,7 @@ class ListingReader:
         start: int = 0,
         first: list[Page] | None = None,
         planned: AsyncGenerator[list[Page], None] | None = None,
-    ) -> AsyncGenerator[Rows, None]:
+    ) -> AsyncGenerator[Batch, None]:
         """Yield every row from offset ``start`` on, each at least once; raise IncompleteListing otherwise.
 
         ``planned``: pages already on their way for the first pass, by ``plan``; ``first``: the first of them.
@@ -133,7 +132,7 @@ class ListingReader:
             async with aclosing(self._pass(start, first, planned)) as batches:
                 async for batch in batches:
                     if again:
-                        batch.next_offset = None  # the first pass came further, but not with every row
+                        batch.place = None  # the first pass came further, but not with every row
                     yield batch
             first = planned = None
             seen, total = completeness.distinct + start, completeness.total
@@ -154,7 +153,7 @@ class ListingReader:
 
     async def _pass(
         self, start: int, first: list[Page] | None, planned: AsyncGenerator[list[Page], None] | None
-    ) -> AsyncGenerator[Rows, None]:
+    ) -> AsyncGenerator[Batch, None]:
         """One pass over the listing, from offset ``start`` to its end."""
         completeness = self._completeness
         previous: PageEnd | None = None
@@ -167,12 +166,12 @@ class ListingReader:
                         async for extra in repaired:
                             yield extra
                 previous = PageEnd.of(page, keys)
-                rows = self._new(page, keys)
+                batch = self._new(page, keys)
                 if completeness.joined and keys:
-                    rows.next_offset, rows.last_key = page.offset + page.count, keys[-1]
+                    batch.place = AtOffset(page.offset + page.count, row_fingerprint(keys[-1]))
                 del page
-                yield rows
-                del rows
+                yield batch
+                del batch
 
     def _note(self, page: Page) -> None:
         order_of = self.listing.order_of
@@ -182,10 +181,10 @@ class ListingReader:
         dates = (order_of(page.rows[0]), order_of(page.rows[-1])) if page.count else (None, None)
         self._completeness.note(page, dates)
 
-    def _new(self, page: Page, keys: list[Hashable]) -> Rows:
-        return Rows(self._completeness.new(page.rows, keys), None, page.total)
+    def _new(self, page: Page, keys: list[Hashable]) -> Batch:
+        return Batch(self._completeness.new(page.rows, keys), page.total)
 
-    async def _between(self, before: PageEnd, after: Page, following: list[Hashable]) -> AsyncGenerator[Rows, None]:
+    async def _between(self, before: PageEnd, after: Page, following: list[Hashable]) -> AsyncGenerator[Batch, None]:
         """Rows between ``before`` and ``after``; marks the pass if they don't join the two."""
         repair = Repair(self._completeness, before, after, following, self._size)
         while not repair.over:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -16,21 +15,12 @@ from source_mailchimp.errors import IncompleteListing
 from source_mailchimp.reader.concurrency import Budget
 from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.fetcher import Page, Params
-from source_mailchimp.reader.listing import Listing, ListingReader
+from source_mailchimp.reader.listing import Batch, Listing, ListingReader
 from source_mailchimp.reader.places import BEGINNING, AtCursor, AtOffset, Place
 from source_mailchimp.reader.records import row_fingerprint, row_key_of
-from source_mailchimp.stream import Paging, PathValues, Record, Stream
+from source_mailchimp.stream import Paging, PathValues, Stream
 
 _RESUME_OVERLAP = 10
-
-
-@dataclass
-class Batch:
-    """Rows of a partition. ``place``: where a run that stops here goes on, None where that is not known."""
-
-    rows: list[Record]
-    total: int | None = None
-    place: Place | None = None
 
 
 def path_of(stream: Stream, params: PathValues) -> str:
@@ -101,9 +91,7 @@ class PageReader:
             start, first = 0, None
         async with aclosing(reader.rows(start=start, first=first)) as batches:
             async for batch in batches:
-                offset = batch.next_offset
-                place = None if offset is None else AtOffset(offset, row_fingerprint(batch.last_key))
-                yield Batch(batch.rows, batch.total, place)
+                yield batch
 
     async def resumed_at(self, params: PathValues, filters: Mapping[str, str | int] | None, place: Place) -> int:
         """How many of the first rows an earlier run that came to ``place`` has read for sure."""
