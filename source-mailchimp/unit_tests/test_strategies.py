@@ -9,7 +9,7 @@ import pytest
 from source_mailchimp.reader.partitions import Partition, partitions_of
 from source_mailchimp.reader.places import PartitionKey
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.reader.strategies import BelowChanged
+from source_mailchimp.reader.strategies import Past, below_changed_parents
 from source_mailchimp.stream import ChangedParents, Record
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import date, moment
@@ -22,7 +22,7 @@ def is_asked(stream: str, parent: Record, since: int | None) -> bool:
     reading = STREAMS[stream].reading
     assert isinstance(reading, ChangedParents)
     context: Any = None  # what is asked here doesn't need it
-    strategy = BelowChanged(context, StreamState(), reading, full_refresh=False)
+    strategy = below_changed_parents(Past(context, StreamState(), full_refresh=False), reading)
     return strategy.is_new(
         Partition(PartitionKey("a"), ("", "a"), {}, parent), None if since is None else moment(since)
     )

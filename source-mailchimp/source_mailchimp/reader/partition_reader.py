@@ -20,8 +20,7 @@ from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
 from source_mailchimp.reader.places import BEGINNING, AtOffset
 from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
-from source_mailchimp.reader.strategies import Full
-from source_mailchimp.reader.strategy_choice import open_strategy
+from source_mailchimp.reader.strategies import Past, everything, open_strategy
 from source_mailchimp.stream import Record, Reports, Stream
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -50,7 +49,7 @@ class PartitionReader:
         self._full = full_refresh
         self._parent_rows = context.parents.get(stream.name)
         self._pages = PageReader(context, stream)
-        self._strategy = Full(context, self._state, full_refresh=full_refresh)
+        self._strategy = everything(Past(context, self._state, full_refresh))
         self._outcome = Outcome()
         self._not_found = set(context.config.list_ids) if stream.is_audience else set()
         self.refusal: ResourceRefused | None = None
@@ -139,7 +138,8 @@ class PartitionReader:
         state.slices = {**strategy.unlisted(), **state.slices}
         await self._read_all(pending, Progress(run, pending))
         try:
-            await strategy.all_read()
+            if strategy.reports:
+                await strategy.reports.add_versions()
         except ConfigError:
             raise
         except MailchimpError as error:
@@ -166,7 +166,7 @@ class PartitionReader:
 
     def _is_done(self, partition: Partition, run: ResumePoint) -> bool:
         """Whether the run has read it; it has passed by one that could not be listed when it began."""
-        passed_by = any(name in self._state.slices for name in self._strategy.other_names(partition))
+        passed_by = any(name in self._state.slices for name in self._strategy.past.other_names(partition))
         return run.is_done(partition.id, partition.position) and not passed_by
 
     async def _read_all(self, pending: list[Partition], progress: Progress) -> None:
@@ -194,8 +194,8 @@ class PartitionReader:
     async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
         try:
             short = await self._read_rows(partition, progress)
-            if self._out:
-                await self._out.emit_records(self._strategy.released(), {})
+            if self._out and self._strategy.reports and not self._full:
+                await self._out.emit_records(self._strategy.reports.released(), {})
         except ConfigError:
             raise
         except ResourceRefused as error:
@@ -249,7 +249,7 @@ class PartitionReader:
                         self._out.expect(batch.total)
                     first = False
                     await self._out.emit_records(strategy.changed(rows, since), added)
-                    if strategy.withholds:
+                    if strategy.reports and strategy.reports.withholds:
                         continue
                     if batch.place:
                         progress.record_position(partition, batch.place)
@@ -274,9 +274,9 @@ class PartitionReader:
             return replace(self._state, run=None)
         return StreamState(
             cursor=run.until,
-            slices={**{item.id: strategy.cursor_of(item) for item in outcome.left_open}, **strategy.unlisted()},
+            slices={**{item.id: strategy.past.cursor_of(item) for item in outcome.left_open}, **strategy.unlisted()},
             scope=self._scope,
-            counts=strategy.fingerprint_at_end(run),
+            counts=strategy.reports.fingerprint if strategy.reports else run.counts,
             open=frozenset(item.id for item in outcome.left_open),
         )
 

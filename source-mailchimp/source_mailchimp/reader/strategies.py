@@ -1,4 +1,4 @@
-"""What is new: one strategy for each way of reading partitions, composed into ``PartitionReader``.
+"""What is new: for each way of reading partitions a ``Strategy``, composed of functions.
 
 A strategy answers for one run of one stream: which partitions have something new, from when on, by which of the
 endpoint's own filters, and which of the rows that come are to be emitted.
@@ -6,22 +6,31 @@ endpoint's own filters, and which of the rows that come are to be emitted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.reader.campaign_changes import CampaignChanges
 from source_mailchimp.reader.context import SyncContext, look_back
-from source_mailchimp.reader.fingerprints import Fingerprint
+from source_mailchimp.reader.fingerprints import Fingerprint, last_activity
+from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.places import PartitionKey
-from source_mailchimp.reader.state import ResumePoint, StreamState
+from source_mailchimp.reader.report_listing import ReportListing
+from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import (
+    LAST_ACTIVITY,
     PARENT_CHANGED,
+    ChangedCampaigns,
     ChangedParents,
     Cursor,
+    Filter,
     Record,
     Relist,
+    Reports,
+    Stream,
 )
 
 Filters = dict[str, str | int]
@@ -29,166 +38,243 @@ Filters = dict[str, str | int]
 _LATE = timedelta(days=1)
 """So much later than its date may a parent's row have shown that it is settled."""
 
+_ASKED_AGAIN = timedelta(days=7)
+"""So long is a campaign asked whose report counts more rows than are listed: they may come, or be gone for good."""
 
-class Full:
-    """Everything is new: changes can't be seen, or everything is wanted. The other strategies differ where they must.
 
-    ``state``: how far the stream is; nothing of it counts where ``full_refresh`` is set.
+@dataclass(frozen=True)
+class Past:
+    """How far the stream is; nothing of it counts for a ``full_refresh``.
+
+    ``other_names``: what the state may know a partition by, beside its id.
     """
 
-    def __init__(self, context: SyncContext, state: StreamState, *, full_refresh: bool) -> None:
-        self._context = context
-        self._state = state
-        self._full = full_refresh
-
-    @property
-    def fingerprint(self) -> Fingerprint | None:
-        """What the campaigns' counts are as the run begins, None where they don't matter."""
-        return None
-
-    @property
-    def withholds(self) -> bool:
-        """Whether rows have come that are neither emitted nor passed over yet, so that no state may pass them."""
-        return False
-
-    def other_names(self, partition: Partition) -> tuple[PartitionKey, ...]:  # noqa: ARG002 - of the interface
-        """What the state may know the partition by, beside its id."""
-        return ()
-
-    def unlisted(self) -> dict[PartitionKey, datetime | None]:
-        """How far partitions were read that could not be listed, by the names that the state gives them."""
-        return {}
+    context: SyncContext
+    state: StreamState
+    full_refresh: bool
+    other_names: Callable[[Partition], tuple[PartitionKey, ...]] = lambda _: ()
 
     def cursor_of(self, partition: Partition) -> datetime | None:
         """How far the partition has been read; None: not at all."""
-        return self._state.cursor_of(partition.id, *self.other_names(partition))
+        return self.state.cursor_of(partition.id, *self.other_names(partition))
 
-    def since(self, partition: Partition) -> datetime | None:
-        """The moment from which on the partition is wanted, None for its beginning."""
-        if self._full or not self._state.covers(partition.audience, self._context.config.list_ids):
+    def read_to(self, partition: Partition) -> datetime | None:
+        """The same, as far as it counts."""
+        if self.full_refresh or not self.state.covers(partition.audience, self.context.config.list_ids):
             return None
         return self.cursor_of(partition)
 
-    def is_new(self, partition: Partition, since: datetime | None) -> bool:  # noqa: ARG002 - of the interface
-        """Whether there may be something new in the partition."""
-        return True
+    def looking_back(self, partition: Partition) -> datetime | None:
+        """Some minutes before that: rows become visible late. Not before the start date."""
+        return look_back(self.read_to(partition), self.context.config.start)
 
-    def is_new_below(self, partition: Partition) -> bool:  # noqa: ARG002 - of the interface
-        """Whether streams that look under this one may find something new under the partition's rows."""
-        return True
-
-    def filters(self, since: datetime | None, until: datetime | None) -> Filters:  # noqa: ARG002 - of the interface
-        """The endpoint's own date filters."""
-        return {}
-
-    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:  # noqa: ARG002 - of the interface
-        """Those of ``rows`` that may be new since then."""
-        return rows
-
-    def added(self, partition: Partition) -> dict[str, Any]:
-        """What each record of the partition gets beside its row."""
-        return dict(partition.values)
-
-    def released(self) -> list[Record]:
-        """All rows of the partition have come: those withheld that are to be emitted after all."""
-        return []
-
-    def lacks_rows(self, partition: Partition, listed: int) -> bool:  # noqa: ARG002 - of the interface
-        """Whether more rows are counted elsewhere than the ``listed`` ones, so that it is to be asked again soon."""
-        return False
-
-    async def all_read(self) -> None:
-        """All partitions have been read, or have failed."""
-
-    def fingerprint_at_end(self, run: ResumePoint) -> Fingerprint | None:
-        """What the campaigns' counts were up to which all has been read: what came after it is still to come."""
-        return run.counts
+    def within_dates(self, partition: Partition) -> datetime | None:
+        """As far as it has been read, not before the start date."""
+        dates = (self.read_to(partition), self.context.config.start)
+        return max((date for date in dates if date), default=None)
 
 
-class Filtered(Full):
-    """The endpoint filters by date. ``filtering``: whether it may: those who look under the rows need all of them."""
+@dataclass(frozen=True)
+class Strategy:
+    """Where nothing else is said, everything is new: changes can't be seen, or everything is wanted.
 
-    def __init__(
-        self, context: SyncContext, state: StreamState, cursor: Cursor, *, full_refresh: bool, filtering: bool
-    ) -> None:
-        super().__init__(context, state, full_refresh=full_refresh)
-        self._cursor = cursor
-        self._filtering = filtering
+    ``since``: the moment from which on a partition is wanted, None for its beginning. ``is_new``: whether there may be
+    something new in it since then. ``is_new_below``: whether streams that look under this one may find something new
+    under its rows. ``filters``: the endpoint's own, since a moment and until another. ``changed``: those of the rows
+    that may be new since then. ``added``: what each record of the partition gets beside its row. ``lacks_rows``:
+    whether more rows are counted elsewhere than the ones that were listed, so that it is to be asked again soon.
+    ``unlisted``: how far partitions were read that could not be listed, by the names that the state gives them.
+    ``fingerprint``: what the campaigns' counts are as the run begins, None where they don't matter. ``reports``: where
+    the stream is that of the reports, what becomes of them when all are there.
+    """
 
-    def since(self, partition: Partition) -> datetime | None:
-        """Some minutes before what has been read: rows become visible late. Not before the start date."""
-        return look_back(super().since(partition), self._context.config.start)
+    past: Past
+    since: Callable[[Partition], datetime | None]
+    is_new: Callable[[Partition, datetime | None], bool] = lambda *_: True
+    is_new_below: Callable[[Partition], bool] = lambda _: True
+    filters: Callable[[datetime | None, datetime | None], Filters] = lambda *_: {}
+    changed: Callable[[list[Record], datetime | None], list[Record]] = lambda rows, _: rows
+    added: Callable[[Partition], dict[str, Any]] = lambda partition: dict(partition.values)
+    lacks_rows: Callable[[Partition, int], bool] = lambda *_: False
+    unlisted: Callable[[], dict[PartitionKey, datetime | None]] = dict
+    fingerprint: Fingerprint | None = None
+    reports: ReportListing | None = None
+
+
+async def open_strategy(
+    context: SyncContext, stream: Stream, state: StreamState, *, full_refresh: bool, parent_rows: ParentRows | None
+) -> Strategy:
+    """The strategy for one run of ``stream``. ``parent_rows``: where its rows are kept for those below, if for any.
+
+    Waits for the reports where they count. Raises ParentFailed.
+    """
+    past = Past(context, state, full_refresh)
+    filtering = parent_rows is None  # those who look under the rows need all of them
+    match stream.reading:
+        case Filter(cursor):
+            return filtered(ByDate(past, cursor, filtering=filtering))
+        case ChangedParents() as reading:
+            return below_changed_parents(past, reading)
+        case Relist() as reading:
+            reports = None if full_refresh else reading.reports
+            return relisted(past, reading, await _changes(past, stream, reports) if reports else None)
+        case Reports() as reading:
+            until = await context.upper_bound()
+            listing = ReportListing(context, stream, reading, state, until, parent_rows)
+            return Strategy(past, since=past.read_to, changed=listing.changed, reports=listing)
+        case ChangedCampaigns() as reading:
+            above = next(item for item in stream.ancestors if isinstance(item.reading, Reports))
+            changes = await _changes(past, stream, above)
+            return below_reports(past, reading, changes, await context.upper_bound(), filtering=filtering)
+    return everything(past)
+
+
+async def _changes(past: Past, stream: Stream, reports: Stream) -> CampaignChanges:
+    context = past.context
+    return await CampaignChanges.open(context, context.parents[reports.name], past.state, context.below(stream))
+
+
+def everything(past: Past) -> Strategy:
+    """What was not read yet by a run that was cut short."""
+    return Strategy(past, since=past.read_to)
+
+
+@dataclass(frozen=True)
+class ByDate:
+    """The endpoint filters by ``cursor``. ``filtering``: whether it may."""
+
+    past: Past
+    cursor: Cursor
+    filtering: bool
 
     def filters(self, since: datetime | None, until: datetime | None) -> Filters:
         """Both ends open by a second: what shares the second of the border comes twice rather than not."""
-        if not self._filtering:
+        if not self.filtering:
             return {}
-        return date_filters(self._cursor, since, None if self._full else until)
+        return date_filters(self.cursor, since, None if self.past.full_refresh else until)
 
     def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
         """Those that are not older by their own date."""
-        return not_older(rows, self._cursor, since)
+        return not_older(rows, self.cursor, since)
 
 
-class Relisted(Full):
+def filtered(by_date: ByDate) -> Strategy:
+    """The endpoint filters by date."""
+    return Strategy(by_date.past, since=by_date.past.looking_back, filters=by_date.filters, changed=by_date.changed)
+
+
+def relisted(past: Past, reading: Relist, changes: CampaignChanges | None) -> Strategy:
     """The whole listing is read; what may have changed is emitted. ``changes``: what the reports tell, if it counts."""
+    test = reading.may_have_changed
 
-    def __init__(
-        self,
-        context: SyncContext,
-        state: StreamState,
-        reading: Relist,
-        *,
-        full_refresh: bool,
-        changes: CampaignChanges | None,
-    ) -> None:
-        super().__init__(context, state, full_refresh=full_refresh)
-        self._test = reading.may_have_changed
-        self._changes = changes
-
-    @property
-    def fingerprint(self) -> Fingerprint | None:
-        """That of the reports, where they count."""
-        return self._changes.fingerprint if self._changes else None
-
-    def is_new_below(self, partition: Partition) -> bool:
-        """By the reports, where they count."""
-        return self._changes is None or self._changes.below_partition(partition)
-
-    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
-        """Those that may have changed by what they say, or whose campaign was opened or clicked."""
-        test = self._test
+    def changed(rows: list[Record], since: datetime | None) -> list[Record]:
         if since is None or test is None:
             return rows
-        window = since - timedelta(days=self._context.config.refresh_window_days)
-        changes = self._changes
+        window = since - timedelta(days=past.context.config.refresh_window_days)
         return [row for row in rows if test(row, window) or (changes and changes.in_campaign(row.get("id"), since))]
 
+    strategy = Strategy(past, since=past.read_to, changed=changed)
+    if changes:
+        return replace(strategy, is_new_below=changes.below_partition, fingerprint=changes.fingerprint)
+    return strategy
 
-class BelowChanged(Full):
-    """Below rows that show whether anything below them can have changed."""
 
-    def __init__(
-        self, context: SyncContext, state: StreamState, reading: ChangedParents, *, full_refresh: bool
-    ) -> None:
-        super().__init__(context, state, full_refresh=full_refresh)
-        self._reading = reading
+def below_changed_parents(past: Past, reading: ChangedParents) -> Strategy:
+    """Below rows that show whether anything below them can have changed; their newest date is the cursor."""
 
-    def is_new(self, partition: Partition, since: datetime | None) -> bool:
-        """By the parent's row."""
-        if since is None or not self._reading.settled(partition.parent):
+    def newest_of(partition: Partition) -> datetime | None:
+        dates = [parse_date(partition.parent.get(name)) for name in reading.dates]
+        return max((date for date in dates if date), default=None)
+
+    def is_new(partition: Partition, since: datetime | None) -> bool:
+        if since is None or not reading.settled(partition.parent):
             return True
-        newest = self._newest(partition)
+        newest = newest_of(partition)
         return newest is None or newest >= since - _LATE
 
-    def added(self, partition: Partition) -> dict[str, Any]:
-        """The parent's newest date, which is the cursor."""
-        newest = self._newest(partition)
-        return {**super().added(partition), PARENT_CHANGED: format_date(newest) if newest else None}
+    def added(partition: Partition) -> dict[str, Any]:
+        newest = newest_of(partition)
+        return {**partition.values, PARENT_CHANGED: format_date(newest) if newest else None}
 
-    def _newest(self, partition: Partition) -> datetime | None:
-        dates = [parse_date(partition.parent.get(name)) for name in self._reading.dates]
-        return max((date for date in dates if date), default=None)
+    return Strategy(past, since=past.read_to, is_new=is_new, added=added)
+
+
+def below_reports(
+    past: Past, reading: ChangedCampaigns, changes: CampaignChanges, until: datetime, *, filtering: bool
+) -> Strategy:
+    """Below reports: only campaigns whose report shows something new are asked.
+
+    By the report a campaign is new or not, so there is nothing to look back for.
+    """
+    past = replace(past, other_names=changes.other_names)
+    news = CampaignNews(past, reading, changes, until, ByDate(past, reading.cursor, filtering=filtering))
+    return Strategy(
+        past,
+        since=past.within_dates,
+        is_new=news.is_new,
+        is_new_below=changes.below_partition,
+        filters=news.filters,
+        changed=news.changed,
+        added=news.added,
+        lacks_rows=news.lacks_rows,
+        unlisted=changes.unlisted,
+        fingerprint=changes.fingerprint,
+    )
+
+
+@dataclass(frozen=True)
+class CampaignNews:
+    """What is new below the reports, in a run up to ``until``."""
+
+    past: Past
+    reading: ChangedCampaigns
+    changes: CampaignChanges
+    until: datetime
+    by_date: ByDate
+
+    def is_new(self, partition: Partition, since: datetime | None) -> bool:
+        """By the campaign's report, unless it was left open: what it had is known no more."""
+        names = (partition.id, *self.past.other_names(partition))
+        return any(name in self.past.state.open for name in names) or self.changes.in_partition(partition, since)
+
+    def filters(self, since: datetime | None, until: datetime | None) -> Filters:
+        """Only by the start date: what the campaign had before may have become visible since, with its old date.
+
+        By ``since`` where it is asked because nothing is known of it, as after a state of Airbyte's own connector.
+        """
+        return self.by_date.filters(self._from(since), until)
+
+    def changed(self, rows: list[Record], since: datetime | None) -> list[Record]:
+        """By the same date; all, where the rows have none of their own."""
+        dated = self._has_dates and self.reading.flattened is None
+        return self.by_date.changed(rows, self._from(since)) if dated else rows
+
+    def added(self, partition: Partition) -> dict[str, Any]:
+        """The newest date of the campaign, where it is the cursor."""
+        added = dict(partition.values)
+        if not self._has_dates:
+            latest = last_activity(self.changes.report_of(partition))
+            added[LAST_ACTIVITY] = format_date(latest) if latest else None
+        return added
+
+    def lacks_rows(self, partition: Partition, listed: int) -> bool:
+        """By the campaign's report, for some days after its count has moved: rows may be gone for good.
+
+        Of a campaign that is read for the first time, its newest date tells how long ago that may have been.
+        """
+        counted_as, report = self.reading.counted, self.changes.report_of(partition)
+        moved = self.past.cursor_of(partition) or last_activity(report)
+        if self.past.full_refresh or counted_as is None or moved is None or self.until - moved > _ASKED_AGAIN:
+            return False
+        counted = report.get(counted_as)
+        return isinstance(counted, int) and counted > listed
+
+    @property
+    def _has_dates(self) -> bool:
+        return self.reading.cursor.field != LAST_ACTIVITY
+
+    def _from(self, since: datetime | None) -> datetime | None:
+        return self.past.context.config.start if self.changes.knows_all else since
 
 
 def date_filters(cursor: Cursor, since: datetime | None, until: datetime | None) -> Filters:
