@@ -37,3 +37,36 @@ def test_no_module_names_a_stream() -> None:
     }
 
     assert named == set()
+
+
+def test_no_other_module_says_how_much_is_under_way_at_once() -> None:
+    """Only together can it be seen that nobody waits for ever."""
+    bounding = {"Budget", "Queue", "ThreadPoolExecutor", "ordered_map", "run_bounded"}
+    met: set[str] = set()
+    said: set[tuple[str, str]] = set()
+    for module, tree in MODULES.items():
+        numbers = {
+            target.id
+            for statement in tree.body
+            if isinstance(statement, ast.Assign) and is_number(statement.value)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func).rpartition(".")[2].partition("[")[0]
+            if name in bounding:
+                met.add(name)
+                values = [*call.args, *(keyword.value for keyword in call.keywords)]
+                if any(is_number(value) or (isinstance(value, ast.Name) and value.id in numbers) for value in values):
+                    said.add((module, name))
+
+    assert said == set()
+    assert met == bounding, "nothing would be found"
+
+
+def is_number(node: ast.expr) -> bool:
+    """Whether it is made of numbers."""
+    parts = [part for part in ast.walk(node) if not isinstance(part, ast.BinOp | ast.operator)]
+    return all(isinstance(part, ast.Constant) and isinstance(part.value, int | float) for part in parts)
