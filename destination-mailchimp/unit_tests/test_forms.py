@@ -144,6 +144,16 @@ class TestAddressesWithoutAState:
         assert [tag for tag, _ in accepted.prepare(merge)] == ["ADDRESS"]
         assert merge == {"FNAME": "A"}
 
+    def test_one_that_is_refused_for_something_else_costs_no_other(self) -> None:
+        """Mailchimp has taken one without a state, so it is not that."""
+        accepted = forms()
+        accepted.accepted({"ADDRESS": NO_STATE}, {"ADDRESS": dict(NO_STATE)})
+        merge = {"ADDRESS": NO_STATE}
+
+        assert not accepted.refused({"ADDRESS": {**NO_STATE, "country": "Atlantis"}}, "ADDRESS", "No such country.")
+        assert accepted.prepare(merge) == []
+        assert merge == {"ADDRESS": NO_STATE}
+
     def test_an_address_with_a_state_is_none_of_this(self) -> None:
         assert not forms(placeholder="-").refused({"ADDRESS": {**NO_STATE, "state": "X"}}, "ADDRESS", "Incomplete")
 

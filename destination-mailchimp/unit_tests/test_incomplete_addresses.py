@@ -50,6 +50,21 @@ class TestIncompleteAddresses:
         assert prepared(addresses, NO_ZIP) is None
         assert "postal_code_placeholder would fill them" in caplog.text
 
+    def test_where_some_have_been_taken_another_is_refused_for_something_else(self) -> None:
+        """Its country may be none: that costs this address, and no other."""
+        addresses = IncompleteAddresses({"zip": "0000"})
+        addresses.taken(NO_ZIP, {**NO_ZIP, "country": "IE"})
+
+        assert not addresses.refused({**NO_ZIP, "country": "Atlantis"})
+        assert prepared(addresses, NO_ZIP) == NO_ZIP
+
+    @pytest.mark.parametrize("shown", ["", None, {**NO_ZIP, "zip": "1"}, {**NO_ZIP, "addr1": "2 Old St"}])
+    def test_an_answer_that_shows_another_value_has_taken_nothing(self, shown: Any) -> None:
+        addresses = IncompleteAddresses({"zip": "0000"})
+        addresses.taken(NO_ZIP, shown)
+
+        assert addresses.refused(NO_ZIP)
+
     def test_one_that_lacks_both_says_nothing_of_those_that_lack_one(self) -> None:
         """They may well be taken: only what was empty together was refused."""
         addresses = IncompleteAddresses({"state": "-", "zip": "0000"})

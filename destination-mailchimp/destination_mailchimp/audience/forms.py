@@ -140,9 +140,14 @@ class AcceptedForms:
 
     def accepted(self, sent: Merge, shown: Any) -> None:
         """An answer shows the merge fields of a contact as Mailchimp has stored them."""
-        if not self._orders or not isinstance(shown, dict):
+        if not isinstance(shown, dict):
+            return
+        addresses = [(value, shown.get(tag)) for tag, value in sent.items() if lacking(value)]
+        if not self._orders and not addresses:
             return
         with self._lock:
+            for value, stored in addresses:
+                self._addresses.taken(value, stored)
             for tag, order in self._orders.items():
                 value = sent.get(tag)
                 if order.settled or not isinstance(value, Birthday) or not value.tells or shown.get(tag) != value:

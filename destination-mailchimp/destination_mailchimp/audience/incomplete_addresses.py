@@ -25,6 +25,8 @@ class IncompleteAddresses:
         self._placeholders = placeholders
         self._refused: set[frozenset[str]] = set()
         """Which parts were empty together in an address that was refused."""
+        self._taken: set[frozenset[str]] = set()
+        """Which were in one that was stored: such an address is refused for something else."""
         self._filled: Counter[str] = Counter()
 
     @property
@@ -51,7 +53,7 @@ class IncompleteAddresses:
     def refused(self, value: Any) -> bool:
         """An address was refused, or not stored: whether it has another form."""
         gap = lacking(value)
-        if not gap:
+        if not gap or gap in self._taken:
             return False
         if gap not in self._refused:
             self._refused.add(gap)
@@ -65,6 +67,12 @@ class IncompleteAddresses:
                 else f"such addresses are filled as {options} says",
             )
         return not self._is_refused(gap - self._fill(gap))
+
+    def taken(self, value: Any, shown: Any) -> None:
+        """An answer shows an address as it is stored now: with the same street, or it is an older one."""
+        gap = lacking(value)
+        if gap and gap == lacking(shown) and shown["addr1"] == value["addr1"]:
+            self._taken.add(gap)
 
     def report(self) -> None:
         """Log how many were filled."""
