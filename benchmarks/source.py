@@ -230,7 +230,7 @@ class SourceBenchmark:
             alone = statistics.median(
                 source.read(["campaign_content"]).last_record - self.start.wall for _ in range(sizes.rounds)
             )
-            simulator.control.fault("status", "/campaigns/*/feedback", status=500)
+            simulator.control.fault("status", "/campaigns/{campaign_id}/feedback", status=500)
             took, whole = [], []
             for _ in range(sizes.rounds):
                 last = _Last(b"campaign_content")
