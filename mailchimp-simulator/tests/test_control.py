@@ -41,6 +41,13 @@ def test_the_endpoint_lists_its_commands(simulator: Simulator) -> None:
     [
         ("nonsense", {}, "no such command; there are: ['add_events'"),
         ("fault", {"kind": "nonsense"}, "kind must be one of"),
+        (
+            "fault",
+            {"kind": "reset", "path": "/campaigns/*/feedback"},
+            "no request has this path: /campaigns/*",
+        ),
+        ("fault", {"kind": "reset", "path": "/lists/{id}"}, "no request has this path: /lists/{id}"),
+        ("latency", {"seconds": 1, "path": "/nowhere"}, "no request has this path: /nowhere"),
         ("set", {}, "missing or unknown: 'path'"),
         ("unlist", {"list_id": "x"}, "no such audience: x"),
         ("ground_truth", {"path": "/nowhere"}, "no such collection: /nowhere"),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+OAUTH_METADATA = "/oauth2/metadata"
+"""The one path that is not of the contract."""
+
 
 @dataclass
 class User:

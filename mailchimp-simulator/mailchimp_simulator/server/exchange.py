@@ -16,6 +16,7 @@ import orjson
 from starlette.datastructures import Headers, QueryParams
 
 from mailchimp_simulator.contract.answers import Answer, ProblemError
+from mailchimp_simulator.server.access import OAUTH_METADATA
 from mailchimp_simulator.server.faults import Applicable, Rule
 from mailchimp_simulator.server.hostile import bomb, edited, endless, with_more
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Something went wrong</h1></body></html>"
 _ROOT = "/3.0"
-_METADATA = "/oauth2/metadata"
 
 
 class Exchange:
@@ -60,7 +60,7 @@ class Exchange:
             try:
                 secret, user = self._who()
                 operation = values = None
-                self.template = _METADATA
+                self.template = OAUTH_METADATA
                 if user is not None:
                     self.template = "?"
                     operation, values = self.simulation.service.operation(self.method, self.path)
@@ -129,7 +129,7 @@ class Exchange:
                 return b"".join(parts)
 
     def _who(self) -> tuple[str, Any]:
-        if self.path == _METADATA:
+        if self.path == OAUTH_METADATA:
             return "", None
         if not self.scope["path"].startswith(_ROOT):
             raise ProblemError(404, "Resource Not Found", "The requested resource could not be found.")

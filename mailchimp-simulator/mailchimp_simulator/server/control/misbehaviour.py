@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mailchimp_simulator.server.access import OAUTH_METADATA
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,11 +37,21 @@ class Misbehaviour:
 
     def fault(self, body: Json) -> Json:
         """Add a rule."""
+        self._check(body.get("path"))
         return self.simulation.faults.add(body).show()
 
     def latency(self, body: Json) -> Json:
         """Add a latency rule: seconds, seconds_per_row, and what `fault` takes to match."""
-        return self.simulation.faults.add({**body, "kind": "latency"}).show()
+        return self.fault({**body, "kind": "latency"})
+
+    def _check(self, path: str | None) -> None:
+        """Raises ValueError for a path that no request has: its rule would never apply, and nobody would notice."""
+        if path in (None, OAUTH_METADATA):
+            return
+        operations, values = self.simulation.world.contract.match(path) or ({}, ())
+        is_template = path in {operation.path for operation in operations.values()}
+        if not operations or (not is_template and any(set("{}*") & set(value) for value in values)):
+            raise ValueError(f"no request has this path: {path}; give it with ids, as /lists/{{list_id}}, or a regex")
 
     def faults(self, body: Json) -> Json:
         """All rules, with how often they matched and applied."""
