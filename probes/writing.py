@@ -88,6 +88,23 @@ def archived_in_create(account: Account) -> Finding:
     return Finding(readings[code], f"{code}, and it stays archived")
 
 
+def status_if_new_revives(account: Account) -> Finding:
+    """Does ``status_if_new`` without ``status`` bring an archived contact back?"""
+    scratch = account.scratch
+    address = scratch.add()
+    scratch.archive(address)
+    if scratch.contact(address)["status"] != "archived":
+        raise Unsettled("a contact that was archived does not show as archived")
+    try:
+        scratch.put(address)
+    except RequestRefused as error:
+        return Finding("false", f"refused: {error.problem.title}")
+    status = scratch.contact(address)["status"]
+    if status == "archived":
+        return Finding("false", "accepted, and it stays archived")
+    return Finding("true", f"it is {status} now")
+
+
 def resubscribe_after_api(account: Account) -> Finding:
     """Does ``status: subscribed`` subscribe a contact again that was unsubscribed?"""
     scratch = account.scratch
@@ -218,6 +235,7 @@ PROBES = (
     Probe("batch_takes_tags", batch_takes_tags),
     Probe("batch_update_without_status", batch_update_without_status),
     Probe("archived_in_create", archived_in_create),
+    Probe("status_if_new_revives", status_if_new_revives),
     Probe("put_tags_ignored_for_existing", put_tags_ignored_for_existing),
     Probe("resubscribe_after_api", resubscribe_after_api),
     Probe("incomplete_address", incomplete_address),
