@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from datetime import datetime, timedelta
@@ -119,8 +120,16 @@ class SmsWriter:
             before.status,
             after.status,
         )
-        if before.status not in ACTIVE_STATUSES and after.status in ACTIVE_STATUSES:
-            self._contact_calls.patch(contact, {"status": "unsubscribed"})
+        self._restore(contact, before.status, after.status)
+
+    def _restore(self, contact: Contact, before: str, after: str) -> None:
+        """Take back what gives more than the contact had: who was asked to confirm has not confirmed by this."""
+        if before in ACTIVE_STATUSES and after != "subscribed":
+            return
+        if after in ACTIVE_STATUSES:
+            wanted = before if before in ACTIVE_STATUSES else "unsubscribed"
+            with contextlib.suppress(StatusChanged):  # by the person, who has the last word
+                self._contact_calls.set_status(contact, wanted, lambda now: now == after)
 
     def _count_refusal(self, error: RequestRefused | ResourceRefused | ResourceGone) -> None:
         self._refused += 1
