@@ -54,7 +54,6 @@ TESTED_ELSEWHERE = {
     "source_keys": "one function: test_cursors.py",
     "fields": "reads the audience: integration_tests/destination/test_values.py",
     "attributes": "a table of columns: test_record.py, test_plan.py",
-    "archived": "a policy that batches and single calls apply: test_batches.py, test_singles.py",
     "batch_calls": "the calls of a batch: test_batches.py",
     "contact_calls": "the calls of single steps: test_singles.py",
     "contact_tags": "the calls of single steps: test_tags.py",
