@@ -23,6 +23,8 @@ class Usage:
         self._first: float | None = None
         self._last = 0.0
         self._busy = 0.0
+        self.shortest: float | None = None
+        """The seconds that the shortest request took; None before one has ended."""
         self.requests = 0
         self.throttled = 0
         self.timed_out = 0
@@ -42,6 +44,7 @@ class Usage:
             with self._lock:
                 self.requests += 1
                 self._busy += ended - began
+                self.shortest = min(ended - began, self.shortest or ended - began)
                 self._last = max(self._last, ended)
 
     def note(self, error: TransientError) -> None:

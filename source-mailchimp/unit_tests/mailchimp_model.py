@@ -22,6 +22,7 @@ import orjson
 from mailchimp_api.answers import Answer
 from mailchimp_api.client import MailchimpClient, Params, RetryPolicy
 from mailchimp_api.errors import AnswerTimeout
+from mailchimp_api.usage import Usage
 from source_mailchimp.config import Config, parse_config
 from source_mailchimp.reader.context import Selected
 from source_mailchimp.reader.fetcher import Fetcher
@@ -241,6 +242,7 @@ class ModelClient(MailchimpClient):
         self.world = world
         self.retry = RetryPolicy(attempts=attempts)
         self.seen_date = world.now
+        self.usage = Usage(world.workers)
 
     def get_once(
         self,

@@ -43,7 +43,10 @@ class RowsPerContact:
     def begin(self, contacts: int) -> None:
         """Say what it will cost."""
         which = "each of" if self._has_any is None else "each that may have any of"
-        logger.info("%s: one request for %s about %s contacts", self._stream.name, which, f"{contacts:,}")
+        logger.info(
+            "%s: one request for %s about %s contacts%s",
+            self._stream.name, which, f"{contacts:,}", time_for(self._context, contacts),
+        )  # fmt: skip
 
     def expect(self, contacts: int) -> None:
         """Says nothing of the rows below them."""
@@ -87,6 +90,19 @@ class RowsPerContact:
             if not self._answered and self._refused >= MAX_REFUSALS:
                 raise
         return values, rows
+
+
+def time_for(context: SyncContext, requests: int) -> str:
+    """At least so long so many requests take, as the end of a sentence.
+
+    By the shortest request so far: one for a contact brings little, while a page of contacts takes long.
+    """
+    shortest = context.fetcher.client.usage.shortest
+    if shortest is None:
+        return ""
+    minutes = requests * shortest / context.fetcher.workers / 60
+    time = "1 min" if minutes < 1 else f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.0f} h"  # noqa: PLR2004
+    return f"; by the shortest answer so far {'less than' if minutes < 1 else 'at least'} {time}"
 
 
 def _no_longer_exist(contacts: int) -> str:
