@@ -136,13 +136,27 @@ class ChangedParents:
 
 
 @dataclass(frozen=True)
+class RowTells:
+    """A contact's row changes with what is below the contact, so only contacts whose row has changed are asked.
+
+    ``of``: what a row tells, as JSON; None where it doesn't tell all. ``fields``: those of the row that it looks at.
+    """
+
+    cursor: Cursor
+    fields: tuple[str, ...]
+    of: Callable[[Record], object]
+
+
+@dataclass(frozen=True)
 class PerContact:
     """One request for each contact of an audience; ``parent`` is the stream of contacts.
 
     ``has_any``: whether a contact, by its row, may have what the stream reads; without it, each may.
+    ``told``: how the row tells that there is something new; without it, nothing does.
     """
 
     has_any: Callable[[Record], bool] | None = None
+    told: RowTells | None = None
 
 
 @dataclass(frozen=True)
@@ -223,7 +237,9 @@ class Stream:
     @property
     def cursor(self) -> Cursor | None:
         """What tells how new a row is, None where nothing does."""
-        return None if isinstance(self.reading, FullOnly | PerContact | Embedded) else self.reading.cursor
+        if isinstance(self.reading, PerContact):
+            return self.reading.told.cursor if self.reading.told else None
+        return None if isinstance(self.reading, FullOnly | Embedded) else self.reading.cursor
 
     @property
     def incremental(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -74,6 +74,8 @@ all rows of those campaigns |
 | changed parents | {changed_parents} | what is below campaigns that weren't sent, templates that were edited and \
 landing pages that weren't taken down before the last sync | \
 all of these; what is edited after the sending comes with a full refresh |
+| changed contacts | {changed_contacts} | all contacts, a page for each 1000 rows, then those whose row has \
+other tags or another last note than at the last sync | all tags or notes of those contacts |
 
 Where there is no such way, the stream has no incremental mode and is read in full.
 If a connection asks for such a stream incrementally, it is read in full too, and the log says so.
@@ -86,7 +88,8 @@ Worth knowing:
 - `list_members` has contacts of every status. Not every way of tagging a contact moves its `last_changed`
   (tags of one contact were seen to move it, joining a tag in bulk was not):
   read incrementally, `tags` are as of the contact's last other change.
-  A tag is a segment, so `segment_members` has the present ones; `member_tags` has them with their dates.
+  A tag is a segment, so `segment_members` has the present ones; `member_tags` has them with their dates,
+  and finds new ones whether or not they moved `last_changed`.
 - `conversation_messages` are final but for `read`, which is as of the sync that brought the message.
 - `parent_changed_at` is the newest date in the row of the campaign, template or landing page.
 - `campaign_last_activity` is the newest of a campaign's send time, last open and last click.
@@ -99,9 +102,21 @@ Worth knowing:
 
 {per_contact} ask once for each contact:
 a hundred thousand contacts are a hundred thousand requests, ten at a time. Select them only when they are needed.
-A new tag doesn't always move a contact's `last_changed`, and nothing shows that a new open, event, goal or note does,
-so there is no telling whose are new: these streams are read in full with every sync.
+The log says how many requests it will be, and at least how long they take, before the first one.
 `member_notes` asks only for contacts whose row names a last note, `member_tags` only for those that have tags.
+
+Incrementally these two ask only contacts whose row has other tags, or another last note, than at the last sync.
+A few others are asked with them, since the state keeps sums over many contacts instead of each one's tags.
+What a row doesn't show comes with a full refresh:
+
+- a tag that was taken away and given again between two syncs has another date;
+- a note that was edited, or deleted, while a newer one stands;
+- tags and notes that are gone, as everywhere: the rows that were read stay.
+
+A contact whose row holds fewer tags than it counts is asked every time.
+
+Nothing in a contact's row proves that no open, click, event or goal has come: nobody has shown that these move
+`last_changed`, and the averages in `stats` are rounded. So {read_in_full} are read in full with every sync.
 
 ## Not a stream
 
@@ -136,6 +151,8 @@ def page() -> str:
             f"`{stream.name}`" for stream in streams if stream.paging is Paging.OFFSET and not stream.trust_total
         ),
         per_contact=_names(streams, PerContact),
+        changed_contacts=_named(stream for stream in streams if _is_per_contact(stream) and stream.incremental),
+        read_in_full=_named(stream for stream in streams if _is_per_contact(stream) and not stream.incremental),
         exclusions="\n".join(f"| `{path}` | {why} |" for path, why in NOT_STREAMS.items()),
         singles="\n".join(f"| `{path}` | {why} |" for path, why in SINGLE_OBJECTS.items()),
     )
@@ -144,7 +161,15 @@ def page() -> str:
 
 
 def _names(streams: list[Stream], *kinds: type) -> str:
-    return ", ".join(f"`{stream.name}`" for stream in streams if isinstance(stream.reading, kinds))
+    return _named(stream for stream in streams if isinstance(stream.reading, kinds))
+
+
+def _named(streams: Iterable[Stream]) -> str:
+    return ", ".join(f"`{stream.name}`" for stream in streams)
+
+
+def _is_per_contact(stream: Stream) -> bool:
+    return isinstance(stream.reading, PerContact)
 
 
 def _row(stream: Stream, contract: Contract) -> str:

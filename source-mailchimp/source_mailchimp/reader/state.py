@@ -20,6 +20,9 @@ Version 1, as it stands in ``stream_state``::
         beginning.
     {"version": 1, …, "run": {…, "full_refresh": true}, "left_out": 1}
         The same for a full refresh, which was refused what is below one row of the parent, and so won't be complete.
+    {"version": 1, "contacts": {"<list id>": {"known": "…", "seen": "…", "after": "<contact id>"}}}
+        What the rows of contacts told, see ``contact_sums``: when all was read, and when a run began that was cut
+        short and has asked contacts up to ``after``.
     {"version": 1, …, "known": {…}}
         The keys of the rows there were, see ``deletions``, which reads and writes them.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
@@ -36,6 +39,7 @@ from datetime import datetime
 from typing import Any
 
 from source_mailchimp.dates import format_date, parse_date
+from source_mailchimp.reader.contact_sums import AskedContacts
 from source_mailchimp.reader.places import BEGINNING, Done, Note, PartitionKey, Place, parse_place
 
 VERSION = 1
@@ -129,6 +133,7 @@ class StreamState:
     complete: bool = False
     open: frozenset[PartitionKey] = frozenset()
     missing: dict[PartitionKey, dict[datetime, int]] = field(default_factory=dict)
+    contacts: dict[PartitionKey, AskedContacts] = field(default_factory=dict)
     left_out: int = 0
 
     @classmethod
@@ -159,6 +164,10 @@ class StreamState:
                 if (seconds := _seconds(entry.get("missing", {}), f"slices.{key}.missing", note))
             },
             open=frozenset(key for key, entry in entries.items() if entry.get("open") is True),
+            contacts={
+                key: AskedContacts.load(value, f"contacts.{key}", note)
+                for key, value in (_entries(raw.get("contacts", {}), "contacts", note) or {}).items()
+            },
             left_out=_left_out(raw.get("left_out", 0), note),
         )
 
@@ -176,6 +185,8 @@ class StreamState:
                 }
                 for key, date in self.slices.items()
             }
+        if self.contacts:
+            state["contacts"] = {key: asked.dump() for key, asked in self.contacts.items()}
         if self.scope is not None:
             state["scope"] = list(self.scope)
         if self.counts is not None:
@@ -203,7 +214,14 @@ class StreamState:
         refreshing = bool(self.run and self.run.full_refresh)
         if refreshing != full_refresh or (full_refresh and (self.complete or run is None)):
             return StreamState()
-        return replace(self, slices=dict(self.slices), missing=dict(self.missing), run=run, complete=False)
+        return replace(
+            self,
+            slices=dict(self.slices),
+            missing=dict(self.missing),
+            contacts=dict(self.contacts),
+            run=run,
+            complete=False,
+        )
 
     def forget_future(self, latest: datetime) -> bool:
         """Forget every date beyond ``latest``, the later of all clocks; True if there was one.

@@ -14,6 +14,7 @@ from source_mailchimp.config import Config
 from source_mailchimp.errors import ParentFailed
 from source_mailchimp.reader.bounds import EVENTS_WAITING, MEMORY_BYTES
 from source_mailchimp.reader.concurrency import Budget
+from source_mailchimp.reader.contact_changes import ChangedContactReader
 from source_mailchimp.reader.contacts import ContactReader, ContactRecords
 from source_mailchimp.reader.context import Selected, SyncContext
 from source_mailchimp.reader.deletions import Deletions
@@ -26,9 +27,11 @@ from source_mailchimp.reader.partition_reader import PartitionReader
 from source_mailchimp.reader.per_contact import RowsPerContact
 from source_mailchimp.reader.sharing import SharedAnswers
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.stream import Embedded, PerContact, Relist, Reports, Stream, Window
+from source_mailchimp.stream import Embedded, PerContact, Relist, Reports, RowTells, Stream, Window
 
 logger = logging.getLogger("airbyte.source_mailchimp")
+
+_Reader = PartitionReader | ContactReader | ChangedContactReader
 
 
 async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
@@ -194,7 +197,7 @@ class Sync:
         self,
         context: SyncContext,
         name: str,
-        reader: PartitionReader | ContactReader,
+        reader: _Reader,
         out: StreamOutput | None = None,
     ) -> Exception | None:
         """Run ``reader``; tell those who wait for its rows how it ended. Raises ConfigErrors: they concern all."""
@@ -221,12 +224,14 @@ def _nothing_readable(refusal: ResourceRefused) -> PermissionDenied:
     )
 
 
-def _reader_of(context: SyncContext, item: Selected, out: StreamOutput) -> PartitionReader | ContactReader:
+def _reader_of(context: SyncContext, item: Selected, out: StreamOutput) -> _Reader:
     stream, state, full_refresh = item.stream, item.state, item.full_refresh
     match stream.reading:
         case Window():
             sink = ContactRecords(context, out)
             return ContactReader(context, stream, sink, out, state, full_refresh=full_refresh)
+        case PerContact(told=RowTells()) if not full_refresh:
+            return ChangedContactReader(context, stream, out, state)
         case PerContact() as reading if stream.parent:
             asking = RowsPerContact(context, stream, reading, out)
             return ContactReader(context, stream.parent, asking, out, state, full_refresh=full_refresh)
