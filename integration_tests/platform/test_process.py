@@ -66,19 +66,30 @@ class Sync:
         ]  # fmt: skip
         (folder / "input").write_bytes(self.input)
         self._input = folder / "input"
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *before: str, **options: Any) -> subprocess.Popen[bytes]:
         """Begin it, with the command ``before``. Input ends with what it is fed, unless ``stdin`` says otherwise."""
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        if "stdin" not in given:
-            with self._input.open("rb") as source:
-                return subprocess.Popen([*before, *self.command], stdin=source, **given)
-        return subprocess.Popen([*before, *self.command], **given)
+        with self._input.open("rb") as source:
+            self._started.append(subprocess.Popen([*before, *self.command], **{"stdin": source, **given}))
+        return self._started[-1]
+
+    def clean_up(self) -> None:
+        """End what a test that failed has left behind: it is not to disturb the next ones."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
 
 
 @pytest.fixture(params=CONNECTORS)
-def sync(request: pytest.FixtureRequest, account: SimulatorProcess, tmp_path: Path) -> Sync:
-    return Sync(request.param, account, tmp_path)
+def sync(request: pytest.FixtureRequest, account: SimulatorProcess, tmp_path: Path) -> Iterator[Sync]:
+    made = Sync(request.param, account, tmp_path)
+    yield made
+    made.clean_up()
 
 
 def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
@@ -155,7 +166,7 @@ def test_output_that_does_not_block_comes_whole(sync: Sync, unbuffered: str) -> 
 
 
 PHASES: dict[str, Json] = {
-    "before its first call": {},
+    "before its first call": {"seconds": 120},
     "while Mailchimp does not answer": {"seconds": 120},
     "while it waits for input": {"stdin": subprocess.PIPE},
 }
