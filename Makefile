@@ -25,7 +25,7 @@ PYTEST ?=
 # Tests run in as many processes as the machine has cores; a file's tests stay together, and so do their fixtures.
 # Those across processes wait for each other half of the time, so there are more of them at a time.
 PARALLEL := -n auto --dist loadfile
-CROWDED := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2))) --dist loadfile --no-loadscope-reorder
+CROWDED := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2))) --dist loadfile --no-loadscope-reorder
 UV := uv==0.13.9
 
 # The first Python that is new enough and that PyAirbyte admits; PYTHON=python3.13 may be asked for by name,

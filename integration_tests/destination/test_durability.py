@@ -90,7 +90,7 @@ class TestKilledAgainAndAgain:
     """Started again from the last STATE each time, the sync ends complete: nothing lost, nothing doubled."""
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("times", [20, pytest.param(50, marks=pytest.mark.nightly)])
+    @pytest.mark.parametrize("times", [10, pytest.param(50, marks=pytest.mark.nightly)])
     def test_nothing_is_lost_and_nothing_is_doubled(self, destination: DestinationHarness, times: int) -> None:
         destination.control.latency(seconds=0.06, path="/lists/{list_id}", method="POST")
         destination.control.latency(seconds=0.06, path="/lists/{list_id}/segments/{segment_id}", method="POST")

@@ -147,7 +147,12 @@ class TestMarts:
             ["reports", "email_activity"],
             marks=pytest.mark.nightly,
         ),
-        (["campaigns"], "campaigns +6", ["reports", "list_members and lists", "email_activity"]),
+        pytest.param(
+            ["campaigns"],
+            "campaigns +6",
+            ["reports", "list_members and lists", "email_activity"],
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["contacts", "campaigns"],
 )

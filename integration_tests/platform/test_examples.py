@@ -170,6 +170,7 @@ def test_a_dagster_asset_reads_what_is_new(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the demo does the same with all that it reads
 def test_pyairbyte_reads_columns_into_duckdb(account: dict[str, str], tmp_path: Path) -> None:
     database = tmp_path / "mailchimp.duckdb"
     command: list[str | Path] = [
