@@ -203,6 +203,23 @@ class TestWhatIsLeftOpen:
         assert reader.sync()
         assert emitted(reader) == truth(site)
 
+    def test_a_resumed_sync_that_is_refused_altogether_says_so_and_asks_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = tagged(400)
+        reader = Reader(site, TAGS)
+        reader.sync(kill_after=500)
+        assert 50 < len(emitted(reader)) < 400
+        for contact in site.tags:
+            site.faults[f"lists/l1/members/{contact}/tags"] = lambda _: refused()
+        asked(site)
+
+        reader.sync()
+
+        assert [message for message in caplog.messages if "is not available to this user, nothing read" in message]
+        came = asked(site)
+        assert len(came) == len(set(came))
+
     @pytest.mark.parametrize("path", ["lists/l1/members", "lists"])
     def test_a_walk_that_fails_leaves_the_state_as_it_was(self, path: str) -> None:
         site = tagged(300)

@@ -122,9 +122,10 @@ class ChangedContactReader:
         ]
         resumed = [item for item in audiences if (asked := self._state.contacts.get(item.id)) and asked.run]
         await self._read(audiences)
-        if resumed and not self._failure:
-            # The run that had been cut short ended where it meant to; now for what happened since.
-            await self._read(resumed)
+        # Where the run that had been cut short has ended as it meant to: now for what happened since.
+        ended = [item for item in resumed if not self._state.contacts[item.id].run]
+        if ended and not self._failure:
+            await self._read(ended)
         await self._checkpoint(now=True)
         for what, contacts in self._skipped.items():
             logger.warning("%s: %s contacts %s and were skipped", self._name, f"{contacts:,}", what)
