@@ -73,10 +73,7 @@ def batch_update_without_status(account: Account) -> Finding:
 def archived_in_create(account: Account) -> Finding:
     """What does ``update_existing: false`` answer for an archived contact?"""
     scratch = account.scratch
-    address = scratch.add()
-    scratch.archive(address)
-    if scratch.contact(address)["status"] != "archived":
-        raise Unsettled("a contact that was archived does not show as archived")
+    address = _archived(account)
     answer = scratch.batch({"email_address": address, "status": "subscribed"}, update_existing=False)
     code = _error_for(answer, address)
     status = scratch.contact(address)["status"]
@@ -91,10 +88,7 @@ def archived_in_create(account: Account) -> Finding:
 def status_if_new_revives(account: Account) -> Finding:
     """Does ``status_if_new`` without ``status`` bring an archived contact back?"""
     scratch = account.scratch
-    address = scratch.add()
-    scratch.archive(address)
-    if scratch.contact(address)["status"] != "archived":
-        raise Unsettled("a contact that was archived does not show as archived")
+    address = _archived(account)
     try:
         scratch.put(address)
     except RequestRefused as error:
@@ -225,6 +219,15 @@ def _tags_show(account: Account, address: str, tag: str) -> None:
     account.scratch.put_tag(address, tag)
     if not account.scratch.shows_tag(address, tag):
         raise Unsettled("a tag put there the documented way does not show either")
+
+
+def _archived(account: Account) -> str:
+    """The address of a contact that was made and archived. Raises Unsettled."""
+    address = account.scratch.add()
+    account.scratch.archive(address)
+    if account.scratch.contact(address)["status"] != "archived":
+        raise Unsettled("a contact that was archived does not show as archived")
+    return address
 
 
 def _text(value: object) -> str:
