@@ -64,7 +64,7 @@ class TestUndo:
         assert index.among([contact.hash]) == set()
         answer = {"title": "Method Not Allowed", "status": code, "detail": "Can not archive a contact that is pending"}
         mock.delete(f"{LIST}/members/{contact.hash}", status_code=code, json=answer, headers=PROBLEM)
-        mock.patch(f"{LIST}/members/{contact.hash}", json={})
+        mock.patch(f"{LIST}/members/{contact.hash}", json={"status": "unsubscribed"})
         result = Result()
         ArchivedPolicy(calls, config_of(), index).undo([contact], result)
 

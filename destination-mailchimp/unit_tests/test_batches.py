@@ -81,7 +81,8 @@ class TestWriting:
         (contact,) = people(1)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": present})
         for method in ("PUT", "PATCH"):
-            mock.register_uri(method, f"{LIST}/members/{contact.hash}", json={})
+            answer = row_of(contact, status=sent or present)
+            mock.register_uri(method, f"{LIST}/members/{contact.hash}", json=answer)
         singles = Writing(calls, config, policy).singles
         singles.run(FollowUp(contact, Step.REVIVE), Result())
 

@@ -43,7 +43,7 @@ class TestSingleCalls:
         def answer(request: Any, context: Any) -> Json:
             tags = list(request.json().get("merge_fields", {}))
             if tags == ["F11"]:
-                return row_of(contact)
+                return row_of(contact, status="subscribed")
             context.status_code = 400
             return {"title": "Invalid Resource", "status": 400, "errors": [{"field": tags[0], "message": "No."}]}
 
@@ -115,7 +115,10 @@ class TestSingleCalls:
         (contact,) = people(1)
         contact.status = "subscribed"
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "More signups for now are not allowed."}
-        put = mock.patch(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        put = mock.patch(
+            f"{LIST}/members/{contact.hash}",
+            [{"status_code": 400, "json": refusal}, {"json": row_of(contact, status="subscribed")}],
+        )
         mock.get(f"{LIST}/members/{contact.hash}", [{"json": {"status": status}} for status in ("pending", "archived")])
         first, second = Result(), Result()
         writing.singles.run(FollowUp(contact, Step.UPDATE), first)
@@ -139,6 +142,20 @@ class TestSingleCalls:
 
         assert [call.json().get("status") for call in patch.request_history] == [None]
 
+    @pytest.mark.parametrize("answer", [{}, {"id": "0" * 32, "email_address": "else@example.com", "status": "pending"}])
+    def test_an_answer_that_does_not_show_the_contact_is_not_its_success(
+        self, calls: Calls, mock: requests_mock.Mocker, answer: Json
+    ) -> None:
+        singles, contact, _ = self.one(calls)
+        own = row_of(contact, status="subscribed")
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", [{"json": answer}, {"json": answer}, {"json": own}])
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        assert patch.call_count == 3
+        assert result.written == [Written(contact, Outcome.UPDATED)]
+
     def test_all_fields_that_one_answer_names_are_left_out_at_once(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
@@ -148,7 +165,10 @@ class TestSingleCalls:
         named = ["merge_fields.A", "language", "interests.i", "marketing_permissions.0.marketing_permission_id"]
         faults = [{"field": field, "message": "No."} for field in named]
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": faults}
-        put = mock.patch(f"{LIST}/members/{contact.hash}", [{"status_code": 400, "json": refusal}, {"json": {}}])
+        put = mock.patch(
+            f"{LIST}/members/{contact.hash}",
+            [{"status_code": 400, "json": refusal}, {"json": row_of(contact, status="subscribed")}],
+        )
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
@@ -168,7 +188,7 @@ class TestSingleCalls:
 
         def answer(request: Any, context: Any) -> Json:
             if "merge_fields" not in request.json():
-                return row_of(contact)
+                return row_of(contact, status="unsubscribed")
             context.status_code = 400
             faults = [{"field": "ADDRESS", "message": "Please enter a complete address"}]
             detail = "Your merge fields were invalid."
@@ -234,7 +254,8 @@ class TestSingleCalls:
         )
         for method in ("PUT", "PATCH"):
             url = f"{LIST}/members/{contact.hash}"
-            mock.register_uri(method, url, status_code=answer, json={"title": "Invalid Resource"})
+            said = row_of(contact, status="subscribed") if answer == 200 else {"title": "Invalid Resource"}
+            mock.register_uri(method, url, status_code=answer, json=said)
         singles.run(FollowUp(contact, Step.CONFIRM), Result())
 
         assert limit.reserve(5) == left

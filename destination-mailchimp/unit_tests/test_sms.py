@@ -24,7 +24,7 @@ class Mailchimp:
             member = f"{LIST}/members/{contact.hash}"
             mock.get(member, [{"json": {"id": contact.hash, "timestamp_opt": LONG_AGO, **row}} for row in shown])
             mock.delete(member, status_code=204)
-            mock.patch(member, json={})
+            mock.patch(member, json=lambda request, _: request.json())
         self.numbers = mock.post(f"{ROOT}/audiences/abc/contacts", json={"sms_channel": {"sms_phone": "+15555550100"}})
         self.mock = mock
 

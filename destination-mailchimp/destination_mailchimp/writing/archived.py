@@ -10,6 +10,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected, Stopped
 from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.result import FollowUp, Rejected, Result, Skipped, Step
+from mailchimp_api import readers
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
@@ -78,4 +79,5 @@ class ArchivedPolicy:
             if error.problem.status != _METHOD_NOT_ALLOWED:
                 raise
             # Pending ones can't be archived (recorded): unsubscribed they get nothing, and can confirm nothing.
-            self._calls.send("PATCH", f"members/{contact.hash}", json={"status": "unsubscribed"})
+            off = {"status": "unsubscribed"}
+            self._calls.send("PATCH", f"members/{contact.hash}", json=off, read=readers.member)

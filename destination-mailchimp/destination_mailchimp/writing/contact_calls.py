@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from destination_mailchimp.audience.calls import SKIP_VALIDATION, Calls
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import from_problem, is_account_wide
-from destination_mailchimp.contacts.contact import Contact, Json
+from destination_mailchimp.contacts.contact import Contact, Json, key_of
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.languages import language_of
 from destination_mailchimp.writing.refused_fields import drop_refused, has_other_form, prepare
 from destination_mailchimp.writing.result import FieldLost, Result
 from destination_mailchimp.writing.shown import fields_not_taken, not_taken, note_shown
+from mailchimp_api import readers
 from mailchimp_api.client import Params
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
@@ -150,16 +152,33 @@ class ContactCalls:
         contact.shown_status = None
         path = f"members/{contact.hash}"
         try:
-            row = self._calls.send(
-                method, path, params, json=body, suspect=contact.suspect, language=language, before_repeat=look
+            row: Json = self._calls.send(
+                method,
+                path,
+                params,
+                json=body,
+                read=partial(_written, contact=contact),
+                suspect=contact.suspect,
+                language=language,
+                before_repeat=look,
             ).body
         except RequestRefused as error:
             if method == "PATCH" and error.problem.status == _METHOD_NOT_ALLOWED:
                 self._look(contact, is_not_archived)()  # so it is answered for archived contacts (reported)
             raise
-        row = row if isinstance(row, dict) else {}
         note_shown(contact, row)
         return row
+
+
+def _written(body: Mapping[str, Any], contact: Contact) -> Json:
+    """The answer to a call about ``contact``. Raises Lacking where it shows no contact, or another one.
+
+    By the address too: Mailchimp may make another hash of one with letters beyond ASCII.
+    """
+    readers.member(body)
+    if body.get("id", contact.hash) != contact.hash and key_of(body.get("email_address")) != contact.key:
+        raise readers.Lacking("the contact that was written")
+    return dict(body)
 
 
 def is_archived(status: str | None) -> bool:
