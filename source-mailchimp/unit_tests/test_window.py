@@ -71,13 +71,20 @@ class TestPieces:
         assert borders == sorted(borders)
         assert (borders[-1], had) == (moment(90_000), set(world.rows))
 
-    def test_a_long_window_is_cut_into_chunks_so_that_a_kill_costs_little(self) -> None:
+    @pytest.mark.parametrize("total", [55, 101, 150, 214, 299, 1000])
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_kill_costs_a_page_or_a_tenth_of_the_window_at_most(self, total: int, known: bool) -> None:  # noqa: FBT001
         world = World()
-        seconds(world, [1] * 1000)
+        seconds(world, [1] * total)
+        repeated = [0]
 
-        borders = [batch.complete_to for batch in window(world, None, 90_000, 10) if batch.complete_to]
+        for batch in window(world, None, 90_000, 10, hint=total if known else 0):
+            repeated[-1] += len(batch.rows)
+            if batch.complete_to:
+                repeated.append(0)
 
-        assert len(borders) >= 8
+        assert sum(repeated) == total
+        assert max(repeated) <= max(10, total / 10)
 
     def test_only_what_is_in_the_window_comes(self) -> None:
         world = World()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Cursor, Record
 
-_CHUNKS = 10  # about so many, one for each connection; a killed sync repeats at most the chunk it was in
+_CHUNKS = 10  # at least so many, if they have a page each: a killed sync repeats at most the chunk it was in
 _LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
@@ -254,7 +254,7 @@ class WindowReader:
     def _ranks(self, total: int, *, like: int = 0) -> range:
         """The ranks at which chunks of ``total`` rows should begin, each as long as in a window of ``like`` rows."""
         size = self._fetcher.page_size
-        pages = max(1, min(self._bounds.pages_per_chunk, -(-(like or total) // (_CHUNKS * size))))
+        pages = max(1, min(self._bounds.pages_per_chunk, (like or total) // (_CHUNKS * size)))
         return range(0, total, max(1, int(pages * size * _FULL)))
 
     async def _cut(
