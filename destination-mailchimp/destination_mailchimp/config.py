@@ -357,11 +357,11 @@ def read_config(values: Any) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'configuration'}: {complaint(fault)}"
-            for fault in error.errors(include_url=False, include_input=False)
+        mistakes = "; ".join(
+            f"{'.'.join(str(part) for part in mistake['loc']) or 'configuration'}: {complaint(mistake)}"
+            for mistake in error.errors(include_url=False, include_input=False)
         )
-        raise SyncFailure(f"The configuration is not valid. {mask(faults)}") from None
+        raise SyncFailure(f"The configuration is not valid. {mask(mistakes)}") from None
     for sentence in unknown_options(Config, {key: value for key, value in values.items() if key != "apikey"}):
         logger.warning("%s", sentence)
     return config

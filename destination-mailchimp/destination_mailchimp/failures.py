@@ -74,7 +74,7 @@ ABOUT_A_PERSON: frozenset[Reason] = frozenset(
 class RecordRejected(Exception):
     """Why a record was refused: ``text`` is a sentence, ``field`` where it lies (empty: nowhere in particular).
 
-    ``faults`` are all fields that were named, each with what is wrong with it.
+    ``fields`` are all fields that were named, each with what is wrong with it.
     ``by_call``: the call as a whole was refused, rather than one row of it.
     """
 
@@ -84,14 +84,14 @@ class RecordRejected(Exception):
         text: str,
         field: str = "",
         *,
-        faults: tuple[tuple[str, str], ...] = (),
+        fields: tuple[tuple[str, str], ...] = (),
         by_call: bool = False,
     ) -> None:
         super().__init__(text)
         self.reason: Reason = reason
         self.text = text
         self.field = field
-        self.faults = faults or (((field, text),) if field else ())
+        self.fields = fields or (((field, text),) if field else ())
         self.by_call = by_call
 
 

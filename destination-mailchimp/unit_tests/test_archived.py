@@ -36,7 +36,7 @@ def test_it_is_left_alone(calls: Calls) -> None:
 def test_it_is_rejected(calls: Calls) -> None:
     contact, result = applied(calls, "reject")
 
-    assert [(rejected.contact, rejected.fault.reason) for rejected in result.rejected] == [(contact, "archived")]
+    assert [(rejected.contact, rejected.reject.reason) for rejected in result.rejected] == [(contact, "archived")]
     assert result.skipped == []
 
 

@@ -110,7 +110,7 @@ class TestSomebodyDeletesContactsMeanwhile:
         policy = StatusPolicy("subscribed", update=True)
         Writing(calls, config, policy).singles.run(FollowUp(contact, step), result)
 
-        assert [(rejected.contact, rejected.fault.reason) for rejected in result.rejected] == [(contact, "vanished")]
+        assert [(rejected.contact, rejected.reject.reason) for rejected in result.rejected] == [(contact, "vanished")]
         assert result.written == []
 
     @pytest.mark.parametrize("count,warnings", [(1, 0), (20, 1)])
@@ -155,7 +155,7 @@ class TestWhatAnAnswerShows:
         assert result.written == [Written(contact, Outcome.CREATED) for contact in contacts]
         assert result.follow_ups == [FollowUp(contacts[0], Step.INSIST)]
         # Nobody but we had chosen that the last one be subscribed: it is for the person to confirm.
-        assert [(one.contact, one.fault.reason) for one in result.rejected] == [(contacts[2], "status_not_taken")]
+        assert [(one.contact, one.reject.reason) for one in result.rejected] == [(contacts[2], "status_not_taken")]
 
     def test_a_status_that_stayed_is_asked_for_once_more(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         (contact,) = people(1)
@@ -208,7 +208,7 @@ class TestWhatAnAnswerShows:
         Writing(calls).singles.run(FollowUp(contact, Step.INSIST), result)
 
         assert [request.json().get("status") for request in sent.request_history] == [None, "subscribed"]
-        assert [rejected.fault.reason for rejected in result.rejected] == ["status_not_taken"]
+        assert [rejected.reject.reason for rejected in result.rejected] == ["status_not_taken"]
         assert [lost.what for lost in result.lost_fields] == ["X was accepted, but Mailchimp shows another value"]
 
     @pytest.mark.parametrize("left", ["unsubscribed", "cleaned"])
@@ -276,8 +276,8 @@ class TestRefusedRows:
         self, calls: Calls, mock: requests_mock.Mocker, *, exists: bool
     ) -> None:
         (contact,) = people(1, merge_fields={"FNAME": "Ann"}, interests={"i": True})
-        fault = {"error": "Your merge fields were invalid.", "field": "ADDRESS", "field_message": "Please enter it."}
-        refused = batch_answer(errors=[{"email_address": contact.address, **fault}])
+        row = {"error": "Your merge fields were invalid.", "field": "ADDRESS", "field_message": "Please enter it."}
+        refused = batch_answer(errors=[{"email_address": contact.address, **row}])
         sent = mock.post(LIST, [{"json": refused}, {"json": batch_answer(updated=[row_of(contact)])}])
         if exists:
             result = Result()
@@ -295,7 +295,7 @@ class TestRefusedRows:
         mock.post(LIST, json=batch_answer(errors=[{"email_address": contact.address, "error": text}]))
         result = self.created(calls, [contact])
 
-        assert [rejected.fault.reason for rejected in result.rejected] == ["compliance_state"]
+        assert [rejected.reject.reason for rejected in result.rejected] == ["compliance_state"]
 
     def test_a_refusal_for_the_time_being_is_put_off_once(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         (contact,) = people(1)
@@ -304,14 +304,14 @@ class TestRefusedRows:
         first, second = self.created(calls, [contact]), self.created(calls, [contact])
 
         assert (first.put_off, first.rejected) == ([FollowUp(contact, Step.CONFIRM)], [])
-        assert [rejected.fault.reason for rejected in second.rejected] == ["too_many_signups"]
+        assert [rejected.reject.reason for rejected in second.rejected] == ["too_many_signups"]
 
     def test_a_body_refused_for_one_member_is_sent_again_without_it(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         contacts = people(5)
-        faults = [{"field": "members.item:2.email_address", "message": "This value is not valid."}]
-        refusal = {"title": "Invalid Resource", "status": 400, "detail": "Not validated.", "errors": faults}
+        errors = [{"field": "members.item:2.email_address", "message": "This value is not valid."}]
+        refusal = {"title": "Invalid Resource", "status": 400, "detail": "Not validated.", "errors": errors}
         rest = [row_of(contact, status="subscribed") for contact in contacts if contact is not contacts[2]]
         sent = mock.post(LIST, [{"status_code": 400, "json": refusal}, {"json": batch_answer(created=rest)}])
         result = self.created(calls, contacts)

@@ -23,8 +23,8 @@ def test_whatever_an_address_holds_the_cause_is_the_same_and_shows_none_of_it(ad
         assert anonymised(f"{quoted} looks fake", address) == "… looks fake"
         assert anonymised(f"<{quoted}> looks fake", address) == "<…> looks fake"
 
-    fault = RecordRejected("looks_fake", f"{address} looks fake")
-    assert Cause.of(fault, address) == Cause("looks_fake", "", "… looks fake")
+    reject = RecordRejected("looks_fake", f"{address} looks fake")
+    assert Cause.of(reject, address) == Cause("looks_fake", "", "… looks fake")
 
 
 @pytest.mark.parametrize("address", ODD_ADDRESSES)
@@ -36,10 +36,10 @@ def test_a_rejected_record_in_the_log_shows_no_address(address: str, caplog: pyt
 
 
 def test_a_cause_names_the_field_and_the_remedy() -> None:
-    fault = RecordRejected("field_refused", "Please enter a valid phone number.", "merge_fields.PHONE")
+    reject = RecordRejected("field_refused", "Please enter a valid phone number.", "merge_fields.PHONE")
 
-    assert "(field merge_fields.PHONE)" in str(Cause.of(fault))
-    assert "field_mapping" in str(Cause.of(fault))
+    assert "(field merge_fields.PHONE)" in str(Cause.of(reject))
+    assert "field_mapping" in str(Cause.of(reject))
     assert "email_field" in remedy("no_address")
 
 

@@ -19,7 +19,7 @@ from unit_tests.builders import LIST, ROOT, Sync
 
 
 class TestNewFields:
-    """Merge fields are made while the input waits, and what is the matter with the account is no column's fault."""
+    """Merge fields are made while the input waits, and a column is not blamed for the account."""
 
     def test_a_signal_ends_the_wait_for_a_field(self, mock: requests_mock.Mocker) -> None:
         calls = Calls(Access(ROOT, "Bearer x"), "abc", workers=2, retry=RetryPolicy(attempts=9))

@@ -260,9 +260,9 @@ class TestStatusAndDeletes:
 
     @pytest.mark.parametrize("value", ["active", "never", "null", [1], 2, -1, 0.5, float("inf"), 10**400])
     def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: Any) -> None:
-        with pytest.raises(RecordRejected) as fault:
+        with pytest.raises(RecordRejected) as rejected:
             Mapping(deletes="archive", deleted_field="gone")(gone=value)
-        assert (fault.value.reason, fault.value.field) == ("invalid_deletion", "gone")
+        assert (rejected.value.reason, rejected.value.field) == ("invalid_deletion", "gone")
 
     def test_deletions_are_ignored_unless_asked_for(self) -> None:
         with pytest.raises(RecordSkipped):

@@ -71,6 +71,6 @@ def test_a_tag_call_whose_contacts_are_not_subscribed_is_recognised() -> None:
 
 @pytest.mark.parametrize("without,asked", [(True, True), (False, False)])
 def test_not_validated_asks_for_a_status_only_where_none_was_sent(without: bool, asked: bool) -> None:  # noqa: FBT001
-    fault = from_row({"error": "The resource submitted could not be validated. For field-specific details, …"})
+    reject = from_row({"error": "The resource submitted could not be validated. For field-specific details, …"})
 
-    assert asks_for_status(fault, without_status=without) is asked
+    assert asks_for_status(reject, without_status=without) is asked

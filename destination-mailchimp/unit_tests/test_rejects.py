@@ -29,8 +29,8 @@ class TestRejects:
         rejects = Rejects(None)
         with caplog.at_level(logging.WARNING):
             for number in range(30):
-                fault = RecordRejected("looks_fake", f"jane{number}@example.com looks fake or invalid")
-                rejects.add("s", fault, address=f"jane{number}@example.com")
+                reject = RecordRejected("looks_fake", f"jane{number}@example.com looks fake or invalid")
+                rejects.add("s", reject, address=f"jane{number}@example.com")
 
         assert len(caplog.records) == 21
         assert "@example" not in caplog.text

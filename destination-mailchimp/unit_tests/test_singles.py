@@ -163,8 +163,8 @@ class TestSingleCalls:
         contact.body |= {"merge_fields": {"A": "x", "B": "y"}, "language": "xx", "interests": {"i": True}, "vip": True}
         contact.permissions = [{"marketing_permission_id": "p", "enabled": True}]
         named = ["merge_fields.A", "language", "interests.i", "marketing_permissions.0.marketing_permission_id"]
-        faults = [{"field": field, "message": "No."} for field in named]
-        refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": faults}
+        errors = [{"field": field, "message": "No."} for field in named]
+        refusal = {"title": "Invalid Resource", "status": 400, "detail": "Look.", "errors": errors}
         put = mock.patch(
             f"{LIST}/members/{contact.hash}",
             [{"status_code": 400, "json": refusal}, {"json": row_of(contact, status="subscribed")}],
@@ -190,9 +190,9 @@ class TestSingleCalls:
             if "merge_fields" not in request.json():
                 return row_of(contact, status="unsubscribed")
             context.status_code = 400
-            faults = [{"field": "ADDRESS", "message": "Please enter a complete address"}]
+            errors = [{"field": "ADDRESS", "message": "Please enter a complete address"}]
             detail = "Your merge fields were invalid."
-            return {"title": "Invalid Resource", "status": 400, "detail": detail, "errors": faults}
+            return {"title": "Invalid Resource", "status": 400, "detail": detail, "errors": errors}
 
         put = mock.patch(f"{LIST}/members/{contact.hash}", json=answer)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
@@ -211,7 +211,7 @@ class TestSingleCalls:
         result = Result()
         singles.run(FollowUp(contact, Step.UPDATE), result)
 
-        assert [(refused.contact, refused.fault.reason) for refused in result.rejected] == [(contact, "looks_fake")]
+        assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [(contact, "looks_fake")]
         assert (result.written, result.follow_ups) == ([], [])
 
     @pytest.mark.parametrize("update_only", [False, True])
@@ -299,7 +299,7 @@ class TestDeletedRecords:
         result = self.removed(calls, mock, status, after)
 
         assert result.written == []
-        assert [(refused.contact, refused.fault.reason) for refused in result.rejected] == [
+        assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [
             (self.contact, "not_removable")
         ]
 
@@ -320,4 +320,4 @@ class TestAnotherStatusThanAsked:
 
         outcome = Outcome.UPDATED if step is Step.UPDATE else Outcome.CREATED
         assert result.written == [Written(contact, outcome)]
-        assert [refused.fault.reason for refused in result.rejected] == ["status_not_taken"]
+        assert [refused.reject.reason for refused in result.rejected] == ["status_not_taken"]

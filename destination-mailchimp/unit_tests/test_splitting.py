@@ -1,4 +1,4 @@
-"""A call that Mailchimp refuses whole or doesn't cope with is made smaller until it shows whose fault it is."""
+"""A call that Mailchimp refuses whole or doesn't cope with is made smaller until it shows which item causes it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def refusal(*errors: tuple[str, str], title: str = "Invalid Resource") -> Reques
 
 @dataclass
 class Sent:
-    """What has been sent, and what came of it. ``faults``: by the item that causes them."""
+    """What has been sent, and what came of it. ``errors``: by the item that causes them."""
 
-    faults: dict[int, Exception]
+    errors: dict[int, Exception]
     calls: list[list[int]] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
@@ -28,8 +28,8 @@ class Sent:
     def send(self, items: list[int]) -> None:
         self.calls.append(list(items))
         for item in items:
-            if item in self.faults:
-                raise self.faults[item]
+            if item in self.errors:
+                raise self.errors[item]
         self.taken += items
 
     def run(self, count: int) -> None:
@@ -63,7 +63,7 @@ class TestSendOrSplit:
         assert (sent.unsure, sent.refused, len(sent.taken)) == ([12], [], 49)
 
     def test_where_nothing_is_written_yet_a_single_one_is_tried_early(self) -> None:
-        """So that it shows soon, though one in every few is at fault."""
+        """So that it shows soon, though one in every few causes it."""
         sent = Sent({number: BatchTooLarge(unproved=True) for number in range(1, 100, 2)})
         sent.run(100)
 

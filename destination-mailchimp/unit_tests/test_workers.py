@@ -11,10 +11,10 @@ from destination_mailchimp.writing.workers import Workers
 def test_each_job_comes_back_with_its_error() -> None:
     done: SimpleQueue[Job] = SimpleQueue()
     workers = Workers(2, done.put)
-    fault = ValueError("odd")
+    error = ValueError("odd")
 
     def fails(_: Result) -> None:
-        raise fault
+        raise error
 
     def works(result: Result) -> None:
         result.made_fields["a"] = None
@@ -26,6 +26,6 @@ def test_each_job_comes_back_with_its_error() -> None:
     workers.close()
 
     assert sorted(map(id, back)) == sorted(map(id, jobs))
-    assert jobs[0].result.error is fault
+    assert jobs[0].result.error is error
     assert (jobs[1].result.error, jobs[1].result.made_fields) == (None, {"a": None})
     assert workers.outstanding == 2

@@ -124,7 +124,7 @@ def test_a_contact_counts_as_written_or_is_rejected_for_what_was_said(player: Pl
         assert (result.rejected, result.lost_fields) == ([], [])
     else:
         assert result.written == []
-        assert [rejected.fault.reason for rejected in result.rejected] == [reason_in(text_of(body))]
+        assert [rejected.reject.reason for rejected in result.rejected] == [reason_in(text_of(body))]
 
 
 @pytest.mark.parametrize("recorded", answers("DELETE", "/lists/{id}/members/{hash}"))
@@ -145,7 +145,7 @@ def test_removed_is_only_who_is_archived_or_unsubscribed(
 
     done = removed or recorded.status == 204
     assert [written.outcome for written in result.written] == [Outcome.REMOVED] * done
-    assert [rejected.fault.reason for rejected in result.rejected] == ["not_removable"] * (not done)
+    assert [rejected.reject.reason for rejected in result.rejected] == ["not_removable"] * (not done)
 
 
 @pytest.mark.parametrize("recorded", answers("POST", "/lists/{id}/members/{hash}/tags"))
@@ -213,7 +213,7 @@ def test_every_row_of_a_batch_answer_is_accounted_for(player: Player, recorded: 
     told = {
         **{written.contact.address: "written" for written in result.written},
         **{after.contact.address: "asked about alone" for after in (*result.follow_ups, *result.put_off)},
-        **{rejected.contact.address: rejected.fault.reason for rejected in result.rejected},
+        **{rejected.contact.address: rejected.reject.reason for rejected in result.rejected},
     }
     assert set(told) == {contact.address for contact in contacts}
     assert asked.call_count < 10

@@ -45,9 +45,9 @@ class Cause:
     text: str
 
     @classmethod
-    def of(cls, fault: RecordRejected, address: str = "") -> Cause:
+    def of(cls, reject: RecordRejected, address: str = "") -> Cause:
         """The cause of one reject."""
-        return cls(fault.reason, fault.field, anonymised(fault.text, address))
+        return cls(reject.reason, reject.field, anonymised(reject.text, address))
 
     def __str__(self) -> str:
         where = f" (field {self.field})" if self.field and self.field not in self.text else ""

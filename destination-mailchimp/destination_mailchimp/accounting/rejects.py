@@ -31,32 +31,32 @@ class Rejects:
     def add(
         self,
         stream: str,
-        fault: RecordRejected,
+        reject: RecordRejected,
         *,
         address: str = "",
         primary_key: Any = None,
         record: Any = None,
     ) -> None:
         """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more."""
-        self.causes[Cause.of(fault, address)] += 1
+        self.causes[Cause.of(reject, address)] += 1
         if self._file is not None:
             line = {
                 "stream": stream,
-                "reason": fault.reason,
-                "error": fault.text,
-                "field": fault.field or None,
+                "reason": reject.reason,
+                "error": reject.text,
+                "field": reject.field or None,
                 "primary_key": primary_key,
                 "record": record,
             }
             self._file.append(line)
             return
-        self._logged[fault.reason] += 1
-        if self._logged[fault.reason] <= _LOGGED_PER_REASON:
+        self._logged[reject.reason] += 1
+        if self._logged[reject.reason] <= _LOGGED_PER_REASON:
             who = f" of {mask_address(address)}" if address else ""
-            where = f" ({fault.field})" if fault.field else ""
-            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(fault.text, address))
-        if self._logged[fault.reason] == _LOGGED_PER_REASON:
-            logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", fault.reason)
+            where = f" ({reject.field})" if reject.field else ""
+            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(reject.text, address))
+        if self._logged[reject.reason] == _LOGGED_PER_REASON:
+            logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", reject.reason)
 
     def close(self) -> None:
         """Finish the file; in a bucket it is there only now. Raises SyncFailure if it can't be finished."""

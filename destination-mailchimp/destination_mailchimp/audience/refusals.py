@@ -52,9 +52,9 @@ def from_row(row: dict[str, Any]) -> RecordRejected:
 
 def from_problem(problem: Problem) -> RecordRejected:
     """The refusal of a call about one contact."""
-    faults = tuple((_ITEM.sub(r"\2", field), message) for field, message in problem.field_errors)
-    field = next((field for field, _ in faults if field), "")
-    return RecordRejected(classify(str(problem), field), str(problem), field, faults=faults, by_call=True)
+    fields = tuple((_ITEM.sub(r"\2", field), message) for field, message in problem.field_errors)
+    field = next((field for field, _ in fields if field), "")
+    return RecordRejected(classify(str(problem), field), str(problem), field, fields=fields, by_call=True)
 
 
 def by_item(problem: Problem, count: int) -> dict[int, Problem]:
@@ -69,7 +69,7 @@ def by_item(problem: Problem, count: int) -> dict[int, Problem]:
             return {}
         found.setdefault(int(match[1]), []).append((match[2], message))
     return {
-        place: Problem(problem.status, problem.title, problem.detail, tuple(faults)) for place, faults in found.items()
+        place: Problem(problem.status, problem.title, problem.detail, tuple(fields)) for place, fields in found.items()
     }
 
 
@@ -78,9 +78,9 @@ def is_account_wide(problem: Problem) -> bool:
     return problem.title.casefold() in _ABOUT_THE_ACCOUNT
 
 
-def is_temporary(fault: RecordRejected) -> bool:
+def is_temporary(reject: RecordRejected) -> bool:
     """Whether Mailchimp may take the contact a little later: it limits how fast an address joins audiences."""
-    return fault.reason == "too_many_signups"
+    return reject.reason == "too_many_signups"
 
 
 def nobody_subscribed(problem: Problem) -> bool:
@@ -93,16 +93,16 @@ def exists_already(problem: Problem) -> bool:
     return "already exists" in str(problem).lower()
 
 
-def names_no_field(fault: RecordRejected) -> bool:
+def names_no_field(reject: RecordRejected) -> bool:
     """Whether a row of a batch leaves open which value was refused, which a call about this contact alone tells."""
-    return not fault.by_call and not fault.field and fault.reason in ("field_refused", "refused")
+    return not reject.by_call and not reject.field and reject.reason in ("field_refused", "refused")
 
 
-def asks_for_status(fault: RecordRejected, *, without_status: bool) -> bool:
+def asks_for_status(reject: RecordRejected, *, without_status: bool) -> bool:
     """Whether an update was refused because it came without a status (*open*: a batch may insist on one)."""
-    if fault.field:
-        return fault.field.endswith("status")
-    text = fault.text.lower()
-    if fault.reason == "status_refused":
+    if reject.field:
+        return reject.field.endswith("status")
+    text = reject.text.lower()
+    if reject.reason == "status_refused":
         return "require" in text
     return without_status and _NOT_VALIDATED in text

@@ -62,5 +62,5 @@ def send_or_split(
         else:
             continue
         middle = len(part) // 2
-        # At the end of the queue: the sooner others are written, the sooner it shows whose fault it is.
+        # At the end of the queue: the sooner others are written, the sooner it shows which contact causes it.
         waiting += [part[:middle], part[middle:]]

@@ -156,9 +156,9 @@ class MessageReader:
         except RecordSkipped as skipped:
             receipt.record_outcome(Outcome.SKIPPED, str(skipped))
             receipt.mark_durable()
-        except RecordRejected as fault:
-            self._keep(record, fault)
-            receipt.record_outcome(Outcome.REJECTED, fault.reason)
+        except RecordRejected as reject:
+            self._keep(record, reject)
+            receipt.record_outcome(Outcome.REJECTED, reject.reason)
             receipt.mark_durable()
         except SyncFailure:
             receipt.record_outcome(Outcome.NOT_WRITTEN)
@@ -181,12 +181,12 @@ class MessageReader:
         text = f"Internal error while mapping the record ({kind}); see the traceback above."
         self._keep(record, RecordRejected("internal_error", text))
 
-    def _keep(self, record: _Record, fault: RecordRejected) -> None:
+    def _keep(self, record: _Record, reject: RecordRejected) -> None:
         mapper, data = record.mapper, record.data
         try:
             self._rejects.add(
                 record.receipt.ledger.label,
-                fault,
+                reject,
                 address=mapper.address(data) if mapper else "",
                 primary_key=mapper.primary_key(data) if mapper else None,
                 record=data,

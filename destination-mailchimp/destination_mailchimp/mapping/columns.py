@@ -187,8 +187,8 @@ class Columns:
             try:
                 if tag not in merge:
                     put_into(merge, item)
-            except BadValue as fault:
-                partial.lose(tag, fault)
+            except BadValue as bad:
+                partial.lose(tag, bad)
 
     def _learn(self, given: str) -> tuple[str, FieldPut] | None:
         """Find a field by its tag. What is not found is not remembered: it may be made later."""

@@ -115,10 +115,10 @@ class Interests:
                 continue
             try:
                 partial.interests[self.find(name)] = as_flag(flag)
-            except BadValue as fault:
+            except BadValue as bad:
                 # The other groups are good; but who knows which one was meant, so none is taken away.
                 all_found = False
-                partial.lose("interests", fault)
+                partial.lose("interests", bad)
         partial.all_groups = all_found
 
     def no_to_others(self, chosen: dict[str, bool]) -> dict[str, bool]:
@@ -190,8 +190,8 @@ class Permissions:
                 continue
             try:
                 made[self._one_of(names)] = as_flag(flag)
-            except BadValue as fault:
-                partial.lose("marketing_permissions", fault)
+            except BadValue as bad:
+                partial.lose("marketing_permissions", bad)
         partial.permissions = _listed(made)
 
     def flag(self, name: str) -> Put | None:

@@ -41,11 +41,11 @@ class PartialContact:
         self.sms: dict[str, str] | None = None
         self.lost: list[str] | None = None
 
-    def lose(self, field: str, fault: BadValue) -> None:
+    def lose(self, field: str, bad: BadValue) -> None:
         """Note a value that is left out, by its field and what was wrong (never the value)."""
         if self.lost is None:
             self.lost = []
-        self.lost.append(f"{field} {fault}")
+        self.lost.append(f"{field} {bad}")
 
 
 Put = Callable[[PartialContact, Any], None]

@@ -112,8 +112,8 @@ class RecordMapper:
                 continue
             try:
                 put(partial, value)
-            except BadValue as fault:
-                partial.lose(self.plan.labels[column], fault)
+            except BadValue as bad:
+                partial.lose(self.plan.labels[column], bad)
         if wanted:
             raise NotMappableYet(wanted)
         return partial
@@ -200,8 +200,8 @@ def _is_date(text: str) -> bool:
 def _join_address(partial: PartialContact, tag: str, parts: Json) -> None:
     try:
         partial.merge.setdefault(tag, as_address(parts))
-    except BadValue as fault:
-        partial.lose(tag, fault)
+    except BadValue as bad:
+        partial.lose(tag, bad)
 
 
 def _at(data: Any, path: list[str]) -> Any:

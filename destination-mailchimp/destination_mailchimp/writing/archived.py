@@ -38,8 +38,8 @@ class ArchivedPolicy:
         elif self.may_revive:
             result.follow_ups.append(FollowUp(contact, Step.REVIVE))
         elif self._config.archived_contacts == "reject":
-            fault = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
-            result.rejected.append(Rejected(contact, fault))
+            reject = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
+            result.rejected.append(Rejected(contact, reject))
         else:
             result.skipped.append(Skipped(contact, "archived"))
 

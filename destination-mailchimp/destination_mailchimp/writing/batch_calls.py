@@ -42,7 +42,7 @@ class BatchCalls:
         self._forms = forms
 
     def send(self, contacts: list[Contact], outcome: BatchOutcome, watch: Watch, *, create: bool) -> None:
-        """Send contacts, and again those that the answer has not mentioned or whose only fault are some fields.
+        """Send contacts, and again those that the answer has not mentioned or of which only some fields were refused.
 
         A row names one field at a time. A few contacts are left to single calls soon: those name all.
         """
@@ -61,9 +61,9 @@ class BatchCalls:
             self._send_all(waiting, outcome, watch, create=create)
             latest, outcome.refused[before:] = outcome.refused[before:], []
             for refused in latest:
-                if has_other_form(refused.contact, refused.fault, self._forms):
+                if has_other_form(refused.contact, refused.reject, self._forms):
                     again.append(refused.contact)
-                elif lost := drop_refused(refused.contact, refused.fault, exists=not create):
+                elif lost := drop_refused(refused.contact, refused.reject, exists=not create):
                     outcome.lost_fields += [FieldLost(refused.contact, what) for what in lost]
                     again.append(refused.contact)
                 else:
@@ -129,19 +129,19 @@ class BatchCalls:
                 contact.suspect.batch_failed_at = contact.suspect.batch_failed_at or time.monotonic()
             raise
         except RequestRefused as error:
-            fault = from_problem(error.problem)
-            if create or is_account_wide(error.problem) or not self._asks_for_status(contacts, fault):
+            reject = from_problem(error.problem)
+            if create or is_account_wide(error.problem) or not self._asks_for_status(contacts, reject):
                 raise
             # No smaller call would fare better.
-            outcome.refused += [Rejected(contact, fault) for contact in contacts]
+            outcome.refused += [Rejected(contact, reject) for contact in contacts]
             return
         if answered.replayed:
             note_possibly_written(contacts, answered.since)
         outcome.read(contacts, answered.body if isinstance(answered.body, dict) else {}, answered.since, self._forms)
 
-    def _asks_for_status(self, contacts: list[Contact], fault: RecordRejected) -> bool:
+    def _asks_for_status(self, contacts: list[Contact], reject: RecordRejected) -> bool:
         without = any(self._policy.in_batch(contact) is None for contact in contacts)
-        return asks_for_status(fault, without_status=without)
+        return asks_for_status(reject, without_status=without)
 
     def _member(self, contact: Contact, *, create: bool) -> Json:
         contact.asked_status = self._policy.new(contact) if create else self._policy.in_batch(contact)

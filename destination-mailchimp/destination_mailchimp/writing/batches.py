@@ -271,7 +271,7 @@ class BatchWriter:
         others: list[Rejected] = []
         for refused in outcome.refused:
             without = self._policy.in_batch(refused.contact) is None
-            asks = asks_for_status(refused.fault, without_status=without)
+            asks = asks_for_status(refused.reject, without_status=without)
             (insisted if asks else others).append(refused)
         if not insisted:
             return
@@ -297,16 +297,16 @@ class BatchWriter:
         if outcome.created or outcome.updated or outcome.exists or outcome.unanswered:
             self._anything_accepted = True
         elif len(outcome.refused) == len(sent) >= _MANY:
-            causes = {(refused.fault.reason, refused.fault.field) for refused in outcome.refused}
-            calls = all(refused.fault.by_call for refused in outcome.refused)
+            causes = {(refused.reject.reason, refused.reject.field) for refused in outcome.refused}
+            calls = all(refused.reject.by_call for refused in outcome.refused)
             alike = len(causes) == 1 and next(iter(causes))[0] in ("refused", "field_refused")
             if alike and (calls or not self._anything_accepted):
-                cause = Cause.of(outcome.refused[0].fault, outcome.refused[0].contact.address)
+                cause = Cause.of(outcome.refused[0].reject, outcome.refused[0].contact.address)
                 raise SyncFailure(f"Mailchimp refuses every contact for the same cause: {cause}")
         for refused in outcome.refused:
-            if names_no_field(refused.fault):
+            if names_no_field(refused.reject):
                 outcome.unanswered.append(refused.contact)
-            elif is_temporary(refused.fault) and not refused.contact.times_put_off:
+            elif is_temporary(refused.reject) and not refused.contact.times_put_off:
                 refused.contact.times_put_off += 1
                 outcome.put_off.append(refused.contact)
             else:

@@ -99,10 +99,10 @@ class ContactCalls:
         """Leave out of the contact what Mailchimp refuses of it; raises the refusal where it names nothing such."""
         if is_account_wide(error.problem):
             raise error
-        fault = from_problem(error.problem)
-        if has_other_form(contact, fault, self._forms):
+        reject = from_problem(error.problem)
+        if has_other_form(contact, reject, self._forms):
             return
-        lost = drop_refused(contact, fault, exists=exists)
+        lost = drop_refused(contact, reject, exists=exists)
         if not lost:
             raise error
         result.lost_fields += [FieldLost(contact, what) for what in lost]

@@ -215,7 +215,7 @@ class Dispatcher:
             receipt.record_outcome(written.outcome)
         # Last of what has been decided: if the rejects file can't be written, all else is accounted for.
         for rejected in result.rejected:
-            self._reject(rejected.contact, rejected.fault)
+            self._reject(rejected.contact, rejected.reject)
         for untag in result.untag:
             untag.contact.open_calls += 1
             self._tag_buffer.put(untag.tag, untag.contact, remove=True)
@@ -240,20 +240,20 @@ class Dispatcher:
         if self._config.replace_tags and contact.tags is not None and outcome is not Outcome.CREATED:
             self._begin_follow_ups([FollowUp(contact, Step.COMPARE_TAGS)])
 
-    def _reject(self, contact: Contact, fault: RecordRejected) -> None:
+    def _reject(self, contact: Contact, reject: RecordRejected) -> None:
         receipt = contact.receipt
         if receipt.outcome is not None:
             # It was written; only something beside it (permissions, a subscription) was refused.
-            receipt.ledger.reasons[f"written but for: {fault.reason}"] += 1
+            receipt.ledger.reasons[f"written but for: {reject.reason}"] += 1
             return
         self._rejects.add(
             receipt.ledger.label,
-            fault,
+            reject,
             address=contact.address,
             primary_key=receipt.primary_key,
             record=receipt.record,
         )
-        receipt.record_outcome(Outcome.REJECTED, fault.reason)
+        receipt.record_outcome(Outcome.REJECTED, reject.reason)
 
     def _finish(self, contact: Contact) -> None:
         contact.receipt.mark_durable()

@@ -143,8 +143,8 @@ class Preview:
         # Mailchimp archives neither of these (facts of the API): who is pending could still confirm.
         archives = self._config.deletes == "archive"
         if archives and before == "cleaned":
-            fault = RecordRejected("not_removable", "Mailchimp does not archive contacts that are cleaned.")
-            result.rejected.append(Rejected(contact, fault))
+            reject = RecordRejected("not_removable", "Mailchimp does not archive contacts that are cleaned.")
+            result.rejected.append(Rejected(contact, reject))
             return
         after = "archived" if archives and before != "pending" else "unsubscribed"
         self._becomes(contact, before, after, Outcome.REMOVED, result)
@@ -153,8 +153,8 @@ class Preview:
         if self._config.archived_contacts == "revive":
             self._becomes(contact, "archived", self._policy.new(contact), Outcome.UPDATED, result)
         elif self._config.archived_contacts == "reject":
-            fault = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
-            result.rejected.append(Rejected(contact, fault))
+            reject = RecordRejected("archived", "The contact is archived, and archived_contacts is reject.")
+            result.rejected.append(Rejected(contact, reject))
         else:
             self._skip(contact, "archived", "archived", result)
 

@@ -28,30 +28,30 @@ def prepare(contact: Contact, forms: AcceptedForms) -> list[str]:
     return [f"{tag} {why}" for tag, why in forms.prepare(contact.merge_fields)]
 
 
-def has_other_form(contact: Contact, fault: RecordRejected, forms: AcceptedForms) -> bool:
+def has_other_form(contact: Contact, reject: RecordRejected, forms: AcceptedForms) -> bool:
     """Whether a refused value has another form, in which the contact is to be sent again."""
-    named = fault.faults or ((fault.field, fault.text),)
+    named = reject.fields or ((reject.field, reject.text),)
     # All are told of: each settles the form of its own field.
     settled = [forms.refused(contact.merge_fields, field.rpartition(".")[2], text) for field, text in named]
     return any(settled)
 
 
-def drop_refused(contact: Contact, fault: RecordRejected, *, exists: bool = False) -> list[str]:
-    """Take away all values that ``fault`` names, whichever part of the contact they are.
+def drop_refused(contact: Contact, reject: RecordRejected, *, exists: bool = False) -> list[str]:
+    """Take away all values that ``reject`` names, whichever part of the contact they are.
 
     Of a contact that ``exists`` Mailchimp may refuse a merge field that isn't sent, but was kept from earlier
     (verbb/formie#2387): then all merge fields are taken away, so that its status, groups and the like are written.
-    Returns how the accounting puts it, one text a value; empty if the fault is about nothing that can be left out.
+    Returns how the accounting puts it, one text a value; empty if it names nothing that can be left out.
     """
     lost = []
-    for field, message in fault.faults or (("", fault.text),):
+    for field, message in reject.fields or (("", reject.text),):
         if name := _drop(contact, [part for part in _SEPARATOR.split(field) if part], message):
             lost.append(f"{name} was refused by Mailchimp: {message}")
-    if not lost and (name := _drop(contact, [], fault.text)):
-        lost.append(f"{name} was refused by Mailchimp: {fault.text}")
-    if not lost and exists and fault.field and _MERGE_FIELDS in fault.text.lower() and contact.merge_fields:
+    if not lost and (name := _drop(contact, [], reject.text)):
+        lost.append(f"{name} was refused by Mailchimp: {reject.text}")
+    if not lost and exists and reject.field and _MERGE_FIELDS in reject.text.lower() and contact.merge_fields:
         _whole(contact, "merge_fields")
-        lost.append(f"merge_fields were refused by Mailchimp for the contact's own {fault.field}: {fault.text}")
+        lost.append(f"merge_fields were refused by Mailchimp for the contact's own {reject.field}: {reject.text}")
     return lost
 
 

@@ -58,7 +58,7 @@ class Rejected:
     """A contact that Mailchimp or an option refuses, and why; of a written one, something beside it."""
 
     contact: Contact
-    fault: RecordRejected
+    reject: RecordRejected
 
 
 @dataclass(frozen=True)

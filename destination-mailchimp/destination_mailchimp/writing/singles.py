@@ -97,7 +97,7 @@ class Singles:
     def run(self, follow_up: FollowUp, result: Result) -> None:
         """Carry out one step; a refusal of this contact goes into ``result``, anything else is raised.
 
-        What is refused for the time being, or fails while it does not show whose fault it is, is put off once.
+        What is refused for the time being is put off once, and so is what fails while the contact may not be the cause.
         """
         contact = follow_up.contact
         try:
@@ -116,8 +116,8 @@ class Singles:
         except LastingFault as error:
             text = f"Mailchimp answers this contact with an error each time: {error.message}"
             self._reject(follow_up, RecordRejected("server_error", text, by_call=True), result)
-        except RecordRejected as fault:
-            self._reject(follow_up, fault, result)
+        except RecordRejected as reject:
+            self._reject(follow_up, reject, result)
         except RequestRefused as error:
             if is_account_wide(error.problem):
                 raise
@@ -128,13 +128,13 @@ class Singles:
                 return
             self._reject(follow_up, refusal, result)
 
-    def _reject(self, follow_up: FollowUp, fault: RecordRejected, result: Result) -> None:
+    def _reject(self, follow_up: FollowUp, reject: RecordRejected, result: Result) -> None:
         if follow_up.step is Step.TAGS:
-            result.tags_failed += [TagFailed(follow_up.contact, fault.text) for _ in follow_up.tags]
+            result.tags_failed += [TagFailed(follow_up.contact, reject.text) for _ in follow_up.tags]
             return
         if follow_up.step is Step.CONFIRM:
             self._limit.give_back()
-        result.rejected.append(Rejected(follow_up.contact, fault))
+        result.rejected.append(Rejected(follow_up.contact, reject))
 
     # -- steps -------------------------------------------------------------------------------------------
 
@@ -317,8 +317,8 @@ def _note_other_status(contact: Contact, result: Result) -> None:
     """Say of a contact that is written if the newest answer shows another status than was asked for."""
     try:
         _check_status(contact)
-    except RecordRejected as fault:
-        result.rejected.append(Rejected(contact, fault))
+    except RecordRejected as reject:
+        result.rejected.append(Rejected(contact, reject))
 
 
 def _check_status(contact: Contact) -> None:
