@@ -10,7 +10,7 @@ import requests_mock
 from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Contact
-from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
+from destination_mailchimp.writing.result import FollowUp, Noted, Result, Step, TagChange, TagFailed
 from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
 from mailchimp_api.errors import IncompleteListing, RequestRefused, UnreadableAnswer
 from unit_tests.builders import LIST, PROBLEM, Writing, people
@@ -122,6 +122,26 @@ class TestWhatATagsCallDoesNotConfirm:
         tagger.tag("vip", contacts, result, remove=remove)
 
         assert (result.follow_ups, result.tags_failed) == ([], [])
+
+    def test_a_tag_that_is_not_there_can_not_be_taken_away_and_that_is_told(
+        self, tagger: Tagger, mock: requests_mock.Mocker
+    ) -> None:
+        contacts, result = people(2), Result()
+        tagger.tag("Vlp", contacts, result, remove=True)
+
+        assert result.notes == [Noted(contact, "no tag Vlp to take away in the audience") for contact in contacts]
+        assert [request.method for request in mock.request_history] == ["GET"], "no tag is made for it"
+
+    def test_one_that_only_mailchimp_knows_is_taken_away_by_its_name(
+        self, tagger: Tagger, mock: requests_mock.Mocker
+    ) -> None:
+        exists = {"title": "Bad", "detail": "Sorry, that tag already exists."}
+        mock.post(f"{LIST}/segments", status_code=400, json=exists)
+        contacts, result = people(1), Result()
+        tagger.tag("Café", contacts, Result())
+        tagger.tag("Café", contacts, result, remove=True)
+
+        assert result.follow_ups == [FollowUp(contacts[0], Step.TAGS, (TagChange("Café", remove=True),))]
 
     def test_a_total_of_nothing_without_an_error_is_no_failure_and_no_success(
         self, tagger: Tagger, mock: requests_mock.Mocker

@@ -14,7 +14,7 @@ from destination_mailchimp.audience.calls import BATCH, Calls
 from destination_mailchimp.audience.refusals import exists_already, is_account_wide, nobody_subscribed
 from destination_mailchimp.audience.splitting import send_or_split
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
-from destination_mailchimp.writing.result import FollowUp, Result, Step, TagChange, TagFailed
+from destination_mailchimp.writing.result import FollowUp, Noted, Result, Step, TagChange, TagFailed
 from mailchimp_api import readers
 from mailchimp_api.errors import RequestRefused, ResourceGone
 
@@ -41,6 +41,10 @@ class TagIds:
         with self._lock:
             ids = self._read()
             return [name for name in names if name.casefold() not in ids]
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a tag, listed or not."""
+        return name.casefold() in self._unlisted or not self.missing([name])
 
     def load(self) -> None:
         """Read the tags that there are, unless that has been done."""
@@ -176,8 +180,9 @@ class Tagger:
         if len(name) > _LONGEST_NAME:
             result.tags_failed += [TagFailed(contact, "its name is longer than 100 characters") for contact in contacts]
             return
-        if remove and self._ids.missing([name]):
-            # Nobody can have it, and it is not made for being taken away.
+        if remove and not self._ids.knows(name):
+            # Nobody can have it, and it is not made for being taken away. A misspelt name shows by this.
+            result.notes += [Noted(contact, f"no tag {name} to take away in the audience") for contact in contacts]
             return
         change = TagChange(name, remove)
         for _ in range(2):
