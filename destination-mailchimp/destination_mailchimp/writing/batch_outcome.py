@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.audience.refusals import CONTACT_EXISTS, from_row
 from destination_mailchimp.contacts.contact import Contact, Json, key_of
-from destination_mailchimp.contacts.cursors import read_cursor
+from destination_mailchimp.contacts.cursors import MOMENT, read_cursor
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.result import FieldLost, Rejected
 from destination_mailchimp.writing.shown import fields_not_taken, note_shown
@@ -19,6 +20,7 @@ TRACES = ("status", "timestamp_opt", "timestamp_signup", "member_rating", "stats
 _FIRST_RATING = 2
 """Of two to five stars: everybody begins with two."""
 _CONFIRMED_WITHIN = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass
@@ -128,14 +130,25 @@ def _has_traces(contact: Contact, row: Json, since: datetime) -> bool:
 
 def is_before(date: object, moment: datetime) -> bool:
     """Whether ``date`` (as an answer has it) lies before ``moment``, for sure."""
-    at, limit = read_cursor(str(date or ""))[1], read_cursor(moment.isoformat())[1]
-    return isinstance(at, int) and isinstance(limit, int) and at < limit
+    at = _nanoseconds(date)
+    return at is not None and at < _nanoseconds_of(moment)
 
 
 def is_since(date: object, moment: datetime) -> bool:
     """Whether ``date`` (as an answer has it) lies at ``moment`` or later, for sure."""
-    at, limit = read_cursor(str(date or ""))[1], read_cursor(moment.isoformat())[1]
-    return isinstance(at, int) and isinstance(limit, int) and at >= limit
+    at = _nanoseconds(date)
+    return at is not None and at >= _nanoseconds_of(moment)
+
+
+def _nanoseconds(date: object) -> int | None:
+    """Since 1970; None for what is no moment."""
+    kind, value = read_cursor(str(date or ""))
+    return int(value) if kind == MOMENT else None
+
+
+@lru_cache(maxsize=64)  # of a call's rows each is compared with the same moment
+def _nanoseconds_of(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def not_as_asked(contact: Contact) -> bool:
