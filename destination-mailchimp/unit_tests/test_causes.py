@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from destination_mailchimp.accounting.causes import Cause, anonymised, remedy
+from destination_mailchimp.accounting.causes import Cause, anonymised, remedy, without_value
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.repeats import warnings_counted
 from destination_mailchimp.failures import RecordRejected
@@ -25,6 +25,29 @@ def test_whatever_an_address_holds_the_cause_is_the_same_and_shows_none_of_it(ad
 
     reject = RecordRejected("looks_fake", f"{address} looks fake")
     assert Cause.of(reject, address) == Cause("looks_fake", "", "… looks fake")
+
+
+@pytest.mark.parametrize(
+    "value,text,shown",
+    [
+        ("+15555550100", "+15555550100 is no mobile number", "… is no mobile number"),
+        ("+15555550100", "The number (555) 555-0100 is taken", "The number … is taken"),
+        ("+15555550100", "15555550100: no", "…: no"),
+        (
+            "+15555550100",
+            "Ask again after 2026-11-25 with code 4711471147",
+            "Ask again after 2026-11-25 with code 4711471147",
+        ),
+        ("Ann.Marie", "'ann.marie' is not a choice", "'…' is not a choice"),
+        ("ate", "Please enter a date", "Please enter a date"),
+        ({"addr1": "5 Main Street", "city": "Springfield"}, "5 Main Street is not in Springfield", "… is not in …"),
+        (1234567, "1,234,567 or 1234567", "1,234,567 or …"),
+        (None, "None of it", "None of it"),
+        (True, "True or false", "True or false"),
+    ],
+)
+def test_a_value_that_is_quoted_is_not_shown(value: object, text: str, shown: str) -> None:
+    assert without_value(text, value) == shown
 
 
 @pytest.mark.parametrize("address", ODD_ADDRESSES)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import requests_mock
 
+from destination_mailchimp.accounting.causes import anonymised
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.writing.result import FollowUp, Result, Step
-from unit_tests.builders import LIST, ROOT, Writing, people
+from unit_tests.builders import LIST, PROBLEM, ROOT, Writing, people
 
 LONG_AGO, NOW = "2024-02-01T09:00:00+00:00", "2099-01-01T00:00:00+00:00"
 
@@ -67,6 +68,24 @@ def test_who_was_brought_back_by_it_is_archived_again(calls: Calls, mock: reques
     mailchimp.write(calls)
 
     assert mailchimp.undone() == [("DELETE", None)]
+
+
+def test_a_number_that_is_refused_is_shown_nowhere(
+    calls: Calls, mock: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In whichever way Mailchimp writes it; so all that are refused alike count as that."""
+    singles, result = Writing(calls).singles, Result()
+    for number, contact in enumerate(people(5)):
+        contact.sms = {"phone": f"+1555555010{number}"}
+        detail = f"(555) 555-010{number} of {contact.address} can't be used"
+        problem = {"type": "x", "title": "Invalid Resource", "status": 400, "detail": detail}
+        mock.get(f"{LIST}/members/{contact.hash}", json={"id": contact.hash, **status("subscribed")})
+        mock.post(f"{ROOT}/audiences/abc/contacts", status_code=400, json=problem, headers=PROBLEM)
+        singles.run(FollowUp(contact, Step.SMS), result)
+
+    assert "Mailchimp has refused 5 mobile numbers in a row" in caplog.text
+    assert not [text for text in (caplog.text, *(noted.what for noted in result.notes)) if "555-01" in text]
+    assert len({anonymised(noted.what, noted.contact.address) for noted in result.notes}) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from destination_mailchimp.failures import Reason, RecordRejected
 from mailchimp_api.masking import mask
 
 _QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
+_NUMBER = re.compile(r"\+?\(?\d[\d\s().\-/]{5,}\d")
+_SHORTEST_NUMBER = 7
+_SHORTEST_VALUE = 3
 
 
 def anonymised(text: str, address: str = "") -> str:
     """The text without the address that it quotes; ``address`` is that of the contact that it is about, if known."""
     return _QUOTED.sub("…", mask(text, address))
+
+
+def without_value(text: str, value: object) -> str:
+    """The text without the value of a record (for an address: its parts) that Mailchimp quotes in it.
+
+    So it shows nobody's, and is the same for all. A telephone number is found however its digits are grouped, and
+    without the code of its country.
+    """
+    if isinstance(value, Mapping):
+        for part in value.values():
+            text = without_value(text, part)
+        return text
+    quoted = str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(quoted) < _SHORTEST_VALUE:
+        return text
+    text = re.sub(rf"(?<!\w){re.escape(quoted)}(?!\w)", "…", text, flags=re.IGNORECASE)
+    if len(_digits(quoted)) < _SHORTEST_NUMBER:
+        return text
+    own = _digits(quoted)[-_SHORTEST_NUMBER:]
+    return _NUMBER.sub(lambda found: "…" if own in _digits(found[0]) else found[0], text)
+
+
+def _digits(text: str) -> str:
+    return "".join(sign for sign in text if sign.isdecimal())
 
 
 _REMEDIES: dict[Reason, str] = {

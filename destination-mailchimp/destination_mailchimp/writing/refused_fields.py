@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from destination_mailchimp.accounting.causes import without_value
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
@@ -44,11 +45,12 @@ def drop_refused(contact: Contact, reject: RecordRejected, *, exists: bool = Fal
     Returns how the accounting puts it, one text a value; empty if it names nothing that can be left out.
     """
     lost = []
+    values = {**contact.body, **contact.merge_fields}
     for field, message in reject.fields or (("", reject.text),):
         if name := _drop(contact, [part for part in _SEPARATOR.split(field) if part], message):
-            lost.append(f"{name} was refused by Mailchimp: {message}")
+            lost.append(f"{name} was refused by Mailchimp: {without_value(message, values.get(name))}")
     if not lost and (name := _drop(contact, [], reject.text)):
-        lost.append(f"{name} was refused by Mailchimp: {reject.text}")
+        lost.append(f"{name} was refused by Mailchimp: {without_value(reject.text, values.get(name))}")
     if not lost and exists and reject.field and _MERGE_FIELDS in reject.text.lower() and contact.merge_fields:
         _whole(contact, "merge_fields")
         lost.append(f"merge_fields were refused by Mailchimp for the contact's own {reject.field}: {reject.text}")

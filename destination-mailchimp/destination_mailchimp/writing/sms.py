@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from destination_mailchimp.accounting.causes import anonymised, without_value
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.writing.archived import ArchivedPolicy
@@ -82,8 +83,9 @@ class SmsWriter:
             result.notes.append(Noted(contact, f"SMS not written: {gone}"))
             return
         except (RequestRefused, ResourceRefused, ResourceGone) as error:
-            result.notes.append(Noted(contact, f"SMS refused by Mailchimp: {_text(error)}"))
-            self._count_refusal(error)
+            text = without_value(str(getattr(error, "problem", None) or error.message), sms["phone"])
+            result.notes.append(Noted(contact, f"SMS refused by Mailchimp: {text}"))
+            self._count_refusal(anonymised(text, contact.address))
             return
         self._refused = 0
         shown = answer.get("sms_channel") if isinstance(answer, dict) else None
@@ -131,7 +133,7 @@ class SmsWriter:
             with contextlib.suppress(StatusChanged):  # by the person, who has the last word
                 self._contact_calls.set_status(contact, wanted, lambda now: now == after)
 
-    def _count_refusal(self, error: RequestRefused | ResourceRefused | ResourceGone) -> None:
+    def _count_refusal(self, text: str) -> None:
         self._refused += 1
         if self._refused >= _REFUSED_BEFORE_GIVING_UP and not self._off:
             self._off = True
@@ -139,9 +141,5 @@ class SmsWriter:
                 "Mailchimp has refused %d mobile numbers in a row, so no other is written: %s. Switch SMS on for the "
                 "audience in Mailchimp, or take its columns out of field_mapping",
                 self._refused,
-                _text(error),
+                text,
             )
-
-
-def _text(error: RequestRefused | ResourceRefused | ResourceGone) -> str:
-    return str(getattr(error, "problem", None) or error.message)
