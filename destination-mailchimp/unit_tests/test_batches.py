@@ -24,22 +24,31 @@ from unit_tests.builders import CONFIG, LIST, Sync, Writing, batch_answer, confi
 class TestWriting:
     """What several threads and several versions of a record must not get wrong."""
 
+    @pytest.mark.parametrize("looks", [1, 2, 3])
     def test_no_contact_is_forgotten_when_another_thread_learns_that_batches_insist_on_a_status(
-        self, calls: Calls, mock: requests_mock.Mocker
+        self, calls: Calls, mock: requests_mock.Mocker, looks: int
     ) -> None:
-        writer = Writing(calls).writer
+        writer, others = Writing(calls).writer, people(20)
+        insists = {"error": "A status is required.", "field": "status", "field_message": "This should not be blank."}
+        refused = batch_answer(errors=[{"email_address": other.address, **insists} for other in others])
 
         class Meanwhile(list[Contact]):
-            """Another thread learns it just after these have been looked through."""
+            """Another thread learns it just after these have been looked through so often."""
+
+            looked = 0
 
             def __iter__(self) -> Iterator[Contact]:
                 yield from super().__iter__()
-                writer._update_in_batches = False
+                self.looked += 1
+                if self.looked == looks:
+                    writer.update(others, Result())
 
         contacts, result = people(3), Result()
-        mock.post(LIST, json={"updated_members": [contact.body for contact in contacts], "errors": []})
-        writer._update(Meanwhile(contacts), result)
+        taken = batch_answer(updated=[row_of(contact) for contact in contacts])
+        sent = mock.post(LIST, [{"json": refused}, {"json": taken}])
+        writer.update(Meanwhile(contacts), result)
 
+        assert sent.called, "the other thread has learnt it"
         assert {*(w.contact.key for w in result.written), *(f.contact.key for f in result.follow_ups)} == {
             c.key for c in contacts
         }
@@ -127,7 +136,7 @@ class TestSomebodyDeletesContactsMeanwhile:
         insists = {"error": "A status is required.", "field": "status", "field_message": "This should not be blank."}
         rows = [{"email_address": contact.address, **insists} for contact in contacts]
         mock.post(LIST, json={"new_members": [], "updated_members": [], "errors": rows})
-        writer._update(contacts, result)
+        writer.update(contacts, result)
 
         assert caplog.text.count("one call each") == warnings
         assert result.follow_ups == [FollowUp(contact, Step.UPDATE) for contact in contacts]
@@ -139,7 +148,7 @@ class TestWhatAnAnswerShows:
     def update(self, calls: Calls, contacts: list[Contact], **options: object) -> Result:
         writing = Writing(calls, config_of(**options), StatusPolicy("subscribed", update=bool(options)))
         result = Result()
-        writing.writer._update(contacts, result)
+        writing.writer.update(contacts, result)
         return result
 
     def test_a_new_contact_with_another_status_than_asked_for_is_asked_for_once_more(
@@ -150,7 +159,7 @@ class TestWhatAnAnswerShows:
         shown = ("pending", "subscribed", "pending")
         rows = [row_of(contact, status=status) for contact, status in zip(contacts, shown, strict=True)]
         mock.post(LIST, json=batch_answer(created=rows))
-        Writing(calls).writer._create(contacts, result)
+        Writing(calls).writer.create(contacts, result)
 
         assert result.written == [Written(contact, Outcome.CREATED) for contact in contacts]
         assert result.follow_ups == [FollowUp(contacts[0], Step.INSIST)]
@@ -229,7 +238,7 @@ class TestRefusedRows:
 
     def created(self, calls: Calls, contacts: list[Contact]) -> Result:
         result = Result()
-        Writing(calls).writer._create(contacts, result)
+        Writing(calls).writer.create(contacts, result)
         return result
 
     @pytest.mark.parametrize(
@@ -281,7 +290,7 @@ class TestRefusedRows:
         sent = mock.post(LIST, [{"json": refused}, {"json": batch_answer(updated=[row_of(contact)])}])
         if exists:
             result = Result()
-            Writing(calls).writer._update([contact], result)
+            Writing(calls).writer.update([contact], result)
         else:
             result = self.created(calls, [contact])
 
@@ -334,7 +343,7 @@ class TestStatusIfNew:
     ) -> None:
         (contact,), config = people(1), config_of(update_only=update_only)
         asked = mock.post(LIST, json=batch_answer(updated=[row_of(contact)]))
-        Writing(calls, config, StatusPolicy("pending")).writer._update([contact], Result())
+        Writing(calls, config, StatusPolicy("pending")).writer.update([contact], Result())
 
         (member,) = asked.request_history[-1].json()["members"]
         assert (member.get("status_if_new"), "status" in member) == (sent, False)
@@ -348,9 +357,11 @@ class TestStatusIfNew:
             contact.status = status
         text = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
         errors = [{"email_address": contact.address, "error": text} for contact in contacts]
-        mock.post(LIST, json=batch_answer(errors=errors))
+        sent = mock.post(LIST, json=batch_answer(errors=errors))
         writer = Writing(calls, config_of(), StatusPolicy("subscribed", update=True)).writer
-        writer._update(contacts, result)
-
+        writer.update(contacts, result)
         assert result.follow_ups == [FollowUp(contact, step) for contact in contacts]
-        assert writer._update_in_batches is (status is not None)
+        writer.update(contacts, Result())
+
+        # Where a batch insists on a status, no other is sent.
+        assert sent.call_count == (1 if status is None else 2)

@@ -207,7 +207,7 @@ def test_every_row_of_a_batch_answer_is_accounted_for(player: Player, recorded: 
     addresses = [str(row.get("email_address") or "") for row in (*rows, *shown) if isinstance(row, dict)]
     contacts = [player.contact(address or "person9@example.org") for address in addresses or ["person9@example.org"]]
     asked = player.mock.post(LIST, status_code=recorded.status, json=recorded.body)
-    player.writer._create(contacts, player.result)
+    player.writer.create(contacts, player.result)
     result = player.result
 
     told = {

@@ -83,10 +83,10 @@ class BatchWriter:
         watch = self._archived.watch()
         rest = self._sort_out(contacts, result)
         if self._mover:
-            rest, known = self._mover.sort_out(rest, result)
-            self._update(known, result, watch)
-        existing = self._create(rest, result, watch)
-        self._update(existing, result, watch)
+            rest, moved = self._mover.sort_out(rest, result)
+            self.update(moved, result, watch)
+        existing = self.create(rest, result, watch)
+        self.update(existing, result, watch)
 
     # -- before anything is written ----------------------------------------------------------------------
 
@@ -108,8 +108,8 @@ class BatchWriter:
 
     # -- first pass --------------------------------------------------------------------------------------
 
-    def _create(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> list[Contact]:
-        """Make those that don't exist; returns those that do."""
+    def create(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> list[Contact]:
+        """Make those that don't exist; returns those that do. ``watch``: since when it tells who was archived."""
         watch = watch or self._archived.watch()
         existing: list[Contact] = []
         if self._config.update_only:
@@ -124,7 +124,7 @@ class BatchWriter:
             granted = self._limit.reserve(len(contacts), wait=True)
         while contacts:
             if not granted:
-                self._update(existing, result, watch)
+                self.update(existing, result, watch)
                 raise self._limit.exceeded()
             existing += self._create_batch(contacts[:granted], granted, watch, result)
             contacts = contacts[granted:]
@@ -224,8 +224,11 @@ class BatchWriter:
 
     # -- second pass -------------------------------------------------------------------------------------
 
-    def _update(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> None:
-        """Write the fields of contacts that exist. Their status stays, unless the user asked for another."""
+    def update(self, contacts: list[Contact], result: Result, watch: Watch | None = None) -> None:
+        """Write the fields of contacts that exist. Their status stays, unless the user asked for another.
+
+        ``watch`` as in ``create``.
+        """
         left = [contact for contact in contacts if self.existing.left_alone(contact)]
         if left:
             result.skipped += [Skipped(contact, "in the audience already") for contact in left]
