@@ -23,7 +23,7 @@ from destination_mailchimp.input.lines import Chunk, EndOfInput, InputEvent, Lin
 from destination_mailchimp.input.messages import MessageReader
 from destination_mailchimp.mapping.record import Mapped
 from destination_mailchimp.mapping.wanted import NotMappableYet, WantedField
-from destination_mailchimp.writing.dispatch import Dispatcher, Tags, WritesBatches
+from destination_mailchimp.writing.dispatch import Dispatcher, Tags, Waits, WritesBatches
 from destination_mailchimp.writing.result import Job, Result
 from destination_mailchimp.writing.singles import Singles
 
@@ -80,6 +80,7 @@ class Engine:
         tagger: Tags,
         make_field: Callable[[WantedField], MergeField | None],
         read_names: Callable[[], None],
+        waits: Waits | None = None,
     ) -> None:
         """``make_field`` makes a merge field for a column, in a worker; None if Mailchimp gives none.
 
@@ -93,7 +94,14 @@ class Engine:
         self._read_names = read_names
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._dispatcher = Dispatcher(
-            config, buffer, rejects, writer, singles, tagger, lambda job: self._events.put(JobDone(job))
+            config,
+            buffer,
+            rejects,
+            writer,
+            singles,
+            tagger,
+            done=lambda job: self._events.put(JobDone(job)),
+            waits=waits or Waits(),
         )
         self._reader: Reader | None = None
         self._input: deque[InputEvent] = deque()

@@ -33,6 +33,7 @@ from destination_mailchimp.mapping.wanted import WantedField
 from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.dispatch import Waits
 from destination_mailchimp.writing.membership import ARCHIVED_SECONDS, StatusIndex
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.preview import Preview
@@ -62,16 +63,18 @@ def run_sync(
     output: Output,
     *,
     retry: RetryPolicy | None = None,
+    waits: Waits | None = None,
     on_end: Callable[[Callable[[], None]], None] | None = None,
     live: Live | None = None,
 ) -> None:
     """Carry out the write command; raises whatever made it fail, after the accounting once there is something to count.
 
+    ``retry``: as in ``open_calls``. ``waits``: how long calls wait for others, if not as long as usual.
     ``on_end`` gets what ends the sync in good order, safe to be called from any thread; it raises SyncFailure then.
     ``live``: for a person who watches.
     """
     with warnings_counted(logger):
-        _run_sync(config, catalog, source, output, retry=retry, on_end=on_end, live=live)
+        _run_sync(config, catalog, source, output, retry=retry, waits=waits, on_end=on_end, live=live)
 
 
 def _run_sync(
@@ -81,6 +84,7 @@ def _run_sync(
     output: Output,
     *,
     retry: RetryPolicy | None,
+    waits: Waits | None,
     on_end: Callable[[Callable[[], None]], None] | None,
     live: Live | None,
 ) -> None:
@@ -131,6 +135,7 @@ def _run_sync(
         tagger=preview or Tagger(calls, tag_ids),
         make_field=_field_maker(calls, columns, dry_run=config.dry_run),
         read_names=lambda: columns.learn_names(*read_names(calls, audience)),
+        waits=waits,
     )
     if on_end:
         on_end(engine.stop)

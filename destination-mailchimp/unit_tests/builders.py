@@ -23,6 +23,7 @@ from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.writing.batches import BatchWriter
 from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.dispatch import Waits
 from destination_mailchimp.writing.membership import StatusIndex
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.shown import StubbornFields
@@ -81,7 +82,10 @@ class Writing:
 
 
 class Sync:
-    """A whole sync of the stream ``s`` with one worker, but for the writer, which may be another."""
+    """A whole sync of the stream ``s`` with one worker, but for the writer, which may be another.
+
+    A call that is put off is made soon, once nothing else is left.
+    """
 
     def __init__(self, calls: Calls, writer: BatchWriter | None = None, **options: object) -> None:
         config = config_of(num_workers=1, **options)
@@ -105,6 +109,7 @@ class Sync:
             tagger=writing.tagger,
             make_field=lambda wanted: new_fields.make(wanted.column, wanted.schema, wanted.value, columns.fields),
             read_names=lambda: None,
+            waits=Waits(put_off_at_the_end=0.05),
         )
 
     def run(self, count: int) -> None:

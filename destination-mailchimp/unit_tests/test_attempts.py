@@ -83,10 +83,7 @@ def lasting(seconds: float) -> Calls:
 class TestOneContact:
     """Its record is rejected with what Mailchimp said, the others are written, and the STATE comes out."""
 
-    def test_it_is_never_everybodys_trouble(
-        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+    def test_it_is_never_everybodys_trouble(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         mailchimp = Mailchimp(mock)
         sync = Sync(calls)
         sync.run(40)
@@ -99,10 +96,7 @@ class TestOneContact:
         # Halved until it stood alone, not sent one by one.
         assert len(mailchimp.batches) < 60
 
-    def test_it_is_rejected_where_nothing_else_is_to_be_written(
-        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+    def test_it_is_rejected_where_nothing_else_is_to_be_written(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock)
         sync = Sync(calls)
         sync.feed([{"id": 3, "email": BAD}])
@@ -111,10 +105,9 @@ class TestOneContact:
         assert len(sync.emitted) == 1
 
     def test_many_of_the_kind_are_rejected_where_others_of_their_batch_were_written(
-        self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, mock: requests_mock.Mocker
     ) -> None:
         """All addresses of a blocked domain, say, which are the last that are left to be written."""
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock, *(f"{number}@example.com" for number in range(3, 8)))
         sync = Sync(lasting(0.5))
         sync.run(8)
@@ -123,10 +116,7 @@ class TestOneContact:
         assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 3, Outcome.REJECTED: 5}
         assert len(sync.emitted) == 1
 
-    def test_its_tag_is_not_everybodys_trouble_either(
-        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
+    def test_its_tag_is_not_everybodys_trouble_either(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).tags_fail = True
         sync = Sync(calls, tags="vip")
         sync.run(10)
@@ -159,11 +149,8 @@ class TestAnOutage:
         assert dict(sync.ledger.outcomes) == {Outcome.NOT_WRITTEN: 20}
         assert sync.emitted == []
 
-    def test_one_of_all_writing_calls_rejects_nobody_either(
-        self, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_of_all_writing_calls_rejects_nobody_either(self, mock: requests_mock.Mocker) -> None:
         """Reading calls are answered all the while."""
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.05)
         Mailchimp(mock, *(f"{number}@example.com" for number in range(20)))
         sync = Sync(lasting(0.5))
         sync.run(20)

@@ -21,12 +21,10 @@ class TestLastingErrors:
     def test_the_others_are_written_and_the_state_comes_out(
         self,
         destination: DestinationHarness,
-        monkeypatch: pytest.MonkeyPatch,
         status: int,
         reason: str,
         routes: list[str],
     ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.1)
         destination.control.contact_fault(["p77@example.com"], status=status, routes=routes)
         run = destination.write([*people(destination, 150), destination.state(150)])
         lost = len(routes) - 1
@@ -36,10 +34,7 @@ class TestLastingErrors:
         assert len(run.states) == 1
         assert (f"1 rejected: {reason}" in run.log) is bool(lost)
 
-    def test_a_lasting_error_of_tags_costs_one_contact_its_tag(
-        self, destination: DestinationHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.1)
+    def test_a_lasting_error_of_tags_costs_one_contact_its_tag(self, destination: DestinationHarness) -> None:
         destination.control.contact_fault(["p7@example.com"], status=500, routes=["segment", "tags"])
         run = destination.write([*people(destination, 20), destination.state(20)], destination.config(tags="Import"))
 
@@ -109,10 +104,7 @@ class TestRefusals:
         assert (run.exit_code, run.accounting()) == (0, {"received": 1, "rejected": 1})
         assert len(run.states) == 1
 
-    def test_too_many_sign_ups_are_tried_again_within_the_sync(
-        self, destination: DestinationHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("destination_mailchimp.writing.dispatch.PUT_OFF_SECONDS_AT_THE_END", 0.1)
+    def test_too_many_sign_ups_are_tried_again_within_the_sync(self, destination: DestinationHarness) -> None:
         text = "{email} has signed up to a lot of lists very recently; we're not allowing more signups for now."
         destination.control.contact_fault(["p1@example.com"], text=text, times=1)
         run = destination.write([*people(destination, 3), destination.state(3)])

@@ -20,6 +20,7 @@ from destination_mailchimp.commands import CONNECTOR
 from destination_mailchimp.config import read_config
 from destination_mailchimp.input.lines import lines_of
 from destination_mailchimp.sync import run_sync
+from destination_mailchimp.writing.dispatch import Waits
 from integration_tests.harness.connectors import Installed, Piped
 from integration_tests.harness.runs import Run
 from mailchimp_api.client import RetryPolicy
@@ -96,6 +97,8 @@ class DestinationHarness:
     """How often `write` tries a call."""
     longest_wait = 60.0
     """How many seconds it waits between two tries at most."""
+    waits = Waits(put_off_at_the_end=0.1)
+    """How long its calls wait for others."""
     record = staticmethod(record)
     new_people = staticmethod(new_people)
     state = staticmethod(state)
@@ -167,6 +170,7 @@ class DestinationHarness:
                 source,
                 context.output,
                 retry=RetryPolicy(first_wait=0.002, longest_wait=self.longest_wait, attempts=self.attempts),
+                waits=self.waits,
             ),
         )
         root = logging.getLogger()

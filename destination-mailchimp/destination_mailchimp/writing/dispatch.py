@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -20,14 +21,23 @@ from destination_mailchimp.writing.singles import Singles
 from destination_mailchimp.writing.tags import TagBuffer
 from destination_mailchimp.writing.workers import Workers
 
-TRICKLE_SECONDS = 30.0
-"""How long a contact, or a tag, waits at most for its call to fill while input stays open."""
-PUT_OFF_SECONDS = 60.0
-PUT_OFF_SECONDS_AT_THE_END = 10.0
-"""How long a call that is put off waits at least, while there is other work and when there is none."""
 _FOLLOW_UPS_A_JOB = 10
 _QUEUED_AHEAD = 2
 _TAGS_WAITING_AT_MOST = 50 * BATCH
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long calls wait before they are made, in seconds.
+
+    ``to_fill``: how long a contact, or a tag, waits at most for its call to fill while input stays open.
+    ``put_off``, ``put_off_at_the_end``: how long a call that is put off waits at least, while there is other work and
+    when there is none.
+    """
+
+    to_fill: float = 30.0
+    put_off: float = 60.0
+    put_off_at_the_end: float = 10.0
 
 
 class WritesBatches(Protocol):
@@ -65,8 +75,10 @@ class Dispatcher:
         singles: Singles,
         tagger: Tags,
         done: Callable[[Job], None],
+        waits: Waits,
     ) -> None:
         self._config = config
+        self._waits = waits
         self._buffer = buffer
         self._rejects = rejects
         self._writer = writer
@@ -102,7 +114,7 @@ class Dispatcher:
 
     def seconds_until_due(self, *, ended: bool) -> float | None:
         """When ``begin_due`` has something to begin without another event; None for never."""
-        due = [TRICKLE_SECONDS - age for age in (self._buffer.age(), self._tag_buffer.age()) if age]
+        due = [self._waits.to_fill - age for age in (self._buffer.age(), self._tag_buffer.age()) if age]
         if self._put_off:
             first = min(since for since, _ in self._put_off)
             due.append(first + self._put_off_seconds(ended=ended) - time.monotonic())
@@ -131,11 +143,11 @@ class Dispatcher:
 
     def begin_due(self, *, ended: bool) -> None:
         """Begin what has waited long enough or, with ``ended``, need not wait for more input."""
-        if ended or self._buffer.age() >= TRICKLE_SECONDS:
+        if ended or self._buffer.age() >= self._waits.to_fill:
             while self._buffer.pending:
                 self._begin_batch()
         idle = self._workers.outstanding < self._workers.count
-        waited = self._tag_buffer.age() >= TRICKLE_SECONDS or self._tag_buffer.size >= _TAGS_WAITING_AT_MOST
+        waited = self._tag_buffer.age() >= self._waits.to_fill or self._tag_buffer.size >= _TAGS_WAITING_AT_MOST
         if waited or (ended and idle):
             self.begin_tags(everything=True)
         self._begin_put_off(ended=ended)
@@ -166,7 +178,7 @@ class Dispatcher:
 
     def _put_off_seconds(self, *, ended: bool) -> float:
         """How long a call that was put off waits: less, once nothing else is left to be done."""
-        return PUT_OFF_SECONDS_AT_THE_END if ended and not self._workers.outstanding else PUT_OFF_SECONDS
+        return self._waits.put_off_at_the_end if ended and not self._workers.outstanding else self._waits.put_off
 
     def _begin_put_off(self, *, ended: bool) -> None:
         latest = time.monotonic() - self._put_off_seconds(ended=ended)
