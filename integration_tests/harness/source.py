@@ -18,8 +18,9 @@ from connector_cli.output import Output
 from integration_tests.harness.catalogs import configured
 from integration_tests.harness.connectors import Installed, Piped
 from integration_tests.harness.runs import Run
+from mailchimp_api.retries import RetryPolicy
 from mailchimp_simulator.client import Simulator, SimulatorProcess
-from source_mailchimp.commands import CONNECTOR
+from source_mailchimp.commands import connector
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -48,6 +49,9 @@ class SourceRun(Run):
 
 class SourceHarness:
     """The source, set up for one simulated account. ``folder``: for the files that a command is given."""
+
+    retry: RetryPolicy | None = None
+    """How often, and after which waits, a read in this process tries a request; None: as a real one does."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator = simulator
@@ -89,7 +93,7 @@ class SourceHarness:
         handlers, level = root.handlers[:], root.level
         _, *arguments = self._installed.command_line(command, **self._files(command, config, catalog, state))
         try:
-            code = commands.run(CONNECTOR, arguments, Output(sink=sink))
+            code = commands.run(connector(self.retry), arguments, Output(sink=sink))
         finally:
             root.handlers[:] = handlers
             root.setLevel(level)

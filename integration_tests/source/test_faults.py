@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
@@ -92,9 +91,9 @@ def rows(run: Any) -> dict[str, set[Any]]:
 
 
 @pytest.fixture
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _soon(source: SourceHarness) -> None:
     """Wait for tenths of a second before a request is tried again, where a real sync waits for seconds."""
-    monkeypatch.setattr("mailchimp_api.client.RetryPolicy", partial(RetryPolicy, first_wait=0.1))
+    source.retry = RetryPolicy(first_wait=0.1)
 
 
 @pytest.mark.usefixtures("_soon")

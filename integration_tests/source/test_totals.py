@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 import pytest
@@ -31,9 +30,9 @@ def account() -> Json:
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _soon(source: SourceHarness) -> None:
     """Wait for tenths of a second before a request is tried again, where a real sync waits for seconds."""
-    monkeypatch.setattr("mailchimp_api.client.RetryPolicy", partial(RetryPolicy, first_wait=0.1))
+    source.retry = RetryPolicy(first_wait=0.1)
 
 
 @pytest.mark.parametrize("total", NO_TOTALS.values(), ids=NO_TOTALS)

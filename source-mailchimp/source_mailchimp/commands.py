@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from connector_cli import commands, messages
@@ -142,19 +143,21 @@ def read(
     states: Sequence[Json],
     output: Output,
     *,
+    retry: RetryPolicy | None = None,
     on_end: Callable[[Callable[[], None]], None] | None = None,
     live: Live | None = None,
 ) -> Iterator[None]:
     """Read the streams of ``catalog`` into ``output``; yields after each step of it.
 
-    ``states``: the ``state`` objects of the STATE messages to go on from. ``on_end`` gets what ends the read early,
-    safe to be called from any thread. Raises ConfigErrors of a configuration that can't work at once, SyncFailed of
-    streams that failed when all others are done, and OutputLost.
+    ``states``: the ``state`` objects of the STATE messages to go on from. ``retry``: how often and how long a request
+    is tried again, where ``retry_seconds`` of the configuration does not say it. ``on_end`` gets what ends the read
+    early, safe to be called from any thread. Raises ConfigErrors of a configuration that can't work at once,
+    SyncFailed of streams that failed when all others are done, and OutputLost.
     """
     configured = _streams_of(catalog)
     writer = EventWriter(output, {name: item["stream"].get("namespace") for name, item in configured.items()})
     options = parse_config(dict(config))
-    client = _client(options)
+    client = _client(options, retry=None if options.retry_seconds else retry)
     selected = _selected(configured, states, deletions=options.report_deletions)
     shape = None
     if contacts := configured.get(LIST_MEMBERS.name):
@@ -250,7 +253,7 @@ def _stream_state(state: Json) -> tuple[str, Json | None]:
     return stream["stream_descriptor"]["name"], found if isinstance(found, dict) else None
 
 
-def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
+def _run(parsed: argparse.Namespace, context: commands.Context, *, retry: RetryPolicy | None = None) -> None:
     output = context.output
     if parsed.command == "spec":
         output.emit(messages.dumps({"type": "SPEC", "spec": specification()}))
@@ -269,24 +272,29 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
         states, warning = read_states(parsed.state)
         if warning:
             logger.warning("%s", warning)
-        for _ in read(config, catalog, states, output, on_end=context.on_end, live=context.live):
+        for _ in read(config, catalog, states, output, retry=retry, on_end=context.on_end, live=context.live):
             pass
 
 
-CONNECTOR = commands.Connector(
-    name="source-mailchimp",
-    version=VERSION,
-    about="Reads everything that a Mailchimp account holds, as Airbyte messages.",
-    examples=_EXAMPLES,
-    commands=[
-        Command("spec", "print the options"),
-        Command("check", "check that the configuration works", needs=("config",)),
-        Command("discover", "print the streams and their schemas", needs=("config",)),
-        Command("read", "read streams to standard output", needs=("config", "catalog|streams"), takes=("state",)),
-    ],
-    run=_run,
-    failure_of=failure_of,
-    mask=mask,
-    long_running=frozenset({"read"}),
-)
-"""The connector as a program."""
+def connector(retry: RetryPolicy | None = None) -> commands.Connector:
+    """The connector as a program. ``retry``: as in ``read``."""
+    return commands.Connector(
+        name="source-mailchimp",
+        version=VERSION,
+        about="Reads everything that a Mailchimp account holds, as Airbyte messages.",
+        examples=_EXAMPLES,
+        commands=[
+            Command("spec", "print the options"),
+            Command("check", "check that the configuration works", needs=("config",)),
+            Command("discover", "print the streams and their schemas", needs=("config",)),
+            Command("read", "read streams to standard output", needs=("config", "catalog|streams"), takes=("state",)),
+        ],
+        run=partial(_run, retry=retry),
+        failure_of=failure_of,
+        mask=mask,
+        long_running=frozenset({"read"}),
+    )
+
+
+CONNECTOR = connector()
+"""The connector as a program, with the usual retries."""
