@@ -28,12 +28,19 @@ class ContactFault:
     """Where `{email}` stands the address is put in."""
     field: str = ""
     message: str = ""
+    whole_call: bool = False
+    """Whether a refusal is one of the whole call, as what has no valid shape is."""
     times: int | None = None
     applied: int = 0
 
+    @property
+    def fails_call(self) -> bool:
+        """Whether nothing of the call is done: so it is from 500 on, too."""
+        return self.whole_call or self.status >= 500
+
     def error(self, email: str) -> Exception:
-        """From 500 on the whole call fails, however many contacts are in it; else one contact is refused."""
-        if self.status >= 500:
+        """The whole call fails, however many contacts are in it, or one contact is refused."""
+        if self.fails_call:
             return ProblemError(self.status, self.title, self.text or INTERNAL_ERROR)
         errors = ((self.field, self.message),) if self.field else ()
         return Refusal(self.title, self.text.replace("{email}", email), *errors)
@@ -48,7 +55,7 @@ class ContactFaults:
         self._next = 1
 
     def add(self, body: Json) -> ContactFault:
-        """A rule from a control request: `emails`, `routes`, `status`, `title`, `text`, `field`, `message`, `times`.
+        """A rule from a control request: `emails`, `routes`, and what a ContactFault has beside.
 
         Raises ValueError for one that makes no sense.
         """
@@ -75,7 +82,7 @@ class ContactFaults:
         `whole_call`: only what fails the whole call, before anything of it is done.
         """
         for rule in self.rules:
-            if digest not in rule.hashes or route not in rule.routes or (whole_call and rule.status < 500):
+            if digest not in rule.hashes or route not in rule.routes or (whole_call and not rule.fails_call):
                 continue
             if rule.times is not None and rule.applied >= rule.times:
                 continue
