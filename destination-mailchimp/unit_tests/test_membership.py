@@ -139,12 +139,14 @@ class TestStatusIndex:
 
     def test_a_look_up_is_not_disturbed_by_another_thread_that_adds(self) -> None:
         """The hashes that come in stand before the one that is looked up, so its place moves all the time."""
-        known = membership.HashSet()
-        known.add(f"{number:016x}" for number in [*range(60_000), 1 << 63])
+        hashes = membership.HashSet()
+        hashes.add(f"{number:016x}" for number in [*range(60_000), 1 << 63])
 
         def add() -> None:
             for part in range(1, 5):
-                known.add(f"{number:016x}" for number in range(part * 200_000, part * 200_000 + 60_000 + part * 20_000))
+                hashes.add(
+                    f"{number:016x}" for number in range(part * 200_000, part * 200_000 + 60_000 + part * 20_000)
+                )
 
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
@@ -152,35 +154,32 @@ class TestStatusIndex:
             with ThreadPoolExecutor() as pool:
                 adding = pool.submit(add)
                 while not adding.done():
-                    assert f"{1 << 63:016x}" in known
+                    assert f"{1 << 63:016x}" in hashes
         finally:
             sys.setswitchinterval(interval)
 
+    @pytest.mark.parametrize("refresh,learnt", [(3600.0, set()), (0.0, {HASHES[4]})], ids=["not yet", "later"])
     def test_who_is_archived_later_is_learnt_later(
-        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, calls: Calls, mock: requests_mock.Mocker, refresh: float, learnt: set[str]
     ) -> None:
         archive = Archive(mock, HASHES[:2])
-        index = StatusIndex(calls, "archived")
+        index = StatusIndex(calls, "archived", refresh=refresh)
         assert index.among([HASHES[4]]) == set()
         archive.archived.append(HASHES[4])
-        assert index.among([HASHES[4]]) == set()
-        monkeypatch.setattr(index, "_refresh", -1.0)
 
-        assert index.among([HASHES[4]]) == {HASHES[4]}
+        assert index.among([HASHES[4]]) == learnt
 
     def test_nobody_at_first_says_nothing_once_the_changes_can_not_be_listed(
-        self, calls: Calls, mock: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+        self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         """The audience counts one that it does not list, so that who was archived since is looked up from then on."""
         archive = Archive(mock, [])
-        index = StatusIndex(calls, "archived")
+        index = StatusIndex(calls, "archived", refresh=0.0)
         index.prepare()
         assert index.among(HASHES[:5]) == set()
         archive.archived = HASHES[3:5]
         archive.hidden = HASHES[3:4]
-        monkeypatch.setattr(index, "_refresh", -1.0)
         assert index.among(HASHES[:5]) == set(HASHES[3:5])
-        monkeypatch.undo()
 
         assert index.among(HASHES[:5]) == set(HASHES[3:5])
 

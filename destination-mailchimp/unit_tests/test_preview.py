@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from destination_mailchimp.accounting.ledger import Outcome, StreamLedger
+from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.audience.statuses import CurrentStatuses
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.failures import NewContactLimitReached
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.preview import Preview
@@ -26,19 +28,33 @@ class Statuses(CurrentStatuses):
         return {digest: self.found[digest] for digest in hashes if digest in self.found}
 
 
+class Told(LinesFile):
+    """What a file of the dry run would hold."""
+
+    def __init__(self) -> None:  # no file, so nothing else to be set up
+        self.lines: list[Json] = []
+
+    def append(self, line: Json) -> None:
+        """Keep a line."""
+        self.lines.append(line)
+
+
 def outcome_of(present: str, wanted: str | None = None, *, removed: bool = False, **options: Any) -> tuple[str, str]:
-    """What would come of a record whose contact has a status (or is not there), and the log's words on statuses."""
+    """What would come of a record whose contact has a status (or is not there), and the status that it would have."""
     contact = contact_of(StreamLedger("s"), "a@example.com")
     contact.status, contact.removed = wanted, removed
     config = config_of(**options)
     policy = StatusPolicy("subscribed", update=config.update_status, allow_resubscribe=config.allow_resubscribe)
-    preview = Preview(Statuses({contact.hash: present} if present else {}), config, policy, None)
-    result = Result()
+    told, result = Told(), Result()
+    preview = Preview(Statuses({contact.hash: present} if present else {}), config, policy, told)
     preview.write_batch([contact], result)
-    (change,) = preview._changes or [("s", present, present)]
-    outcomes = [w.outcome.value for w in result.written] + ["skipped" for _ in result.skipped]
-    outcomes += ["rejected" for _ in result.rejected]
-    return outcomes[0], change[2]
+    if result.rejected:  # the rejects have a file of their own
+        assert told.lines == []
+        return "rejected", present
+    [line] = told.lines
+    [outcome] = [written.outcome for written in result.written] or [Outcome.SKIPPED for _ in result.skipped]
+    assert line["outcome"] == outcome.value
+    return outcome.value, line["status_after"] or ""
 
 
 MAPPED = {"status_field": "s", "update_status": True}

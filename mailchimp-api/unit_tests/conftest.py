@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mailchimp_api import masking
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
 
@@ -21,11 +20,10 @@ ROOT = "https://us10.api.mailchimp.com/3.0"
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No proxy, no certificates from the environment, no secrets left over from another test."""
+    """No proxy and no certificates from the environment."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(masking, "_secrets", ())
     make_record = logging.getLogRecordFactory()
     yield
     logging.setLogRecordFactory(make_record)

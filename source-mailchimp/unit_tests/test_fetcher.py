@@ -14,7 +14,7 @@ import pytest
 from mailchimp_api.answers import Answer
 from mailchimp_api.client import Params
 from mailchimp_api.errors import AnswerTimeout, ResourceGone, ServerFault, UnreadableAnswer
-from source_mailchimp.reader.fetcher import Page
+from source_mailchimp.reader.fetcher import Page, PageSizer
 from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Shelf, run
 
 PATH = "lists/l1/members"
@@ -83,14 +83,11 @@ class TestPages:
         assert pages_of(600, work).asked[-1] == (0, 1000)
 
     def test_a_late_time_out_of_a_big_page_does_not_make_small_ones_big_again(self) -> None:
-        async def work(pages: Pages) -> None:
-            await pages.get(0, 1000)
-            assert pages.fetcher
-            pages.fetcher._sizers["members"].timed_out(1000)
-            pages.shelf.requests.clear()
-            await pages.get(0, 1000)
+        sizer = PageSizer()
+        for size in (1000, 500, 250, 1000):
+            sizer.timed_out(size)
 
-        assert {count for _, count in pages_of(125, work).asked} == {125}
+        assert sizer.ask(1000) == 125
 
     def test_the_end_of_the_listing_ends_the_parts(self) -> None:
         async def work(pages: Pages) -> None:
