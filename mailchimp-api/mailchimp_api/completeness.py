@@ -39,6 +39,8 @@ _REPAIRS = 6
 # Offsets so far beyond what there is are those of a server that ignores them, or of a total that grows for ever.
 _RUNAWAY_TIMES = 2
 _RUNAWAY_PAGES = 10
+# So many pages in a row with the same rows as the one before are those of a server that ignores offsets.
+_SAME_PAGES = 3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 _MIN_TIME = datetime.min.replace(tzinfo=timezone.utc)
@@ -171,6 +173,7 @@ class _PassResult:
     totals: Totals = field(default_factory=Totals)
     joined: bool = True
     endless: bool = False
+    same: int = 0
     boundaries: int = 0
     reordered: int = 0
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -237,6 +240,11 @@ class Completeness:
         return self._passes
 
     @property
+    def endless(self) -> bool:
+        """Whether this pass has shown that it has no end: what is planned beyond need not be asked for."""
+        return self._pass.endless
+
+    @property
     def pause(self) -> float:
         """Seconds to wait before the next pass: none while passes find something new."""
         tries = self._without_progress
@@ -270,6 +278,7 @@ class Completeness:
 
         ``keys``: of the rows of ``after``. If not, what lies between must be asked for (``Repair``).
         """
+        self._compare(before, after, keys)
         if self._exact and self._totals.stable:
             return True  # no row has left, so any gap is one of the order: the count shows it
         if after.offset >= before.offset + before.asked:  # parts of a page that timed out don't overlap
@@ -283,6 +292,14 @@ class Completeness:
         self._pass.reordered += before.total == after.total
         return bool(before.keys) and before.keys[-1] in keys
 
+    def _compare(self, before: PageEnd, after: PageLike, keys: Sequence[Hashable]) -> None:
+        """Count pages with the same rows as the one before. Where rows may repeat, a full one may hold nothing else."""
+        same = bool(keys) and before.offset != after.offset and list(before.keys) == list(keys)
+        if same and self._may_repeat:
+            same = len(set(keys)) > 1 or after.count < after.asked
+        self._pass.same = self._pass.same + 1 if same else 0
+        self._pass.endless = self._pass.endless or self._pass.same >= _SAME_PAGES
+
     def broken(self) -> None:
         """Two pages of this pass could not be joined."""
         self._pass.joined = False
@@ -293,6 +310,8 @@ class Completeness:
         A short page is the end, unless the total says that more follow: the server may give fewer than are asked for.
         A server that gives the same rows again and again, or a total that grows for ever, ends in ``INCOMPLETE``.
         """
+        if self._pass.endless:
+            return False
         first = self._pass.totals.first
         there = self.distinct if first is None or not self._trust_total else first
         if last.offset > _RUNAWAY_TIMES * there + _RUNAWAY_PAGES * last.asked:

@@ -152,7 +152,7 @@ class _Reader:
         if last.count + last.offset < total:
             for last in self._side_by_side(completeness.plan(0, total, self._size)[1:]):
                 yield last
-                if not last.count:
+                if not last.count or completeness.endless:
                     break  # however large the total is, there is nothing further on
         while completeness.goes_on(last):
             offset = max(last.offset + last.count - completeness.overlap, last.offset + 1)

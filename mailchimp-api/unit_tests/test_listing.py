@@ -162,6 +162,18 @@ class TestAnyListing:
         with pytest.raises(IncompleteListing, match="1 of 2"):
             ids(read_listing(listing, Reading(2, lambda _: None)))
 
+    @pytest.mark.parametrize("size", [1, 20])
+    def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(self, size: int) -> None:
+        asked: list[int] = []
+
+        def ask(offset: int, count: int) -> Page:
+            asked.append(offset)
+            assert len(asked) < 50
+            return Page(offset, count, [{"id": number} for number in range(size)], 10**9)
+
+        with pytest.raises(IncompleteListing, match=f"{size} of 1000000000"):
+            ids(read_listing(Listing("numbers", ask, lambda row: row["id"]), Reading(3, lambda _: None, 20)))
+
     @pytest.mark.parametrize("size", [0, 1, 19, 20, 21, 39, 40, 200])
     def test_all_rows_come_at_every_border_of_pages(self, size: int) -> None:
         rows = [{"id": number} for number in range(size)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -53,6 +54,15 @@ def window(before: int = 2000) -> Listing:
 
 def plain(**options: Any) -> Listing:
     return Listing("numbers", PATH, "members", key_of=lambda row: row["id"], **options)
+
+
+class Endless(Shelf):
+    """Ignores offsets. Whoever asks it for ever is stopped."""
+
+    def members(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if len(self.requests) > 100:
+            raise AssertionError("asked for ever")
+        return super().members({**params, "offset": 0})
 
 
 class TestClosedWindow:
@@ -199,6 +209,21 @@ class TestPlainListing:
         with pytest.raises(IncompleteListing):
             read(world, plain(trust_total=False), page_size=10)
         assert len(world.requests) < 200
+
+    @pytest.mark.parametrize("size", [1, 10])
+    @pytest.mark.parametrize("repeats", [False, True])
+    def test_nor_is_one_that_counts_a_thousand_million_rows(self, size: int, *, repeats: bool) -> None:
+        """A hundred million pages would be planned by that."""
+        world = Endless(numbers=list(range(size)), told=lambda _: 10**9)
+
+        with pytest.raises(IncompleteListing):
+            read(world, plain(may_repeat=repeats), page_size=10)
+
+    def test_pages_that_hold_the_same_for_good_reason_are_no_such_server(self) -> None:
+        """Where rows may repeat, many may be alike."""
+        world = Shelf(numbers=[7] * 100)
+
+        assert len(read(world, plain(may_repeat=True), page_size=10)) == 10
 
     @pytest.mark.parametrize("trusted", [True, False])
     def test_a_page_cut_short_once_loses_nothing(self, trusted: bool) -> None:  # noqa: FBT001

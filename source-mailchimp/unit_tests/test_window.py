@@ -115,6 +115,20 @@ class TestPieces:
 
         assert len(world.requests) < least + 300
 
+    @pytest.mark.parametrize("hint", [0, 10**9])
+    def test_a_server_that_ignores_offsets_is_not_asked_for_the_borders_of_all_that_it_counts(self, hint: int) -> None:
+        class Endless(World):
+            def members(self, params: Any) -> dict[str, Any]:
+                if len(self.requests) > 300:
+                    raise AssertionError("asked for ever")
+                return {**super().members({**params, "offset": 0}), "total_items": 10**9}
+
+        world = Endless()
+        seconds(world, [1] * 120)
+
+        with pytest.raises(IncompleteListing):
+            window(world, None, 90_000, 10, hint)
+
     def test_the_borders_of_a_window_whose_size_is_known_are_looked_for_at_once(self) -> None:
         """Not after a request that only tells how large it is: ten connections would wait for it."""
 

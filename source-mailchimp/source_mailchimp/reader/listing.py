@@ -226,7 +226,7 @@ class ListingReader:
                 for page in parts:
                     last = await page.load()
                     yield page
-                if cut_short and last is not None and not last.count:
+                if cut_short and last is not None and (not last.count or self._completeness.endless):
                     break  # however many rows are counted, there is nothing further on
         more = 1
         while last is not None and self._completeness.goes_on(last):

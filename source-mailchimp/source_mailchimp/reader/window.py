@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -143,11 +143,21 @@ class WindowReader:
                 await asyncio.sleep(number)
             first = await self._page(whole, 0, count, ahead=True)
             total = _total_of(first[0])
-            if total <= _LONG * self._fetcher.page_size or await probes.find_from(total // 2):
+            if total <= _LONG * self._fetcher.page_size or await probes.find_from(total // 2, but=self._date_of(first)):
                 return first
-            if (await self._page(whole, total // 2, 1, ahead=True))[0].count:
+            further = await self._page(whole, total // 2, 1, ahead=True)
+            # A server that ignores offsets shows the first row there.
+            if further[0].count and self._keys_of(further)[0] not in self._keys_of(first):
                 return first
         raise IncompleteListing(self._listing.kind, seen=0, total=total)
+
+    def _keys_of(self, pages: list[Page]) -> list[Hashable]:
+        return [self._listing.key_of(row) for page in pages for row in page.rows]
+
+    def _date_of(self, pages: list[Page]) -> datetime | None:
+        """The cursor of the first row; None where there is none."""
+        rows = pages[0].rows
+        return parse_date(rows[0].get(self._cursor.field)) if rows else None
 
     async def _chunks(
         self, whole: Chunk, total: int, ranks: list[int], probes: _Probes
@@ -284,8 +294,7 @@ class WindowReader:
 
     async def _second_at(self, rank: int, window: Chunk) -> datetime | None:
         """The cursor of the row at ``rank`` of the window, None where there is none any more."""
-        pages = await self._page(window, rank, 1, ahead=True)
-        return parse_date(pages[0].rows[0].get(self._cursor.field)) if pages and pages[0].rows else None
+        return self._date_of(await self._page(window, rank, 1, ahead=True))
 
     async def _page(
         self, chunk: Chunk, offset: int, count: int, *, load: bool = True, ahead: bool = False
@@ -323,10 +332,10 @@ class _Probes:
         """What came for ``rank``, which was sent."""
         return await self._sent[rank]
 
-    async def find_from(self, rank: int) -> bool:
-        """Whether one of those that were sent has found a row at ``rank`` or further on."""
+    async def find_from(self, rank: int, *, but: datetime | None) -> bool:
+        """Whether one of those that were sent has found a row of another second than ``but`` at ``rank`` or further."""
         further = min((sent for sent in self._sent if sent >= rank), default=None)
-        return further is not None and await self.second_at(further) is not None
+        return further is not None and await self.second_at(further) not in (None, but)
 
     async def close(self) -> None:
         """Drop those that are still under way."""
