@@ -71,13 +71,7 @@ class Audience:
         """A new merge field from a request body (or a seed)."""
         number = max((f["merge_id"] for f in self.merge_fields), default=0) + 1
         kind = body["type"]
-        options: Json = {"size": 25} if kind in ("text", "address", "number") else {}
-        if kind == "birthday":
-            options["date_format"] = "MM/DD"
-        if kind == "date":
-            options["date_format"] = "YYYY-MM-DD"
-        if kind == "phone":
-            options["phone_format"] = "none"
+        options: Json = seeds("merge_field_options").get(kind, {})
         field: Json = {
             "merge_id": number, "tag": body.get("tag") or f"MMERGE{number}", "name": body["name"], "type": kind,
             "required": bool(body.get("required", False)), "default_value": body.get("default_value", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailchimp_simulator.account.fixtures import seeds
 from mailchimp_simulator.account.randomness import hex_id
 from mailchimp_simulator.account.sources import Generic, Json, Parents, Source
 from mailchimp_simulator.contract.times import iso
@@ -132,8 +133,9 @@ class Automations(GenericWithCampaigns):
         row = super().row(parents, index)
         row["id"] = self.campaigns.workflow_id(index)
         row["recipients"]["list_id"] = self.ground.audience_id(0)
-        row["status"] = ("sending", "paused", "save")[index % 3]
-        row["start_time"] = "" if index % 3 == 2 else row["start_time"]
+        statuses = seeds("automations")["statuses"]
+        row["status"] = statuses[index % len(statuses)]
+        row["start_time"] = "" if row["status"] == "save" else row["start_time"]
         return row
 
     def find(self, parents: Parents, value: str) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mailchimp_simulator.account.fixtures import merged, record
+from mailchimp_simulator.account.fixtures import merged, record, seeds
 from mailchimp_simulator.account.randomness import hex_id, index_of_hex_id, mix, salt_of
 from mailchimp_simulator.contract.times import iso
 
@@ -56,6 +56,12 @@ class Campaign:
     def is_sent(self) -> bool:
         """Whether `/reports` lists it."""
         return self.status == "sent"
+
+
+def _in_turn(what: str, index: int) -> str:
+    """The values of the seeds for campaigns, one after the other and again from the first."""
+    values: list[str] = seeds("campaigns")[what]
+    return values[index % len(values)]
 
 
 class Campaigns:
@@ -183,11 +189,8 @@ class Campaigns:
         if index >= self.count - self.automation_emails:
             return "automation-email", "sent"
         # "automation": an email of a customer journey, whose automation no listing shows (facts.md).
-        kind = {2: "variate", 5: "plaintext", 7: "rss", 8: "absplit", 11: "automation"}.get(index % 12, "regular")
-        status = "sent"
-        if not self.ground.settings.all_sent and index % 7 in (3, 6):
-            status = "save" if index % 7 == 3 else ("schedule", "paused", "save")[index // 7 % 3]
-        return kind, status
+        kind = _in_turn("types", index)
+        return kind, "sent" if self.ground.settings.all_sent else _in_turn("statuses", index)
 
     def _make(self, index: int) -> Campaign:
         ground = self.ground
@@ -228,7 +231,7 @@ class Campaigns:
             "create_time": iso(campaign.created), "archive_url": f"http://eepurl.com/{campaign.id[:6]}",
             "long_archive_url": f"https://us10.campaign-archive.com/?u=1&id={campaign.id}",
             "status": campaign.status, "emails_sent": campaign.recipients, "send_time": iso(campaign.sent),
-            "content_type": ("template", "html", "multichannel")[number % 3],
+            "content_type": _in_turn("content_types", number),
             "has_logo_merge_tag": campaign.index % 8 == 1, "resendable": sent and campaign.type == "regular",
             "recipients": {"list_id": campaign.list_id, "list_name": audience, "recipient_count": campaign.recipients},
             "settings": {"subject_line": f"Été {number}" if sent else "", "title": f"Campaign {number}",
@@ -241,14 +244,15 @@ class Campaigns:
             merged(row, record("campaign_delivered_in_batches", emails))
         if campaign.status == "save":
             # What nobody has written yet is missing rather than empty, as in the real record of a draft.
-            for name in ("subject_line", "preview_text", "from_name", "reply_to"):
+            for name in seeds("campaigns")["missing_in_drafts"]:
                 del row["settings"][name]
         if campaign.type == "automation-email":
             row["parent_campaign_id"] = self.workflow_id(self.workflow_of(campaign.index))
         if campaign.type == "variate":
-            combinations = [{"id": c.id, "subject_line": n, "send_time": 0, "from_name": 0, "reply_to": 0,
-                             "content_description": 0, "recipients": c.recipients}
-                            for n, c in enumerate(self.children(campaign))]  # fmt: skip
+            combinations = [
+                record("campaign_combination", {"id": child.id, "subject_line": number, "recipients": child.recipients})
+                for number, child in enumerate(self.children(campaign))
+            ]
             row |= record("campaign_variate", {"variate_settings": {"combinations": combinations}})
         if campaign.type == "rss":
             row |= record("campaign_rss", {"rss_opts": {"last_sent": iso(campaign.sent)}})
