@@ -26,6 +26,9 @@ def run(parsed: argparse.Namespace, context: commands.Context) -> None:
     if parsed.command == "spec":
         context.output.emit(b'{"type":"SPEC","spec":{}}')
         return
+    if parsed.command == "check":
+        context.output.emit(messages.log("INFO", "ready"))
+        threading.Event().wait(60)
     if parsed.config == "fail":
         raise KeyError(SECRET)
     stopped = threading.Event()
@@ -47,7 +50,11 @@ CONNECTOR = commands.Connector(
     version="1.2.3",
     about="For tests.",
     examples="examples:\n  source-test read --config config.json",
-    commands=[Command("spec", "print the options"), Command("read", "read records", needs=("config",))],
+    commands=[
+        Command("spec", "print the options"),
+        Command("check", "hang", needs=("config",)),
+        Command("read", "read records", needs=("config",)),
+    ],
     run=run,
     failure_of=lambda error: CommandFailed("Something broke.", internal=f"{type(error).__name__}: {error}"),
     mask=lambda text: text.replace(SECRET, "***"),

@@ -92,15 +92,24 @@ class TestSignals:
             assert asked_to_end(process, signal.SIGINT) < 1
         assert process.returncode == -signal.SIGINT
 
+    @pytest.mark.parametrize("command", ["read", "check"])
+    def test_one_with_nothing_to_bring_in_order_just_ends(self, command: str) -> None:
+        with start(command, "--config", "deaf") as process:
+            assert process.stdout
+            process.stdout.readline()
+
+            assert asked_to_end(process, signal.SIGTERM) < 1
+        assert process.returncode == -signal.SIGTERM
+
     @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
-    @pytest.mark.parametrize("config", ["x", "hang", "deaf"])
-    def test_process_1_ends_as_well(self, config: str) -> None:
+    @pytest.mark.parametrize("name,config", [("read", "x"), ("read", "hang"), ("read", "deaf"), ("check", "x")])
+    def test_process_1_ends_as_well(self, name: str, config: str) -> None:
         """In a container it is process 1, for which the kernel ignores what has no handler."""
         command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", sys.executable]
         probe = subprocess.run([*command, "-c", "pass"], capture_output=True, check=False)
         if probe.returncode:
             pytest.skip(f"no new process namespace can be made here: {probe.stderr.decode().strip()}")
-        with subprocess.Popen([*command, str(PROGRAM), "read", "--config", config], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([*command, str(PROGRAM), name, "--config", config], stdout=subprocess.PIPE) as process:
             assert process.stdout
             assert b"ready" in process.stdout.readline()
             [inner] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
