@@ -44,7 +44,6 @@ TESTED_ELSEWHERE = {
     "run": "the command line: integration_tests/destination/test_commands.py",
     "clear": "Airbyte's “Clear data”: integration_tests/destination/test_commands.py",
     "progress": "lines of the log while a sync runs: integration_tests/destination",
-    "config_forms": "options as people type them: test_config.py",
     "version": "the number of the package: integration_tests/repository/test_versions.py",
     "failures": "declares; what a person reads of each is tested with the commands",
     "errors": "declares one exception",
@@ -52,14 +51,6 @@ TESTED_ELSEWHERE = {
     "wanted": "declares what a record may want: test_columns.py",
     "result": "declares what came of a job",
     "source_keys": "one function: test_cursors.py",
-    "fields": "reads the audience: integration_tests/destination/test_values.py",
-    "attributes": "a table of columns: test_record.py, test_plan.py",
-    "batch_calls": "the calls of a batch: test_batches.py",
-    "contact_calls": "the calls of single steps: test_singles.py",
-    "contact_tags": "the calls of single steps: test_tags.py",
-    "refused_fields": "what single calls and batches leave out: test_singles.py, test_batches.py",
-    "removals": "a single step: test_singles.py",
-    "dispatch": "decides what is called when, in whole syncs: test_attempts.py, test_sync.py, test_engine.py",
 }
 """Modules without a file of unit tests of their own, and why, or where they are tested."""
 

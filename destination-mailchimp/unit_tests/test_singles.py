@@ -261,49 +261,6 @@ class TestSingleCalls:
         assert limit.reserve(5) == left
 
 
-CANNOT = {
-    "type": "x",
-    "title": "Method Not Allowed",
-    "status": 405,
-    "detail": "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived",
-}
-
-
-class TestDeletedRecords:
-    """405 does not mean archived already: only the status tells."""
-
-    def removed(self, calls: Calls, mock: requests_mock.Mocker, status: str, after: str = "unsubscribed") -> Result:
-        (self.contact,), self.result = people(1), Result()
-        path = f"{LIST}/members/{self.contact.hash}"
-        mock.delete(path, status_code=405, json=CANNOT, headers=PROBLEM)
-        mock.get(path, json={"status": status})
-        self.patched = mock.patch(path, json=row_of(self.contact, status=after))
-        writing = Writing(calls, config_of(deletes="archive"))
-        writing.singles.run(FollowUp(self.contact, Step.REMOVE), self.result)
-        return self.result
-
-    def test_who_is_archived_is_removed(self, calls: Calls, mock: requests_mock.Mocker) -> None:
-        assert self.removed(calls, mock, "archived").written == [Written(self.contact, Outcome.REMOVED)]
-        assert self.patched.call_count == 0
-
-    def test_who_is_pending_could_still_confirm_and_is_unsubscribed(
-        self, calls: Calls, mock: requests_mock.Mocker
-    ) -> None:
-        assert self.removed(calls, mock, "pending").written == [Written(self.contact, Outcome.REMOVED)]
-        assert [request.json() for request in self.patched.request_history] == [{"status": "unsubscribed"}]
-
-    @pytest.mark.parametrize("status,after", [("cleaned", "cleaned"), ("pending", "pending")])
-    def test_who_can_not_be_removed_is_rejected(
-        self, calls: Calls, mock: requests_mock.Mocker, status: str, after: str
-    ) -> None:
-        result = self.removed(calls, mock, status, after)
-
-        assert result.written == []
-        assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [
-            (self.contact, "not_removable")
-        ]
-
-
 class TestAnotherStatusThanAsked:
     """A single call that ends otherwise than it asked counts as written, and says so."""
 

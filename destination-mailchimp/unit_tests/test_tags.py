@@ -10,10 +10,10 @@ import requests_mock
 from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.contacts.contact import Contact
-from destination_mailchimp.writing.result import FollowUp, Noted, Result, Step, TagChange, TagFailed
+from destination_mailchimp.writing.result import FollowUp, Noted, Result, Step, TagChange
 from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
 from mailchimp_api.errors import IncompleteListing, RequestRefused, UnreadableAnswer
-from unit_tests.builders import LIST, PROBLEM, Writing, people
+from unit_tests.builders import LIST, people
 
 
 class TestTags:
@@ -158,30 +158,6 @@ class TestWhatATagsCallDoesNotConfirm:
         mock.get(f"{LIST}/segments", json={"segments": rows, "total_items": 2})
 
         assert TagIds(calls).id_of("Vip") == 7
-
-    @pytest.mark.parametrize("remove", [False, True])
-    def test_the_call_about_one_contact_takes_any_status(
-        self,
-        calls: Calls,
-        mock: requests_mock.Mocker,
-        remove: bool,  # noqa: FBT001
-    ) -> None:
-        (contact,), result = people(1), Result()
-        asked = mock.post(f"{LIST}/members/{contact.hash}/tags", status_code=204)
-        tags = (TagChange("a", remove), TagChange("b", remove))
-        Writing(calls).singles.run(FollowUp(contact, Step.TAGS, tags), result)
-
-        status = "inactive" if remove else "active"
-        assert asked.request_history[-1].json() == {"tags": [{"name": name, "status": status} for name in "ab"]}
-        assert result.tags_failed == []
-
-    def test_a_contact_that_is_gone_could_not_be_tagged(self, calls: Calls, mock: requests_mock.Mocker) -> None:
-        (contact,), result = people(1), Result()
-        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
-        mock.post(f"{LIST}/members/{contact.hash}/tags", status_code=404, json=gone, headers=PROBLEM)
-        Writing(calls).singles.run(FollowUp(contact, Step.TAGS, (TagChange("a"),)), result)
-
-        assert result.tags_failed == [TagFailed(contact, "the contact is not in the audience")]
 
 
 class TestAnswersThatLackWhatDecides:
