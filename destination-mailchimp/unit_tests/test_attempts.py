@@ -12,6 +12,7 @@ import requests_mock
 from destination_mailchimp.accounting.ledger import Outcome
 from destination_mailchimp.audience.attempts import LastingFault, Undecided
 from destination_mailchimp.audience.calls import Calls
+from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.contacts.contact import Json, Suspect
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy
@@ -158,6 +159,18 @@ class TestAnOutage:
         assert isinstance(sync.engine.failure, ServerFault)
         assert dict(sync.ledger.outcomes) == {Outcome.NOT_WRITTEN: 20}
         assert sync.emitted == []
+
+
+class TestTooLarge:
+    """A call that is too large is so each time: nothing is waited for."""
+
+    @pytest.mark.parametrize("body", ["<html>413</html>", ""])
+    def test_it_is_made_smaller_at_once(self, calls: Calls, mock: requests_mock.Mocker, body: str) -> None:
+        posted = mock.post(LIST, status_code=413, text=body)
+
+        with pytest.raises(BatchTooLarge):
+            calls.send("POST", "", json={"members": []}, may_shrink=True)
+        assert posted.call_count == 1
 
 
 class TestSuspects:
