@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,14 +38,14 @@ class TestAddress:
          "a@-example.com", "a@example..com", "a@example.com, b@example.com", "A <a@example.com>", 5, ["a@example.com"],
          "x" * 65 + "@example.com", "a@" + "x." * 130 + "com", "a\n@example.com", "jos\ufffd@example.com"],
     )  # fmt: skip
-    def test_a_bad_one_is_rejected(self, value: Any) -> None:
+    def test_a_bad_one_is_rejected(self, value: object) -> None:
         with pytest.raises(RecordRejected) as rejected:
             read_address(value)
 
         assert rejected.value.reason == "invalid_address"
 
     @pytest.mark.parametrize("value", [None, "", "   "])
-    def test_none_at_all_is_another_reason(self, value: Any) -> None:
+    def test_none_at_all_is_another_reason(self, value: object) -> None:
         with pytest.raises(RecordRejected) as rejected:
             read_address(value)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.catalog import read_catalog
 from unit_tests.builders import config_of
@@ -21,7 +20,7 @@ class TestCatalog:
             ({"stream": {"name": "s", "json_schema": {"properties": {"id": {}, "name": {}}}}}, "looks like an e-mail"),
         ],
     )
-    def test_it_says_what_is_wrong(self, change: dict[str, Any], words: str) -> None:
+    def test_it_says_what_is_wrong(self, change: Json, words: str) -> None:
         stream = {
             "stream": {"name": "s", "json_schema": {"properties": {"email": {}}}},
             "destination_sync_mode": "append_dedup",

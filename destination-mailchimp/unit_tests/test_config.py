@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from destination_mailchimp.config import Config, read_config
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.failures import SyncFailure
 from mailchimp_api.options import option_schema
 from unit_tests.builders import CONFIG, KEY
@@ -46,7 +46,7 @@ class TestConfig:
             ({"max_new_contacts": "lots"}, "max_new_contacts: must be a whole number"),
         ],
     )
-    def test_a_mistake_is_named_and_no_value_is_shown(self, change: dict[str, Any], words: str) -> None:
+    def test_a_mistake_is_named_and_no_value_is_shown(self, change: Json, words: str) -> None:
         with pytest.raises(SyncFailure, match=words) as failure:
             read_config({**CONFIG, **change, "tags": "secret tag"})
 
@@ -65,7 +65,7 @@ class TestConfig:
         assert read_config({**CONFIG, "credentials": None, "apikey": KEY}) == read_config(CONFIG)
 
     @pytest.mark.parametrize("tags", ["remove:Customers", "News, Remove : Customers", ["News", "remove:Customers"]])
-    def test_a_tag_to_remove_is_no_tag_to_give(self, tags: Any) -> None:
+    def test_a_tag_to_remove_is_no_tag_to_give(self, tags: object) -> None:
         with pytest.raises(SyncFailure, match="tags: “remove:” takes a tag away in the tags column") as failure:
             read_config({**CONFIG, "tags": tags})
 

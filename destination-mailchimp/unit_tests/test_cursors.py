@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from destination_mailchimp.contacts.cursors import MOMENT, NONE, NUMBER, TEXT, read_cursor
@@ -27,7 +25,7 @@ from destination_mailchimp.contacts.source_keys import key_text
         ([1], NONE),
     ],
 )
-def test_the_kind(value: Any, kind: int) -> None:
+def test_the_kind(value: object, kind: int) -> None:
     assert read_cursor(value)[0] == kind
 
 
@@ -41,7 +39,7 @@ def test_the_kind(value: Any, kind: int) -> None:
         (1, 1.5),
     ],
 )
-def test_the_order(earlier: Any, later: Any) -> None:
+def test_the_order(earlier: object, later: object) -> None:
     assert read_cursor(earlier) < read_cursor(later)
 
 
@@ -52,5 +50,5 @@ def test_one_moment_in_two_time_zones_is_one() -> None:
 @pytest.mark.parametrize(
     "key,text", [(17, "17"), (17.0, "17"), (" a ", "a"), ([1, "b"], "1 b"), ([1, None], ""), (None, ""), (True, "")]
 )
-def test_a_key_as_a_field_holds_it(key: Any, text: str) -> None:
+def test_a_key_as_a_field_holds_it(key: object, text: str) -> None:
     assert key_text(key) == text

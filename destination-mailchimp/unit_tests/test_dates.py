@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from destination_mailchimp.audience.fields import MergeField
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.mapping.errors import BadValue
 from destination_mailchimp.mapping.targets import FieldPut, field_put
 
@@ -17,12 +18,12 @@ def column_into(kind: str, date_format: str = "") -> FieldPut:
     return field_put(MergeField("DAY", "Day", kind, date_format=date_format), "dob")
 
 
-def read(kind: str, *values: Any, date_format: str = "") -> list[Any]:
+def read(kind: str, *values: object, date_format: str = "") -> list[Any]:
     """What the values of one column become, in the order in which they came."""
     put = column_into(kind, date_format)
-    rows: list[dict[str, Any]] = []
+    rows: list[Json] = []
     for value in values:
-        row: dict[str, Any] = {}
+        row: Json = {}
         put(row, value)
         rows.append(row)
     return [row["DAY"] for row in rows]
@@ -34,7 +35,7 @@ def read(kind: str, *values: Any, date_format: str = "") -> list[Any]:
      "19850314", 19850314, "1985-03-14T00:00:00Z", "14/03/1985 00:00", "--03-14", "--0314", "March 14", "14 March 1985",
      "mar 14, 1985", "Thursday, March 14th, 1985", "14-Mar-85", "the 14th of March", " 14/03/1985 "],
 )  # fmt: skip
-def test_a_birthday_is_read_in_every_form_that_tells_day_from_month(text: Any) -> None:
+def test_a_birthday_is_read_in_every_form_that_tells_day_from_month(text: object) -> None:
     for date_format in ("MM/DD", "DD/MM", ""):
         assert read("birthday", text, date_format=date_format) == ["03/14"]
 
@@ -54,7 +55,7 @@ def test_a_date_takes_the_same_forms(text: str) -> None:
      ("birthday", "Mar Apr 3"), ("birthday", "Märchen 14"), ("birthday", True), ("birthday", "14/03/19855"),
      ("date", "14/03"), ("date", "March 14"), ("date", "14/03/85"), ("date", "0000-00-00")],
 )  # fmt: skip
-def test_what_is_no_day_is_left_out(kind: str, text: Any) -> None:
+def test_what_is_no_day_is_left_out(kind: str, text: object) -> None:
     with pytest.raises(BadValue):
         read(kind, text)
 
@@ -83,7 +84,7 @@ def test_a_column_that_has_the_month_first_is_read_so_in_a_field_with_the_day_fi
 
 def test_a_column_that_has_both_orders_loses_what_could_be_either(caplog: pytest.LogCaptureFixture) -> None:
     put = column_into("birthday")
-    row: dict[str, Any] = {}
+    row: Json = {}
     put(row, "25/12")
     put(row, "12/26")
     with pytest.raises(BadValue, match="could be two different days"):

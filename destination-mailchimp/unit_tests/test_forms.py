@@ -10,7 +10,7 @@ import pytest
 from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.audience.forms import AcceptedForms, Birthday
-from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.mapping.targets import field_put
 from destination_mailchimp.writing.refused_fields import prepare
 
@@ -23,13 +23,13 @@ REFUSAL = "Please enter a month (01-12) and a day (01-31)"
 NO_STATE = {"addr1": "1 Rue X", "city": "Paris", "state": "", "zip": "75001", "country": "FR"}
 
 
-def forms(existing: list[dict[str, Any]] | None = None, placeholder: str | None = None) -> AcceptedForms:
+def forms(existing: list[Json] | None = None, placeholder: str | None = None) -> AcceptedForms:
     return AcceptedForms(FIELDS, lambda: existing or [], {"state": placeholder})
 
 
 def sent(accepted: AcceptedForms, month: int, day: int) -> Any:
     """The birthday as it goes out; None if it is left out."""
-    merge: dict[str, Any] = {"BDAY": Birthday(month, day)}
+    merge: Json = {"BDAY": Birthday(month, day)}
     accepted.prepare(merge)
     return merge.get("BDAY")
 
@@ -42,7 +42,7 @@ class Audience:
         self.stored: list[tuple[int, int]] = []
 
     def write(self, accepted: AcceptedForms, month: int, day: int) -> str:
-        merge: dict[str, Any] = {"BDAY": Birthday(month, day)}
+        merge: Json = {"BDAY": Birthday(month, day)}
         for _ in range(3):
             if accepted.prepare(merge):
                 return "left out"
@@ -84,7 +84,7 @@ class TestBirthdaysOfADayFirstField:
 
     def test_contacts_that_tell_go_first(self, day_first: bool) -> None:  # noqa: FBT001
         audience, accepted = Audience(day_first=day_first), forms()
-        batch: list[dict[str, Any]] = [
+        batch: list[Json] = [
             {"BDAY": Birthday(3, 4)},
             {"FNAME": "A"},
             {"BDAY": Birthday(3, 14)},
@@ -106,7 +106,7 @@ def test_existing_contacts_that_contradict_each_other_settle_nothing() -> None:
 
 def test_an_order_that_is_refused_both_ways_is_given_up() -> None:
     accepted = forms()
-    merge: dict[str, Any] = {"BDAY": Birthday(3, 14)}
+    merge: Json = {"BDAY": Birthday(3, 14)}
     accepted.prepare(merge)
     assert accepted.refused(merge, "BDAY", REFUSAL)
     accepted.prepare(merge)
@@ -126,7 +126,7 @@ class TestAddressesWithoutAState:
 
     def test_the_placeholder_stands_in_once_an_empty_state_was_refused(self, caplog: pytest.LogCaptureFixture) -> None:
         accepted = forms(placeholder="-")
-        merge: dict[str, Any] = {"ADDRESS": dict(NO_STATE)}
+        merge: Json = {"ADDRESS": dict(NO_STATE)}
 
         assert accepted.prepare(merge) == []
         assert merge["ADDRESS"] == NO_STATE
@@ -139,7 +139,7 @@ class TestAddressesWithoutAState:
     def test_without_one_the_address_is_left_out_at_once_after_the_first_refusal(self) -> None:
         accepted = forms()
         assert not accepted.refused({"ADDRESS": dict(NO_STATE)}, "ADDRESS", "Incomplete")
-        merge: dict[str, Any] = {"ADDRESS": dict(NO_STATE), "FNAME": "A"}
+        merge: Json = {"ADDRESS": dict(NO_STATE), "FNAME": "A"}
 
         assert [tag for tag, _ in accepted.prepare(merge)] == ["ADDRESS"]
         assert merge == {"FNAME": "A"}
@@ -161,7 +161,7 @@ class TestAddressesWithoutAState:
 def test_a_contact_that_is_being_sent_is_not_changed_by_a_later_record() -> None:
     """A column that turns out to have the day first turns round what waits, and nothing that is on its way."""
     put = field_put(FIELDS[1], "dob")
-    merges: list[dict[str, Any]] = [{}, {}]
+    merges: list[Json] = [{}, {}]
     for merge in merges:
         put(merge, "09/06")
     sent_contact = Contact("a@example.com", {"merge_fields": merges[0]}, StreamLedger("people").receive())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from destination_mailchimp.audience.fields import Interest, Permission
@@ -20,14 +18,14 @@ INTERESTS = [
 PERMISSIONS = [Permission("p1", "Email"), Permission("p2", "Direct Mail, by post"), Permission("p3", "Ads")]
 
 
-def groups(value: Any) -> tuple[dict[str, bool], list[str]]:
+def groups(value: object) -> tuple[dict[str, bool], list[str]]:
     """The groups that a value names, and what was lost of it."""
     partial = PartialContact()
     Interests(INTERESTS).put(partial, value)
     return partial.interests, partial.lost or []
 
 
-def permissions(value: Any, known: list[Permission] = PERMISSIONS) -> tuple[dict[str, bool], list[str]]:
+def permissions(value: object, known: list[Permission] = PERMISSIONS) -> tuple[dict[str, bool], list[str]]:
     """The permissions that a value gives or takes, and what was lost of it."""
     partial = PartialContact()
     Permissions(known).put(partial, value)
@@ -48,7 +46,7 @@ def permissions(value: Any, known: list[Permission] = PERMISSIONS) -> tuple[dict
         ("", set()),
     ],
 )
-def test_a_group_whose_name_holds_commas_is_found_in_text(value: Any, found: set[str]) -> None:
+def test_a_group_whose_name_holds_commas_is_found_in_text(value: object, found: set[str]) -> None:
     assert groups(value) == (dict.fromkeys(found, True), [])
 
 
@@ -97,7 +95,7 @@ def test_a_part_that_is_no_group_is_lost_alone() -> None:
         ("", {}),
     ],
 )
-def test_permissions_are_found_by_text_and_by_id(value: Any, made: dict[str, bool]) -> None:
+def test_permissions_are_found_by_text_and_by_id(value: object, made: dict[str, bool]) -> None:
     assert permissions(value) == (made, [])
 
 
@@ -119,7 +117,7 @@ def test_ids_pass_where_the_audience_has_nobody_yet_who_shows_them() -> None:
 
 
 @pytest.mark.parametrize("value", [5, True, "{broken"])
-def test_what_is_no_list_of_names_is_left_out(value: Any) -> None:
+def test_what_is_no_list_of_names_is_left_out(value: object) -> None:
     for read in (groups, permissions):
         with pytest.raises(BadValue):
             read(value)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from destination_mailchimp.audience.incomplete_addresses import IncompleteAddresses, lacking
+from destination_mailchimp.contacts.contact import Json
 
 WHOLE = {"addr1": "1 Main St", "city": "Gary", "state": "IN", "zip": "46401"}
 NO_ZIP = {**WHOLE, "zip": ""}
@@ -15,7 +16,7 @@ NEITHER = {**WHOLE, "state": "", "zip": ""}
 
 def prepared(addresses: IncompleteAddresses, address: dict[str, str]) -> Any:
     """What becomes of an address; None if it is left out."""
-    merge: dict[str, Any] = {"ADDRESS": address}
+    merge: Json = {"ADDRESS": address}
     lost = addresses.prepare(merge)
     assert bool(lost) == ("ADDRESS" not in merge)
     return merge.get("ADDRESS")
@@ -24,7 +25,7 @@ def prepared(addresses: IncompleteAddresses, address: dict[str, str]) -> Any:
 @pytest.mark.parametrize(
     "address,parts", [(WHOLE, set()), (NO_ZIP, {"zip"}), (NEITHER, {"state", "zip"}), ("", set()), ({"zip": ""}, set())]
 )
-def test_what_an_address_lacks(address: Any, parts: set[str]) -> None:
+def test_what_an_address_lacks(address: object, parts: set[str]) -> None:
     assert lacking(address) == parts
 
 
@@ -59,7 +60,7 @@ class TestIncompleteAddresses:
         assert prepared(addresses, NO_ZIP) == NO_ZIP
 
     @pytest.mark.parametrize("shown", ["", None, {**NO_ZIP, "zip": "1"}, {**NO_ZIP, "addr1": "2 Old St"}])
-    def test_an_answer_that_shows_another_value_has_taken_nothing(self, shown: Any) -> None:
+    def test_an_answer_that_shows_another_value_has_taken_nothing(self, shown: object) -> None:
         addresses = IncompleteAddresses({"zip": "0000"})
         addresses.taken(NO_ZIP, shown)
 

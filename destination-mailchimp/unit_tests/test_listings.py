@@ -12,11 +12,11 @@ import requests_mock
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.keys import KeyIndex
 from destination_mailchimp.audience.statuses import CurrentStatuses
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.writing.membership import changed_since
 from mailchimp_api.members import subscriber_hash
 from unit_tests.builders import LIST, PROBLEM
 
-Json = dict[str, Any]
 BEGAN = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import requests_mock
 
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.keys import KeyIndex
-from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.writing.moves import Mover
 from destination_mailchimp.writing.result import Result
 from unit_tests.builders import LIST, PROBLEM, config_of, people
@@ -20,13 +18,13 @@ MISSING = {"type": "x", "title": "Resource Not Found", "status": 404}
 class Case:
     """A record with the key 17 and a new address; the key is held by a contact with another one."""
 
-    def __init__(self, calls: Calls, mock: requests_mock.Mocker, status: str = "subscribed", **options: Any) -> None:
+    def __init__(self, calls: Calls, mock: requests_mock.Mocker, status: str = "subscribed", **options: object) -> None:
         self.contact, self.old = people(2)
         self.contact.source_key = "17"
         moment = "2026-11-22T10:00:00+00:00"
         row = {"id": self.old.hash, "last_changed": moment, "merge_fields": {"KEY": "17"}}
 
-        def page(request: requests_mock.request._RequestObjectProxy, _: object) -> dict[str, Any]:
+        def page(request: requests_mock.request._RequestObjectProxy, _: object) -> Json:
             rows = [] if "status" in request.qs or "since_last_changed" in request.qs else [row]
             return {"members": rows, "total_items": len(rows)}
 

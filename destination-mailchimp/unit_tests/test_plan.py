@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import pytest
 
 from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.fields import Audience, Interest, MergeField, Permission
-from destination_mailchimp.config import Config, read_config
-from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.mapping.record import RecordMapper
+from unit_tests.builders import config_of
 
 AUDIENCE = Audience(
     "abc",
@@ -31,21 +30,16 @@ AUDIENCE = Audience(
 )
 
 
-def config(**options: Any) -> Config:
-    key = "0" * 32 + "-us1"
-    return read_config({"credentials": {"auth_type": "apikey", "apikey": key}, "list_id": "abc", **options})
-
-
 class Stream:
     """Maps the records of one stream; ``columns`` are those of its catalog."""
 
-    def __init__(self, *columns: str, **options: Any) -> None:
-        made = config(**options)
+    def __init__(self, *columns: str, **options: object) -> None:
+        made = config_of(**options)
         self.ledger = StreamLedger("people")
         stream = ConfiguredStream("people", None, [["id"]], [], {column: {} for column in columns})
         self.mapper = RecordMapper(stream, made, Columns(made, AUDIENCE))
 
-    def map(self, **data: Any) -> Contact:
+    def map(self, **data: object) -> Contact:
         data.setdefault("email", "x@example.com")
         return self.mapper.map(data, self.ledger.receive()).contact
 
@@ -114,9 +108,7 @@ class TestWhatTheLogTells:
             {"field_mapping": [{"column": "status", "field": "CUSTNO"}]},
         ],
     )
-    def test_one_that_is_used_or_kept_out_is_not(
-        self, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
-    ) -> None:
+    def test_one_that_is_used_or_kept_out_is_not(self, caplog: pytest.LogCaptureFixture, options: Json) -> None:
         Stream("email", "Status", **options)
 
         assert warnings(caplog) == []
@@ -160,7 +152,7 @@ class TestSpellings:
             ("Merge Fields", {"FNAME": "A"}, {"merge_fields": {"FNAME": "A"}}),
         ],
     )
-    def test_the_parts_of_a_contact(self, column: str, value: Any, body: dict[str, Any]) -> None:
+    def test_the_parts_of_a_contact(self, column: str, value: object, body: Json) -> None:
         made = dict(Stream().map(**{column: value}).body)
         del made["email_address"]
 
@@ -219,7 +211,7 @@ class TestTagsThatAreTakenAway:
             ([{"id": 1, "name": "VIP"}], ["VIP"], None),
         ],
     )
-    def test_forms(self, value: Any, added: list[str], removed: list[str] | None) -> None:
+    def test_forms(self, value: object, added: list[str], removed: list[str] | None) -> None:
         contact = Stream().map(tags=value)
 
         assert (contact.tags, contact.removed_tags) == (added, removed)
@@ -239,7 +231,7 @@ class TestGroupsThatAreReplaced:
             (None, None),
         ],
     )
-    def test_the_others_are_left(self, value: Any, made: dict[str, bool] | None) -> None:
+    def test_the_others_are_left(self, value: object, made: dict[str, bool] | None) -> None:
         assert Stream(replace_interests=True).map(interests=value).body.get("interests") == made
 
     def test_without_the_option_they_stay(self) -> None:
@@ -257,7 +249,7 @@ class TestKeysOfTheSource:
     @pytest.mark.parametrize(
         "key,kept", [(7, "7"), (7.0, "7"), (" a-7 ", "a-7"), (None, None), ("", None), (True, None), ({"a": 1}, None)]
     )
-    def test_a_key_is_written_as_text(self, key: Any, kept: str | None) -> None:
+    def test_a_key_is_written_as_text(self, key: object, kept: str | None) -> None:
         contact = Stream(key_field="custno").map(id=key)
 
         assert contact.source_key == kept
@@ -274,7 +266,7 @@ class TestKeysOfTheSource:
 class TestTextMessages:
     """A column is one of SMS only if the mapping says so, and no consent is ever guessed."""
 
-    def sms(self, **data: Any) -> dict[str, str] | None:
+    def sms(self, **data: object) -> dict[str, str] | None:
         mapping = [{"column": "mobile", "field": "SMS phone"}, {"column": "ok", "field": "sms_consent"}]
         return Stream(field_mapping=mapping).map(**data).sms
 
@@ -291,5 +283,5 @@ class TestTextMessages:
         [("yes", "consented"), (True, "consented"), ("Confirmed", "confirmed"), ("unknown", "unknown"),
          ("opted-in", None), ("subscribed", "consented"), ("no", None), (False, None), ("", None), ("maybe", None)],
     )  # fmt: skip
-    def test_consent(self, value: Any, consent: str | None) -> None:
+    def test_consent(self, value: object, consent: str | None) -> None:
         assert (self.sms(mobile="+15555550100", ok=value) or {}).get("consent") == consent

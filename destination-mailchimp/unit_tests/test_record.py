@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 import requests_mock
@@ -12,8 +11,7 @@ from destination_mailchimp.accounting.ledger import StreamLedger
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.fields import Audience, Interest, MergeField
 from destination_mailchimp.audience.new_fields import NewFields, make_tag, type_of
-from destination_mailchimp.config import Config, read_config
-from destination_mailchimp.contacts.contact import Contact
+from destination_mailchimp.contacts.contact import Contact, Json
 from destination_mailchimp.failures import RecordRejected, SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import Columns
@@ -21,6 +19,7 @@ from destination_mailchimp.mapping.record import RecordMapper, RecordSkipped
 from destination_mailchimp.mapping.wanted import NotMappableYet
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy
+from unit_tests.builders import config_of
 
 FIELDS = [
     MergeField("FNAME", "First Name", "text"),
@@ -34,16 +33,13 @@ INTERESTS = [Interest("i1", "Donating", "Help"), Interest("i2", "Events", "Help"
 ROOT = "http://127.0.0.1:9/3.0"
 
 
-def config(**options: Any) -> Config:
-    key = "0" * 32 + "-us1"
-    return read_config({"credentials": {"auth_type": "apikey", "apikey": key}, "list_id": "abc", **options})
-
-
 class Mapping:
     """Maps records of one stream."""
 
-    def __init__(self, columns: list[str] | None = None, new_fields: NewFields | None = None, **options: Any) -> None:
-        self.config = config(**options)
+    def __init__(
+        self, columns: list[str] | None = None, new_fields: NewFields | None = None, **options: object
+    ) -> None:
+        self.config = config_of(**options)
         self.ledger = StreamLedger("people")
         stream = ConfiguredStream("people", None, [["id"]], ["updated_at"], {column: {} for column in columns or []})
         audience = Audience("abc", "News", merge_fields=list(FIELDS), interests=INTERESTS)
@@ -52,7 +48,7 @@ class Mapping:
         self.new_fields = new_fields
         self.lost: Counter[str] = Counter()
 
-    def __call__(self, **data: Any) -> Contact:
+    def __call__(self, **data: object) -> Contact:
         data.setdefault("email", "x@example.com")
         receipt = self.ledger.receive()
         try:
@@ -66,9 +62,9 @@ class Mapping:
         self.lost.update(mapped.lost)
         return mapped.contact
 
-    def fields(self, **data: Any) -> dict[str, Any]:
+    def fields(self, **data: object) -> Json:
         """The merge fields that a record becomes."""
-        fields: dict[str, Any] = self(**data).body.get("merge_fields", {})
+        fields: Json = self(**data).body.get("merge_fields", {})
         return fields
 
 
@@ -145,7 +141,7 @@ class TestMatching:
             {"address": {"addr1": "1 Main", "city": "Gary", "state": "IN", "zip": "46401"}},
         ],
     )
-    def test_an_address_is_put_together_from_columns(self, columns: dict[str, Any]) -> None:
+    def test_an_address_is_put_together_from_columns(self, columns: Json) -> None:
         made = {"addr1": "1 Main", "city": "Gary", "state": "IN", "zip": "46401"}
 
         assert Mapping().fields(**columns) == {"ADDRESS": made}
@@ -154,7 +150,7 @@ class TestMatching:
         assert Mapping().fields(first_name=None, last_name="") == {"LNAME": ""}
 
     @pytest.mark.parametrize("data", [{"shoe_size": 10**309}, {"location": {"latitude": 10**309, "longitude": 1}}])
-    def test_a_number_beyond_any_float_costs_that_field_only(self, data: dict[str, Any]) -> None:
+    def test_a_number_beyond_any_float_costs_that_field_only(self, data: Json) -> None:
         mapped = Mapping()
 
         assert mapped.fields(first_name="A", **data) == {"FNAME": "A"}
@@ -193,7 +189,7 @@ class TestAttributes:
             (["Events", "Donating"], {"i1": True}),  # two categories have Events: only the other is sure
         ],
     )
-    def test_groups_go_by_id_or_name(self, value: Any, made: dict[str, bool]) -> None:
+    def test_groups_go_by_id_or_name(self, value: object, made: dict[str, bool]) -> None:
         assert Mapping()(interests=value).body["interests"] == made
 
     def test_a_column_may_stand_for_one_group(self) -> None:
@@ -255,11 +251,11 @@ class TestStatusAndDeletes:
             ({"gone": ""}, False),
         ],
     )
-    def test_a_deletion_is_seen(self, data: dict[str, Any], removed: bool) -> None:  # noqa: FBT001
+    def test_a_deletion_is_seen(self, data: Json, removed: bool) -> None:  # noqa: FBT001
         assert Mapping(deletes="archive", deleted_field="gone")(**data).removed is removed
 
     @pytest.mark.parametrize("value", ["active", "never", "null", [1], 2, -1, 0.5, float("inf"), 10**400])
-    def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: Any) -> None:
+    def test_a_flag_that_can_not_be_read_rejects_the_record_and_removes_nobody(self, value: object) -> None:
         with pytest.raises(RecordRejected) as rejected:
             Mapping(deletes="archive", deleted_field="gone")(gone=value)
         assert (rejected.value.reason, rejected.value.field) == ("invalid_deletion", "gone")
@@ -299,7 +295,7 @@ class TestNewFields:
             ({}, "Gary", "text"),
         ],
     )
-    def test_types_come_from_the_schema_or_the_first_value(self, schema: Any, value: Any, kind: str) -> None:
+    def test_types_come_from_the_schema_or_the_first_value(self, schema: Json, value: object, kind: str) -> None:
         assert type_of(schema, value) == kind
 
     def test_the_first_value_is_written_as_well_and_the_field_made_once(self) -> None:

@@ -16,7 +16,7 @@ from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
 
 def nested(depth: int) -> Any:
     """An object within an object within …."""
-    value: Any = 1
+    value: object = 1
     for _ in range(depth):
         value = {"x": value}
     return value
@@ -52,7 +52,7 @@ class TestRejects:
         [(2**64, {"id": 1}), (1, {"id": 2**64}), (1, nested(900)), (nested(5000), nested(5000)), (1, {1: {2}})],
         ids=["huge key", "huge number", "nested", "nested beyond words", "no JSON"],
     )
-    def test_whatever_was_rejected_becomes_a_line(self, tmp_path: Path, primary_key: Any, record: Any) -> None:
+    def test_whatever_was_rejected_becomes_a_line(self, tmp_path: Path, primary_key: object, record: object) -> None:
         target = tmp_path / "rejects.jsonl"
         rejects = Rejects(str(target))
         rejects.add("s", RecordRejected("no_address", "None."), primary_key=primary_key, record=record)

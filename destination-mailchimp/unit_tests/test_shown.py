@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from destination_mailchimp.contacts.contact import Json
 from destination_mailchimp.writing.shown import StubbornFields, fields_not_taken, note_shown
 from unit_tests.builders import people
 
@@ -22,7 +21,7 @@ from unit_tests.builders import people
         ("", None),
     ],
 )
-def test_a_value_that_mailchimp_only_writes_otherwise_was_taken(sent: Any, shown: Any) -> None:
+def test_a_value_that_mailchimp_only_writes_otherwise_was_taken(sent: object, shown: object) -> None:
     assert fields_not_taken({"merge_fields": {"F": sent}}, {"merge_fields": {"F": shown}}) == []
 
 
@@ -30,12 +29,12 @@ def test_a_value_that_mailchimp_only_writes_otherwise_was_taken(sent: Any, shown
     "sent,shown",
     [("Jane", "John"), ("Jane", ""), (5, 6), (15550100, 15550101), ({"addr1": "1 Main St"}, ""), ("", "x")],
 )
-def test_another_value_was_not(sent: Any, shown: Any) -> None:
+def test_another_value_was_not(sent: object, shown: object) -> None:
     assert fields_not_taken({"merge_fields": {"F": sent}}, {"merge_fields": {"F": shown}}) == ["F"]
 
 
 @pytest.mark.parametrize("row", [{}, {"merge_fields": None}, {"merge_fields": {"G": "x"}}])
-def test_a_field_that_is_not_shown_is_not_judged(row: dict[str, Any]) -> None:
+def test_a_field_that_is_not_shown_is_not_judged(row: Json) -> None:
     assert fields_not_taken({"merge_fields": {"F": "Jane"}}, row) == []
 
 

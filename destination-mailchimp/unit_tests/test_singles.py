@@ -27,7 +27,7 @@ LATER, A_MOMENT_AGO, LONG_AGO = "2026-11-25T12:00:03+00:00", "2026-11-25T11:58:0
 class TestSingleCalls:
     """A refusal is this contact's; an audience that is gone is everybody's."""
 
-    def one(self, calls: Calls, **options: Any) -> tuple[Singles, Contact, NewContactLimit]:
+    def one(self, calls: Calls, **options: object) -> tuple[Singles, Contact, NewContactLimit]:
         config = read_config({**CONFIG, "status_field": "state", "update_status": True, **options})
         (contact,) = people(1)
         contact.status = "subscribed"
