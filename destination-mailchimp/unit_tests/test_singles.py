@@ -31,8 +31,15 @@ class TestSingleCalls:
         config = read_config({**CONFIG, "status_field": "state", "update_status": True, **options})
         (contact,) = people(1)
         contact.status = "subscribed"
-        writing = Writing(calls, config, StatusPolicy("subscribed", update=True))
+        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=config.allow_resubscribe)
+        writing = Writing(calls, config, policy)
         return writing.singles, contact, writing.limit
+
+    def ran(self, singles: Singles, contact: Contact, step: Step) -> Result:
+        """What came of one step."""
+        result = Result()
+        singles.run(FollowUp(contact, step), result)
+        return result
 
     def test_fields_refused_one_after_another_cost_these_fields_only(
         self, calls: Calls, mock: requests_mock.Mocker
@@ -49,8 +56,7 @@ class TestSingleCalls:
 
         mock.patch(f"{LIST}/members/{contact.hash}", json=answer)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
-        result = Result()
-        singles.run(FollowUp(contact, Step.UPDATE), result)
+        result = self.ran(singles, contact, Step.UPDATE)
 
         assert result.rejected == []
         assert result.written == [Written(contact, Outcome.UPDATED)]
@@ -60,15 +66,10 @@ class TestSingleCalls:
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
         """Though the status column may bring back who has unsubscribed: that is not what the archive is for."""
-        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
-        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
-        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
-        (contact,) = people(1)
-        contact.status = "subscribed"
+        singles, contact, _ = self.one(calls, allow_resubscribe=True)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
         put = mock.put(f"{LIST}/members/{contact.hash}", json=row_of(contact))
-        result = Result()
-        writing.singles.run(FollowUp(contact, Step.CONFIRM), result)
+        result = self.ran(singles, contact, Step.CONFIRM)
 
         assert put.call_count == 0
         assert result.skipped == [Skipped(contact, "archived")]
@@ -99,8 +100,7 @@ class TestSingleCalls:
         mock.get(f"{LIST}/members/{contact.hash}", json=row)
         mock.patch(f"{LIST}/members/{contact.hash}", json=row)
         delete = mock.delete(f"{LIST}/members/{contact.hash}", status_code=204)
-        result = Result()
-        writing.singles.run(FollowUp(contact, step), result)
+        result = self.ran(writing.singles, contact, step)
 
         assert delete.call_count == back
         assert result.skipped == ([Skipped(contact, "archived again")] if back else [])
@@ -109,21 +109,16 @@ class TestSingleCalls:
     def test_who_is_archived_while_their_call_is_put_off_stays_archived(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
-        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
-        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
-        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
-        (contact,) = people(1)
-        contact.status = "subscribed"
+        singles, contact, _ = self.one(calls, allow_resubscribe=True)
         refusal = {"title": "Invalid Resource", "status": 400, "detail": "More signups for now are not allowed."}
         put = mock.patch(
             f"{LIST}/members/{contact.hash}",
             [{"status_code": 400, "json": refusal}, {"json": row_of(contact, status="subscribed")}],
         )
         mock.get(f"{LIST}/members/{contact.hash}", [{"json": {"status": status}} for status in ("pending", "archived")])
-        first, second = Result(), Result()
-        writing.singles.run(FollowUp(contact, Step.UPDATE), first)
+        first, second = self.ran(singles, contact, Step.UPDATE), Result()
         for follow_up in first.put_off:
-            writing.singles.run(follow_up, second)
+            singles.run(follow_up, second)
 
         assert put.call_count == 1
         assert second.skipped == [Skipped(contact, "archived")]
@@ -131,14 +126,11 @@ class TestSingleCalls:
     def test_who_is_archived_before_a_status_is_asked_for_again_stays_archived(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
-        options = {"status_field": "state", "update_status": True, "allow_resubscribe": True}
-        policy = StatusPolicy("subscribed", update=True, allow_resubscribe=True)
-        writing = Writing(calls, read_config({**CONFIG, **options}), policy)
-        (contact,) = people(1)
-        contact.status = contact.asked_status = "subscribed"
+        singles, contact, _ = self.one(calls, allow_resubscribe=True)
+        contact.asked_status = "subscribed"
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
         patch = mock.patch(f"{LIST}/members/{contact.hash}", json=row_of(contact, status="archived"))
-        writing.singles.run(FollowUp(contact, Step.INSIST), Result())
+        self.ran(singles, contact, Step.INSIST)
 
         assert [call.json().get("status") for call in patch.request_history] == [None]
 
@@ -150,8 +142,7 @@ class TestSingleCalls:
         own = row_of(contact, status="subscribed")
         patch = mock.patch(f"{LIST}/members/{contact.hash}", [{"json": answer}, {"json": answer}, {"json": own}])
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
-        result = Result()
-        singles.run(FollowUp(contact, Step.UPDATE), result)
+        result = self.ran(singles, contact, Step.UPDATE)
 
         assert patch.call_count == 3
         assert result.written == [Written(contact, Outcome.UPDATED)]
@@ -170,8 +161,7 @@ class TestSingleCalls:
             [{"status_code": 400, "json": refusal}, {"json": row_of(contact, status="subscribed")}],
         )
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
-        result = Result()
-        singles.run(FollowUp(contact, Step.UPDATE), result)
+        result = self.ran(singles, contact, Step.UPDATE)
 
         sent = put.request_history[1].json()
         assert put.call_count == 2
@@ -196,8 +186,7 @@ class TestSingleCalls:
 
         put = mock.patch(f"{LIST}/members/{contact.hash}", json=answer)
         mock.get(f"{LIST}/members/{contact.hash}", json={"status": "subscribed"})
-        result = Result()
-        singles.run(FollowUp(contact, Step.UPDATE), result)
+        result = self.ran(singles, contact, Step.UPDATE)
 
         assert (result.rejected, result.written) == ([], [Written(contact, Outcome.UPDATED)])
         sent = put.request_history[-1].json()
@@ -208,8 +197,7 @@ class TestSingleCalls:
         singles, contact, _ = self.one(calls)
         refusal = {"title": "Invalid Resource", "status": 400, "detail": f"{contact.address} looks fake or invalid"}
         mock.patch(f"{LIST}/members/{contact.hash}", status_code=400, json=refusal)
-        result = Result()
-        singles.run(FollowUp(contact, Step.UPDATE), result)
+        result = self.ran(singles, contact, Step.UPDATE)
 
         assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [(contact, "looks_fake")]
         assert (result.written, result.follow_ups) == ([], [])
