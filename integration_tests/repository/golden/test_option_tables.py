@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from integration_tests.harness.compatibility.option_tables import PAGES, current_page
 from mailchimp_api.options import option_schema
+
+Json = dict[str, Any]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
@@ -19,14 +23,24 @@ def test_the_table_of_options_is_current(page: Path) -> None:
     assert current_page(text, PAGES[page]) == text
 
 
-def test_an_option_that_both_connectors_have_is_called_and_explained_alike() -> None:
-    source, destination = (option_schema(model)["properties"] for model in PAGES.values())
-    both = source.keys() & destination.keys()
+def _texts(schema: Json, within: str = "") -> Iterator[tuple[str, Json]]:
+    for name, option in schema["properties"].items():
+        yield within + name, {text: option.get(text) for text in ("title", "description")}
+        for choice in option.get("oneOf", ()):
+            yield f"{within}{name}: {choice['title']}", {"description": choice.get("description")}
+            yield from _texts(choice, f"{within}{name}.")
 
-    assert both >= {"credentials", "num_workers", "data_center", "api_url", "retry_seconds"}
-    for name in both:
-        texts = [(option[name]["title"], option[name]["description"]) for option in (source, destination)]
-        assert texts[0] == texts[1]
+
+def test_an_option_that_both_connectors_have_is_called_and_explained_alike() -> None:
+    """Those in a choice, too."""
+    source, destination = (dict(_texts(option_schema(model))) for model in PAGES.values())
+    both = source.keys() & destination.keys()
+    # By this title users of destinations know it.
+    assert destination["credentials.apikey"]["title"] == "Account level API Key"
+    destination["credentials.apikey"]["title"] = source["credentials.apikey"]["title"]
+
+    assert both >= {"credentials", "credentials.access_token", "num_workers", "data_center", "api_url", "retry_seconds"}
+    assert {name: source[name] for name in both} == {name: destination[name] for name in both}
 
 
 @pytest.mark.parametrize("model", PAGES.values(), ids=lambda model: model.__module__)
