@@ -17,12 +17,12 @@ def unknown_options(model: type[BaseModel], given: Mapping[str, Any]) -> list[st
     It names the option, never its value, and the one that may be meant. Empty ones and those of the platform, which
     begin with an underscore, are passed over.
     """
-    known = list(model.model_fields)
+    names = list(model.model_fields)
     sentences = []
     for name in given:
-        if name in known or name.startswith("_") or given[name] in (None, ""):
+        if name in names or name.startswith("_") or given[name] in (None, ""):
             continue
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"The configuration has an option that does not exist, and does nothing: {name}.{hint}")
     return sentences

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from mailchimp_api.access import Access
 from mailchimp_api.client import MailchimpClient, RetryPolicy
+from mailchimp_api.masking import forget_secrets
 
 # How long an example takes says something of the machine's other work, not of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,10 +21,11 @@ ROOT = "https://us10.api.mailchimp.com/3.0"
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No proxy and no certificates from the environment."""
+    """No proxy, no certificates from the environment, no secrets left over from another test."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+    forget_secrets()
     make_record = logging.getLogRecordFactory()
     yield
     logging.setLogRecordFactory(make_record)

