@@ -90,21 +90,21 @@ def _profiles(folder: Path, size: int) -> Json:
 
 
 def _options(*, quick: bool) -> argparse.Namespace:
-    known = [part for parts in report.SECTIONS.values() for part in parts]
+    every_part = [part for parts in report.SECTIONS.values() for part in parts]
     parser = argparse.ArgumentParser(
         prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(every_part)}; default: all")
     parser.add_argument("--alone", action="store_true", help="install nothing: no other connectors, no profiler")
     parser.add_argument("--publish", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument(
         "--minutes", type=float, default=0.2 if quick else 60.0, help="of the soak; default: %(default)g"
     )
     options = parser.parse_args()
-    unknown = sorted(set(options.parts) - set(known))
+    unknown = sorted(set(options.parts) - set(every_part))
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}")
-    options.parts = [part for part in known if part in options.parts or not options.parts]
+    options.parts = [part for part in every_part if part in options.parts or not options.parts]
     others = [part for part in options.parts if part in (*_BESIDE, report.PROFILE)]
     if options.publish and quick:
         parser.error("BENCH_QUICK=1 measures nothing that could be published")

@@ -16,7 +16,7 @@ Points = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def write(plots: Mapping[str, Points], folder: Path) -> None:
-    """Draw those of ``plots`` that are known, into ``folder``."""
+    """Draw those of ``plots`` of which there are figures, into ``folder``."""
     # Text stays text, and names of shapes don't depend on chance.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.size": 10})
     if "throughput" in plots:

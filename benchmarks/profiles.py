@@ -123,5 +123,5 @@ def _area(file: Path) -> str:
 
 def _module(file: Path) -> str:
     """The file from its package on, as ``urllib3/response.py``: no path of the machine."""
-    known = [index for index, part in enumerate(file.parts) if part in _AREAS]
-    return "/".join(file.parts[known[-1] :]) if known else file.name
+    places = [index for index, part in enumerate(file.parts) if part in _AREAS]
+    return "/".join(file.parts[places[-1] :]) if places else file.name

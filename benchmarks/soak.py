@@ -129,8 +129,8 @@ class Soak:
     def _write(self) -> None:
         """A sync about those who are just leaving, about others, and about new ones; repeated until it ends well."""
         chance = self._random
-        known = list(self._statuses_by_email())
-        addresses = [*self._leaving, *chance.sample(known, min(150, len(known)))]
+        present = list(self._statuses_by_email())
+        addresses = [*self._leaving, *chance.sample(present, min(150, len(present)))]
         for _ in range(40):
             self._number += 1
             addresses.append(f"soak.{self._number}@example.com")
@@ -147,9 +147,9 @@ class Soak:
         batches = [lines, [self._destination.state(self._number)]]
         run = self._destination.write(batches, self._destination.config(**options))
         counts = run.accounting() if " received = " in run.log else {}
-        settled = sum(count for name, count in counts.items() if name not in ("received", "tags_failed"))
-        if counts and (counts["received"] != settled or (run.exit_code == 0 and counts.get("not_written"))):
-            self.figures.unaccounted += abs(counts["received"] - settled) or counts["not_written"]
+        accounted = sum(count for name, count in counts.items() if name not in ("received", "tags_failed"))
+        if counts and (counts["received"] != accounted or (run.exit_code == 0 and counts.get("not_written"))):
+            self.figures.unaccounted += abs(counts["received"] - accounted) or counts["not_written"]
         if run.exit_code == 0:
             self.figures.unaccounted += len(lines) - counts.get("received", 0)
         else:

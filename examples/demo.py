@@ -184,7 +184,7 @@ class Demo:
         statuses: dict[str, set[str]] = {}
         for address, status in self.ask("SELECT lower(email_address), status FROM list_members")[1]:
             statuses.setdefault(address, set()).add(status)
-        return self._judge({address: held for address, held in statuses.items() if address}, found)
+        return self._compare({address: held for address, held in statuses.items() if address}, found)
 
     def _have(self, *tables: str) -> bool:
         """Whether all ``tables`` were read; says so if not."""
@@ -193,7 +193,7 @@ class Demo:
             print(f"  Skipped: it takes {' and '.join(missing)}, not among the streams read.")
         return not missing
 
-    def _judge(self, held: dict[str, set[str]], found: dict[str, str]) -> int:
+    def _compare(self, held: dict[str, set[str]], found: dict[str, str]) -> int:
         """Print what became of each status; return how many contacts are missing, or are back though they had left."""
         rows = Counter((" + ".join(sorted(was)), found.get(address, "not there")) for address, was in held.items())
         print()

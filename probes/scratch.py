@@ -74,8 +74,8 @@ class Scratch:
 
     def listed(self, address: str) -> Json:
         """The contact as the audience's listing has it."""
-        known = {"unique_email_id": str(self.contact(address)["unique_email_id"])}
-        rows: list[Json] = self._client.get(f"{self._list}/members", known, items="members")["members"]
+        wanted = {"unique_email_id": str(self.contact(address)["unique_email_id"])}
+        rows: list[Json] = self._client.get(f"{self._list}/members", wanted, items="members")["members"]
         [row] = [row for row in rows if row["id"] == subscriber_hash(address)]
         return row
 

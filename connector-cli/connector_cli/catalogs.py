@@ -74,7 +74,7 @@ def configured(stream: Json) -> Json:
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """A question with the name that may be meant, after a blank; empty if none is near."""
-    folded = {known.casefold().replace("-", "_"): known for known in names}
+    folded = {name.casefold().replace("-", "_"): name for name in names}
     near = difflib.get_close_matches(name.casefold().replace("-", "_").replace(" ", "_"), folded, n=1)
     return f" Did you mean {folded[near[0]]}?" if near else ""
 

@@ -51,10 +51,10 @@ def check(config: Config) -> list[str]:
                 "new contacts are subscribed without being asked."
             )
     if audience.marketing_permissions:
-        known = ", ".join(f"{item.text or 'without a text'} ({item.id})" for item in audience.permissions)
+        shown = ", ".join(f"{item.text or 'without a text'} ({item.id})" for item in audience.permissions)
         warnings.append(
             "The audience asks for marketing permissions"
-            + (f": {known}. " if known else ", which nobody in it shows yet. ")
+            + (f": {shown}. " if shown else ", which nobody in it shows yet. ")
             + "A column marketing_permissions gives them by text or id; without one, new contacts have given none."
         )
     missing = TagIds(calls).missing(config.tag_names) if config.tag_names else []

@@ -25,7 +25,7 @@ from unit_tests.builders import CONFIG, LIST, Sync, batch_answer
 class TestMessageReader:
     """A STATE waits for the records that came before it, whichever way their stream is named."""
 
-    def intake(self, namespaces: list[str | None]) -> tuple[MessageReader, States, list[bytes]]:
+    def reader(self, namespaces: list[str | None]) -> tuple[MessageReader, States, list[bytes]]:
         config = read_config(CONFIG)
         columns = Columns(config, Audience("abc", "News"))
         known = {
@@ -51,9 +51,9 @@ class TestMessageReader:
         "name,namespace", [("people", {}), ("people", {"namespace": "c"}), ("strangers", {"namespace": "a"})]
     )
     def test_one_of_an_unknown_stream_waits_for_all(self, name: str, namespace: dict[str, str | None]) -> None:
-        intake, states, emitted = self.intake(["a", "b"])
-        taken = [intake.take(self.record(space)) for space in ("a", "b")]
-        intake.take(self.state(name, **namespace))
+        reader, states, emitted = self.reader(["a", "b"])
+        taken = [reader.take(self.record(space)) for space in ("a", "b")]
+        reader.take(self.state(name, **namespace))
         for contact in (item.contact for item in taken if isinstance(item, Mapped)):
             states.emit_ready()
             assert emitted == []
@@ -63,10 +63,10 @@ class TestMessageReader:
         assert len(emitted) == 1
 
     def test_an_empty_namespace_is_none(self) -> None:
-        intake, states, emitted = self.intake([None, "b"])
-        taken = intake.take(self.record(None))
-        intake.take(self.record("b"))
-        intake.take(self.state("people", namespace=""))
+        reader, states, emitted = self.reader([None, "b"])
+        taken = reader.take(self.record(None))
+        reader.take(self.record("b"))
+        reader.take(self.state("people", namespace=""))
         states.emit_ready()
 
         assert emitted == []
@@ -132,7 +132,7 @@ class TestBrokenLines:
         ],
     )
     def test_it_is_accounted_for(self, line: bytes, rejected: bool) -> None:  # noqa: FBT001
-        messages, _, _ = TestMessageReader().intake([None])
+        messages, _, _ = TestMessageReader().reader([None])
         messages.take(line)
         (ledger,) = messages.ledgers
 
@@ -140,7 +140,7 @@ class TestBrokenLines:
         assert (ledger.balance(), ledger.segment.open) == (0, 0)
 
     def test_a_misspelt_stream_is_told_which_may_be_meant(self, caplog: pytest.LogCaptureFixture) -> None:
-        messages, _, _ = TestMessageReader().intake([None])
+        messages, _, _ = TestMessageReader().reader([None])
         for name in ("poeple", "orders"):
             messages.take(orjson.dumps({"type": "RECORD", "record": {"stream": name, "data": {"id": 1}}}))
 

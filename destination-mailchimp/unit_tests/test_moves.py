@@ -38,8 +38,8 @@ class Case:
     def run(self) -> tuple[list[Contact], list[Contact], Result]:
         """Those whom the key does not find, those who are there, and what came of the others."""
         result = Result()
-        unknown, known = self.mover.sort_out([self.contact], result)
-        return unknown, known, result
+        others, holders = self.mover.sort_out([self.contact], result)
+        return others, holders, result
 
 
 class TestMover:
@@ -47,9 +47,9 @@ class TestMover:
 
     def test_the_contact_gets_the_new_address_and_no_status(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         case = Case(calls, mock)
-        unknown, known, result = case.run()
+        others, holders, result = case.run()
 
-        assert (unknown, known) == ([], [case.contact])
+        assert (others, holders) == ([], [case.contact])
         assert case.contact.must_exist
         assert case.patch.request_history[0].json() == {"email_address": case.contact.address}
         assert [note.what for note in result.notes] == ["moved from another address"]
@@ -58,9 +58,9 @@ class TestMover:
         case = Case(calls, mock, "unsubscribed")
         problem = {"type": "x", "title": "Invalid Resource", "status": 400, "detail": "Not for this one."}
         mock.patch(f"{LIST}/members/{case.old.hash}", status_code=400, json=problem, headers=PROBLEM)
-        unknown, known, result = case.run()
+        others, holders, result = case.run()
 
-        assert (unknown, known) == ([], [])
+        assert (others, holders) == ([], [])
         assert [rejected.contact for rejected in result.rejected] == [case.contact]
 
     @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ class TestMover:
         self, calls: Calls, mock: requests_mock.Mocker, status: str, options: dict[str, str], skipped: str
     ) -> None:
         case = Case(calls, mock, status, **options)
-        unknown, known, result = case.run()
+        others, holders, result = case.run()
 
-        assert (unknown, known, case.patch.call_count) == ([], [], 0)
+        assert (others, holders, case.patch.call_count) == ([], [], 0)
         assert [one.why for one in result.skipped] == [skipped]

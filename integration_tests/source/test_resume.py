@@ -147,13 +147,13 @@ def test_a_third_sync_without_changes_brings_nothing(source: SourceHarness) -> N
     assert second.counts == {}
 
 
-GATED = ("email_activity", "open_details", "click_details", "sent_to", "unsubscribes", "click_detail_members")
+BELOW_REPORTS = ("email_activity", "open_details", "click_details", "sent_to", "unsubscribes", "click_detail_members")
 
 
 def test_only_campaigns_with_news_are_asked_again(source: SourceHarness) -> None:
     """Opens, clicks, bounces and unsubscribes of old campaigns are found, and quiet campaigns cost nothing."""
     control = source.simulator.control
-    first = source.read([*GATED, "reports", "campaigns"], activity_lookback_days=0)
+    first = source.read([*BELOW_REPORTS, "reports", "campaigns"], activity_lookback_days=0)
     control.clock(advance=HOUR)
     opened, clicked, bounced, left = sorted(record["id"] for record in first.records("reports"))[:4]
     control.add_events([opened], opens=2)
@@ -164,7 +164,7 @@ def test_only_campaigns_with_news_are_asked_again(source: SourceHarness) -> None
     control.reset_stats()
 
     second = source.read(
-        [*GATED, "reports", "campaigns"],
+        [*BELOW_REPORTS, "reports", "campaigns"],
         state=first.last_states,
         activity_lookback_days=0,
         refresh_window_days=0,

@@ -80,8 +80,8 @@ def _time(text: str) -> int:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Settings from the command line. Raises ValueError for a fact or a reading that there isn't."""
-    known = {field.name for field in fields(Settings)} - {"facts", "gzip"}
-    chosen = {name: value for name, value in vars(arguments).items() if name in known}
+    names = {field.name for field in fields(Settings)} - {"facts", "gzip"}
+    chosen = {name: value for name, value in vars(arguments).items() if name in names}
     facts = OpenFacts()
     for text in arguments.fact:
         name, _, reading = text.partition("=")

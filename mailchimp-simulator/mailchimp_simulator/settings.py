@@ -72,10 +72,10 @@ class OpenFacts:
 
     def choose(self, name: str, reading: object) -> None:
         """Take one reading of one fact; `true` and `false` as text, too. Raises ValueError if there is none such."""
-        known = readings()
-        if name not in known:
-            raise ValueError(f"no such fact: {name}; there are {sorted(known)}")
-        as_text = {str(one).lower(): one for one in known[name]}
+        choices = readings()
+        if name not in choices:
+            raise ValueError(f"no such fact: {name}; there are {sorted(choices)}")
+        as_text = {str(one).lower(): one for one in choices[name]}
         chosen = as_text.get(str(reading).lower())
         if chosen is None:
             raise ValueError(f"{name} is one of {sorted(as_text)}, not {reading}")

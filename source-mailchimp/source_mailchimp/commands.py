@@ -218,14 +218,14 @@ def _streams_of(catalog: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletions: bool) -> list[Selected]:
-    known = dict(map(_stream_state, states))  # the last one of a stream counts
+    saved = dict(map(_stream_state, states))  # the last one of a stream counts
     selected = []
     for name, item in configured.items():
         stream = STREAMS.get(name)
         if stream is None:
             continue  # the caller says so
         incremental = item.get("sync_mode") == "incremental"
-        raw = known.get(name)
+        raw = saved.get(name)
         rows = None
         if incremental and deletions and stream.tells_deletions:
             rows = (raw or {}).get("known") or {}

@@ -158,8 +158,8 @@ class ContactShape:
         values = record.get("merge_fields")
         if values:
             for tag, value in values.items():
-                if (known := rules.get(tag)) and type(value) is not known[1]:
-                    values[tag] = None if value is None or value == "" else known[2](value)
+                if (rule := rules.get(tag)) and type(value) is not rule[1]:
+                    values[tag] = None if value is None or value == "" else rule[2](value)
         chosen = record.get("interests")
         if chosen:
             labels = self._labels[record["list_id"]]

@@ -41,8 +41,8 @@ def failure_of(error: Exception) -> CommandFailed:
         kind = "config_error"
     elif isinstance(error, (TransientError, IncompleteListing, ParentFailed, RowsMissing)):
         kind = "transient_error"
-    known = isinstance(error, MailchimpError)
-    text = mask(str(error)) if known else f"Something went wrong in the connector itself ({type(error).__name__})."
+    expected = isinstance(error, MailchimpError)
+    text = mask(str(error)) if expected else f"Something went wrong in the connector itself ({type(error).__name__})."
     return CommandFailed(text, kind, mask(f"{type(error).__name__}: {error}"))
 
 

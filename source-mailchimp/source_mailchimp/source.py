@@ -1,4 +1,4 @@
-"""The shell that Airbyte's CDK knows: a ``Source`` for its test kit, and for programs that read in their own process.
+"""The shell that Airbyte's CDK knows: a ``Source`` for its tests, and for programs that read in their own process.
 
 The command line does not come this way: see ``commands``.
 """

@@ -201,8 +201,8 @@ def _to_integer(value: object) -> int | None:
 
 
 def _to_boolean(value: object) -> bool | None:
-    known = value.lower() if isinstance(value, str) else value if isinstance(value, int) else None
-    return _BOOLEANS.get(known)
+    word = value.lower() if isinstance(value, str) else value if isinstance(value, int) else None
+    return _BOOLEANS.get(word)
 
 
 def _to_object(value: object) -> dict[str, Any] | None:

@@ -99,7 +99,7 @@ class TestGate:
         assert last_activity({"id": "r1", "send_time": ""}) is None
 
     @pytest.mark.parametrize(
-        "values, cursor, news",
+        "values, cursor, is_new",
         [
             ({}, None, True),
             ({}, 999, True),
@@ -115,11 +115,11 @@ class TestGate:
         self,
         values: Record,
         cursor: int | None,
-        news: bool,  # noqa: FBT001
+        is_new: bool,  # noqa: FBT001
     ) -> None:
-        gate = ReportChangeDetector([], until=moment(1_000_000), lookback=timedelta(seconds=5000))
+        detector = ReportChangeDetector([], until=moment(1_000_000), lookback=timedelta(seconds=5000))
 
-        assert gate.changed_since(report(**values), None if cursor is None else moment(cursor)) == news
+        assert detector.changed_since(report(**values), None if cursor is None else moment(cursor)) == is_new
 
     @pytest.mark.parametrize(
         "change",
@@ -136,17 +136,17 @@ class TestGate:
     def test_what_only_counts_tell_is_news(self, change: Record) -> None:
         before = activity_fingerprint([report(emails_sent=1), report("r2")])
         after = [report(**{"emails_sent": 1, **change}), report("r2")]
-        gate = ReportChangeDetector(after, until=moment(10**7), lookback=timedelta(0), fingerprint=tuple(before))
+        detector = ReportChangeDetector(after, until=moment(10**7), lookback=timedelta(0), fingerprint=tuple(before))
 
-        assert [gate.changed_since(row, moment(10**6)) for row in after] == [True, False]
+        assert [detector.changed_since(row, moment(10**6)) for row in after] == [True, False]
 
     def test_counts_that_can_not_be_read_may_all_have_changed(self) -> None:
-        gate = ReportChangeDetector([report()], until=moment(10**7), lookback=timedelta(0), fingerprint=(1, 2))
+        detector = ReportChangeDetector([report()], until=moment(10**7), lookback=timedelta(0), fingerprint=(1, 2))
 
-        assert gate.changed_since(report(), moment(10**6))
+        assert detector.changed_since(report(), moment(10**6))
 
     @pytest.mark.parametrize(
-        "values, news",
+        "values, is_new",
         [
             ({}, False),
             ({"emails_sent": 9}, False),
@@ -160,11 +160,11 @@ class TestGate:
     def test_before_any_sync_what_counts_tell_may_have_come_since_the_start_date(
         self,
         values: Record,
-        news: bool,  # noqa: FBT001
+        is_new: bool,  # noqa: FBT001
     ) -> None:
-        gate = ReportChangeDetector([report(**values)], until=moment(10**7), lookback=timedelta(0))
+        detector = ReportChangeDetector([report(**values)], until=moment(10**7), lookback=timedelta(0))
 
-        assert gate.changed_since(report(**values), moment(10**6)) == news
+        assert detector.changed_since(report(**values), moment(10**6)) == is_new
 
     def test_a_report_that_came_twice_counts_once(self) -> None:
         assert activity_fingerprint([report(emails_sent=3), report(emails_sent=3)]) == activity_fingerprint(

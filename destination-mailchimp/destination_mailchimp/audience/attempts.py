@@ -112,7 +112,7 @@ class Attempts:
             if slow or self._is_lasting(error, _EQUAL_BEFORE_SMALLER):
                 self._ask_for_less(error, slow=slow)
         elif self._suspect and self._is_lasting(error, _EQUAL_BEFORE_LASTING):
-            self._judge(self._suspect, error)
+            self._decide(self._suspect, error)
 
     def given_up(self, error: TransientError) -> None:
         """No attempt is left. Raises what tells that only this call is at fault, if so."""
@@ -141,7 +141,7 @@ class Attempts:
         if self._health.may_split_unproved():
             raise BatchTooLarge(unproved=True) from error
 
-    def _judge(self, suspect: Suspect, error: TransientError) -> None:
+    def _decide(self, suspect: Suspect, error: TransientError) -> None:
         self._health.suspect(suspect, self._failed_at)
         if self._wrote_since_suspected(suspect):
             raise LastingFault(error) from error

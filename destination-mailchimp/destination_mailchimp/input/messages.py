@@ -28,12 +28,12 @@ _STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
 
 @dataclass(frozen=True)
 class _Record:
-    """A record that came in. ``mapper`` is None for a stream not in the catalog; ``known`` are those that are then."""
+    """A record that came in. ``mapper`` is None for a stream not in the catalog; ``streams`` are those that are."""
 
     mapper: RecordMapper | None
     data: Any
     receipt: Receipt
-    known: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
 
 
 class MessageReader:
@@ -123,8 +123,8 @@ class MessageReader:
         key = (namespace if isinstance(namespace, str) and namespace else None, name)
         stream = self._find(key)
         receipt = (stream[1] if stream else self._unknown_stream(key)).receive()
-        known = () if stream else self._names
-        return self._map(_Record(stream[0] if stream else None, record.get("data"), receipt, known))
+        streams = () if stream else self._names
+        return self._map(_Record(stream[0] if stream else None, record.get("data"), receipt, streams))
 
     def _broken(self, line: bytes) -> None:
         """A line that is not JSON. One that was meant as a record is a rejected record."""
@@ -225,14 +225,14 @@ class MessageReader:
 
 
 @cache
-def _near(name: str, known: tuple[str, ...]) -> str:
-    return did_you_mean(name, known)
+def _near(name: str, streams: tuple[str, ...]) -> str:
+    return did_you_mean(name, streams)
 
 
 def _mapped(record: _Record) -> Mapped:
     if record.mapper is None:
         name = record.receipt.ledger.name
-        raise RecordRejected("unknown_stream", f"The stream {name} is not in the catalog.{_near(name, record.known)}")
+        raise RecordRejected("unknown_stream", f"The stream {name} is not in the catalog.{_near(name, record.streams)}")
     if not isinstance(record.data, dict):
         raise RecordRejected("no_data", "The record's data is not an object.")
     return record.mapper.map(record.data, record.receipt)

@@ -179,11 +179,11 @@ class Columns:
         for given, item in as_object(value).items():
             if item is None:
                 continue
-            known = self._by_tag.get(given) or self._learn(given)
-            if known is None:
+            found = self._by_tag.get(given) or self._learn(given)
+            if found is None:
                 partial.lose(f"merge_fields.{given}", BadValue("is a field that the audience does not have"))
                 continue
-            tag, put_into = known
+            tag, put_into = found
             try:
                 if tag not in merge:
                     put_into(merge, item)
@@ -196,8 +196,8 @@ class Columns:
         if field is None:
             return None
         put_into = field_put(field, f"merge_fields.{field.tag}", nested_as_json=self._config.nested_as_json)
-        known = self._by_tag[given] = (field.tag, put_into)
-        return known
+        found = self._by_tag[given] = (field.tag, put_into)
+        return found
 
 
 def _field_tagged(fields: list[MergeField], tag: str) -> MergeField | None:

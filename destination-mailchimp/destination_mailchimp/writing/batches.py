@@ -40,7 +40,7 @@ logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _MANY = 50
 _INSISTED_AT_LEAST = 5
-"""A contact that has vanished since it was found to exist asks for a status too; so many at once have not."""
+"""Of fewer that ask for a status each may have vanished since it was found to exist."""
 
 
 class BatchWriter:
@@ -83,8 +83,8 @@ class BatchWriter:
         watch = self._archived.watch()
         rest = self._sort_out(contacts, result)
         if self._mover:
-            rest, moved = self._mover.sort_out(rest, result)
-            self.update(moved, result, watch)
+            rest, holders = self._mover.sort_out(rest, result)
+            self.update(holders, result, watch)
         existing = self.create(rest, result, watch)
         self.update(existing, result, watch)
 
@@ -140,7 +140,7 @@ class BatchWriter:
             for part in by_language(contacts, self._policy):
                 self._batch_calls.send(part, outcome, watch, create=True)
             made_earlier = self._made_earlier(outcome)
-            self._settle_archived(outcome, result)
+            self._apply_archived_policy(outcome, result)
             self._sort_refused(contacts, outcome, result)
             revived = outcome.revived if self._archived_policy.may_revive else []
             made = sum(map(len, (outcome.created, made_earlier, revived, outcome.unanswered, outcome.put_off)))
@@ -159,7 +159,7 @@ class BatchWriter:
         result.put_off += [FollowUp(contact, Step.CONFIRM) for contact in outcome.put_off]
         return outcome.exists
 
-    def _settle_archived(self, outcome: BatchOutcome, result: Result) -> None:
+    def _apply_archived_policy(self, outcome: BatchOutcome, result: Result) -> None:
         """Whoever was archived since it was known who is: nobody of them comes back unless the user wants that."""
         if self._archived_policy.may_revive:
             result.written += [Written(contact, Outcome.UPDATED) for contact in outcome.revived]
@@ -199,16 +199,16 @@ class BatchWriter:
         It is updated like the others, which does no harm; only the accounting depends on this.
         Whom that attempt has brought back from the archive instead goes to ``outcome.revived``.
         """
-        doubtful = [
+        possibly_made = [
             contact for contact in outcome.exists if contact.possibly_written_since and not contact.written_before
         ]
-        if not doubtful:
+        if not possibly_made:
             return []
         since = min(
-            contact.possibly_written_since for contact in doubtful if contact.possibly_written_since
+            contact.possibly_written_since for contact in possibly_made if contact.possibly_written_since
         ) - timedelta(seconds=1)
-        changed = changed_since(self._calls, since, {contact.hash for contact in doubtful}, TRACES)
-        made = [contact for contact in doubtful if contact.hash in changed]
+        changed = changed_since(self._calls, since, {contact.hash for contact in possibly_made}, TRACES)
+        made = [contact for contact in possibly_made if contact.hash in changed]
         revived = [contact for contact in made if has_lived_before(contact, changed[contact.hash], since)]
         if revived:
             outcome.revived += revived
@@ -244,7 +244,7 @@ class BatchWriter:
             return
         outcome = BatchOutcome()
         self._batch_calls.send(contacts, outcome, watch or self._archived.watch(), create=False)
-        self._settle_archived(outcome, result)
+        self._apply_archived_policy(outcome, result)
         self._note_refused_status(contacts, outcome, result)
         wanted = [contact for contact in outcome.updated if self._policy.needs_current_status(contact)]
         movable = self._among_movable(wanted)

@@ -32,59 +32,59 @@ class Mover:
 
         The latter are marked: no call may make them anew, as a later record may have moved them on meanwhile.
         """
-        unknown: list[Contact] = []
-        known: list[Contact] = []
+        others: list[Contact] = []
+        holders: list[Contact] = []
         for contact in contacts:
             key = contact.source_key
             if not key or contact.removed:
-                unknown.append(contact)
+                others.append(contact)
                 continue
             if not self._keys.claim(key, contact.hash):
                 result.rejected.append(Rejected(contact, not_unique()))
                 continue
             with self._moving:
-                self._sort_out(contact, key, unknown, known, result)
-        for contact in known:
+                self._sort_out(contact, key, others, holders, result)
+        for contact in holders:
             contact.must_exist = True
-        return unknown, known
+        return others, holders
 
     def _sort_out(
-        self, contact: Contact, key: str, unknown: list[Contact], known: list[Contact], result: Result
+        self, contact: Contact, key: str, others: list[Contact], holders: list[Contact], result: Result
     ) -> None:
         if self._keys.has_several(key):
             if self._look(contact.hash) is not None:
-                unknown.append(contact)
+                others.append(contact)
             else:
                 result.rejected.append(Rejected(contact, held_by_several()))
             return
         holder = self._keys.holder(key)
         if holder == contact.hash:
-            known.append(contact)
+            holders.append(contact)
             return
         old = self._look(holder) if holder else None
         if holder is None or old is None:
             if holder:
                 self._keys.forget(key)
             self._keys.note(key, contact.hash)
-            unknown.append(contact)
+            others.append(contact)
             return
         if self._look(contact.hash) is not None:
             result.notes.append(Noted(contact, "the address has changed to that of another contact, so both stay"))
-            unknown.append(contact)
+            others.append(contact)
         elif self._config.existing_contacts == "leave":
             result.skipped.append(Skipped(contact, "in the audience already, with another address"))
         elif old.status == "archived":
-            self._archived(contact, key, unknown, result)
+            self._archived(contact, key, others, result)
         elif self._move(contact, holder, old, result):
             self._keys.note(key, contact.hash)
             result.notes.append(Noted(contact, "moved from another address"))
-            known.append(contact)
+            holders.append(contact)
 
-    def _archived(self, contact: Contact, key: str, unknown: list[Contact], result: Result) -> None:
+    def _archived(self, contact: Contact, key: str, others: list[Contact], result: Result) -> None:
         """Mailchimp changes no archived contact. Reviving one means a new contact as well, with the status of such."""
         if self._config.archived_contacts == "revive":
             self._keys.note(key, contact.hash)
-            unknown.append(contact)
+            others.append(contact)
         elif self._config.archived_contacts == "reject":
             text = "The contact is archived under another address, and archived_contacts is reject."
             result.rejected.append(Rejected(contact, RecordRejected("archived", text)))

@@ -72,8 +72,8 @@ def post_segment(world: World, values: Values, query: Query, body: Json) -> Json
     _limit(emails)
     if not body["name"].strip():
         raise invalid(("name", "This value should not be blank."))
-    known = "options" not in body and body["name"].lower() in audience.segments.by_name
-    if known and world.settings.facts.segment_names_unique:
+    is_taken = "options" not in body and body["name"].lower() in audience.segments.by_name
+    if is_taken and world.settings.facts.segment_names_unique:
         raise ProblemError(400, "Bad Request", "Sorry, that tag already exists.")
     found = _members(world, audience, emails)[0]
     segment = audience.segments.create(body["name"], world.clock.now(), body.get("options"))

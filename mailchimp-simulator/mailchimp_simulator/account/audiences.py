@@ -88,8 +88,8 @@ class Audience:
 
     def refresh_merge_text(self) -> None:
         """Note the keys that fields made by a write add to every contact, as JSON text."""
-        known = [f["tag"] for f in self.merge_fields if not f["_seeded"]]
-        self.extra_merge_text = "".join(f',"{tag}":""' for tag in known)
+        made = [f["tag"] for f in self.merge_fields if not f["_seeded"]]
+        self.extra_merge_text = "".join(f',"{tag}":""' for tag in made)
 
     # -- marketing permissions ---------------------------------------------------------------------------
 

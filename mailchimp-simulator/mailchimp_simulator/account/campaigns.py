@@ -73,14 +73,14 @@ class Campaigns:
         self._summary_of = summary
         self.salt = salt_of(ground.settings.seed, "campaigns")
         self.workflow_salt = salt_of(ground.settings.seed, "automations")
-        self._known: dict[int, Campaign] = {}
+        self._made: dict[int, Campaign] = {}
         self._sent: tuple[int, list[int]] = (-1, [])
         self._by_list: tuple[int, dict[str, tuple[int, int]]] = (-1, {})
         self.deleted: set[int] = set()
 
     def reset(self) -> None:
         """The sizes have changed."""
-        self._known.clear()
+        self._made.clear()
         self._sent = (-1, [])
         self._by_list = (-1, {})
 
@@ -144,9 +144,9 @@ class Campaigns:
 
     def at(self, index: int) -> Campaign:
         """The campaign at a position."""
-        if index not in self._known:
-            self._known[index] = self._make(index)
-        return self._known[index]
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
 
     def sent(self) -> list[int]:
         """Positions of the campaigns that have been sent, as `/reports` lists them."""

@@ -49,9 +49,9 @@ class Values:
         stored |= self._merge_fields(body.get("merge_fields") or {}, index)
         interests = body.get("interests")
         if interests:
-            known = set(self.audience.interest_ids())
+            offered = set(self.audience.interest_ids())
             for key in interests:
-                if key not in known:
+                if key not in offered:
                     raise Refusal("Invalid Resource", f"Invalid interest ID: '{key}'.")
             stored["interests"] = self._without_siblings(interests) if self.one_group else interests
         if body.get("marketing_permissions"):
@@ -101,10 +101,10 @@ class Values:
 
     def _permission_errors(self, given: list[Json] | None) -> Errors:
         """An audience that asks for no permissions takes any."""
-        known = {one["marketing_permission_id"] for one in self.audience.permissions}
-        if not known:
+        offered = {one["marketing_permission_id"] for one in self.audience.permissions}
+        if not offered:
             return []
-        unknown = [one for one in given or [] if one.get("marketing_permission_id") not in known]
+        unknown = [one for one in given or [] if one.get("marketing_permission_id") not in offered]
         return [("marketing_permissions", "The value you selected is not a valid choice.")] if unknown else []
 
     def _permissions(self, given: list[Json], index: int | None) -> list[Json]:

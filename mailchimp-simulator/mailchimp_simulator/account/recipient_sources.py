@@ -46,10 +46,10 @@ class Recipients(OfCampaign):
         if not gone:
             return chosen
         stamp = (len(chosen), len(gone))
-        known = self._left.get(parents)
-        if known is None or known[0] != stamp:
-            known = self._left[parents] = (stamp, [r for r in chosen if reports.index(campaign, r) not in gone])
-        return known[1]
+        cached = self._left.get(parents)
+        if cached is None or cached[0] != stamp:
+            cached = self._left[parents] = (stamp, [r for r in chosen if reports.index(campaign, r) not in gone])
+        return cached[1]
 
     def chosen(self, campaign: Campaign, parents: Parents) -> list[int]:
         """The recipients of the kind."""

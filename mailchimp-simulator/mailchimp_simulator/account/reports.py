@@ -123,8 +123,8 @@ class Reports:
         """The recipients that a listing shows: `opened`, `clicked` (a link), `unsubscribed`."""
         stamp = self._stamp(campaign)
         key = (campaign.id, f"{kind}{link}")
-        known = self._chosen.get(key)
-        if known is None or known[0] != stamp:
+        cached = self._chosen.get(key)
+        if cached is None or cached[0] != stamp:
             if len(self._chosen) > 200:
                 self._chosen.clear()
             tests: dict[str, Callable[[int], bool]] = {
@@ -133,8 +133,8 @@ class Reports:
                 "unsubscribed": lambda r: self.unsubscribed(campaign, r),
             }
             test = tests[kind]
-            known = self._chosen[key] = (stamp, [r for r in range(campaign.recipients) if test(r)])
-        return known[1]
+            cached = self._chosen[key] = (stamp, [r for r in range(campaign.recipients) if test(r)])
+        return cached[1]
 
     # -- sums --------------------------------------------------------------------------------------------
 
@@ -146,9 +146,9 @@ class Reports:
             return {name: max(values) if name in _NEWEST else sum(values)
                     for name in all_sums[0] for values in [[sums[name] for sums in all_sums]]}  # fmt: skip
         stamp = self._stamp(campaign)
-        known = self._sums.get(campaign.id)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        cached = self._sums.get(campaign.id)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
         found = dict.fromkeys(("opens", "openers", "clicks", "clickers", "hard", "soft", "unsubs"), 0)
         last_open = last_click = ""
         sample = min(campaign.recipients, _EXACT)

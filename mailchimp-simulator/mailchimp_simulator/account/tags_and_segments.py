@@ -124,15 +124,15 @@ class Segments:
     def members(self, segment: Segment) -> list[int]:
         """The contacts in a segment that are neither archived nor gone."""
         stamp = self.version + self.contacts.version
-        known = self._lists.get(segment.id)
-        if known is None or known[0] != stamp:
+        cached = self._lists.get(segment.id)
+        if cached is None or cached[0] != stamp:
             view = self.contacts.view("", "")
             if self.row_count_override is not None:
                 chosen = list(view[: self.row_count_override])
             else:
                 chosen = [i for i in view if self.mask(i) >> segment.bit & 1]
-            known = self._lists[segment.id] = (stamp, chosen)
-        return known[1]
+            cached = self._lists[segment.id] = (stamp, chosen)
+        return cached[1]
 
     def row(self, segment: Segment, list_id: str) -> dict[str, Any]:
         """A segment as the API shows it."""

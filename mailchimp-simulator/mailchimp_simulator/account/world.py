@@ -44,15 +44,15 @@ class World(Ground):
 
     def table(self, template: str, parents: Parents) -> Table:
         """The rows of a collection under these parents, changes included."""
-        known = self._tables.get((template, parents))
-        if known is None:
+        table = self._tables.get((template, parents))
+        if table is None:
             gone: set[int] = set()
             if template in ("/lists", "/audiences"):
                 gone = self.deleted_audiences
             elif template == "/campaigns":
                 gone = self.campaigns.deleted
-            known = Table(self.sources[template], parents, gone, self._keep)
-        return known
+            table = Table(self.sources[template], parents, gone, self._keep)
+        return table
 
     def _keep(self, table: Table) -> None:
         """Keep a table that has changed."""

@@ -99,12 +99,12 @@ class Faults:
         kind = body.pop("kind", None)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {sorted(KINDS)}")
-        known = {
+        given = {
             key: body.pop(key) for key in ("method", "path", "regex", "query", "times", "skip", "every") if key in body
         }
-        if known.get("regex"):
-            re.compile(known["regex"])
-        rule = Rule(self._next, kind, options=body, **known)
+        if given.get("regex"):
+            re.compile(given["regex"])
+        rule = Rule(self._next, kind, options=body, **given)
         self._next += 1
         self.rules.append(rule)
         return rule

@@ -85,8 +85,8 @@ class ReportListing:
 
     async def _add_versions(self, parent_rows: ParentRows, campaigns: list[str]) -> None:
         context = self._context
-        known = {str(row.get("id")) for row in parent_rows.so_far}
-        answers = versions_of(context, self._reading.versions, campaigns, known, parent_rows.unlisted)
+        listed = {str(row.get("id")) for row in parent_rows.so_far}
+        answers = versions_of(context, self._reading.versions, campaigns, listed, parent_rows.unlisted)
         async with aclosing(answers):
             async for rows in answers:
                 parent_rows.add([row for row in rows if context.record_in_scope(row)])

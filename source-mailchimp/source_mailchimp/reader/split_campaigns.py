@@ -24,11 +24,11 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 
 async def versions_of(
-    context: SyncContext, endpoint: Stream, campaigns: list[str], known: set[str], refused: set[str]
+    context: SyncContext, endpoint: Stream, campaigns: list[str], listed: set[str], refused: set[str]
 ) -> AsyncGenerator[list[Record], None]:
-    """Yield the reports of the versions of ``campaigns`` that are not ``known``, with their ``PARENT_CAMPAIGN``.
+    """Yield the reports of the versions of ``campaigns`` that are not ``listed``, with their ``PARENT_CAMPAIGN``.
 
-    ``endpoint``: the stream that names a campaign's versions. The ids of those that come are added to ``known``, those
+    ``endpoint``: the stream that names a campaign's versions. The ids of those that come are added to ``listed``, those
     of campaigns that Mailchimp does not let us ask to ``refused``; those that are gone have no versions any more.
     Raises the first error of another kind when all others have been asked, or when there were too many.
     """
@@ -41,8 +41,8 @@ async def versions_of(
     )
     async with aclosing(mapped) as answers:
         async for rows in answers:
-            new = [row for row in rows if str(row.get("id")) not in known]
-            known |= {str(row.get("id")) for row in new}
+            new = [row for row in rows if str(row.get("id")) not in listed]
+            listed |= {str(row.get("id")) for row in new}
             yield new
             if len(failures) >= MAX_CONSECUTIVE_FAILURES:
                 break

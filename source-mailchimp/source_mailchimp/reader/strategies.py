@@ -207,23 +207,23 @@ def below_reports(
     By the report a campaign is new or not, so there is nothing to look back for.
     """
     past = replace(past, other_names=changes.other_names)
-    news = CampaignNews(past, reading, changes, until, ByDate(past, reading.cursor, filtering=filtering))
+    below = BelowReports(past, reading, changes, until, ByDate(past, reading.cursor, filtering=filtering))
     return Strategy(
         past,
         since=past.within_dates,
-        is_new=news.is_new,
+        is_new=below.is_new,
         is_new_below=changes.below_partition,
-        filters=news.filters,
-        changed=news.changed,
-        added=news.added,
-        lacks_rows=news.lacks_rows,
+        filters=below.filters,
+        changed=below.changed,
+        added=below.added,
+        lacks_rows=below.lacks_rows,
         unlisted=changes.unlisted,
         fingerprint=changes.fingerprint,
     )
 
 
 @dataclass(frozen=True)
-class CampaignNews:
+class BelowReports:
     """What is new below the reports, in a run up to ``until``."""
 
     past: Past

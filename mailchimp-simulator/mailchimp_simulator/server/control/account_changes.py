@@ -48,11 +48,11 @@ class AccountChanges:
     def rows(self, body: Json) -> Json:
         """The exact number of rows per parent, by path template; null: the natural number. Starts the account anew."""
         world = self.simulation.world
-        known = set(world.sources) | {
+        templates = set(world.sources) | {
             "/lists/{list_id}/members", "/lists/{list_id}/members?status=archived",
             "/lists/{list_id}/segments/{segment_id}/members", "/audiences/{audience_id}/contacts",
         }  # fmt: skip
-        unknown = set(body) - known
+        unknown = set(body) - templates
         if unknown:
             raise ValueError(f"no such collections: {sorted(unknown)}")
         for name, count in body.items():
