@@ -176,6 +176,7 @@ class _PassResult:
     same: int = 0
     boundaries: int = 0
     reordered: int = 0
+    repeats: int = 0
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     @property
@@ -216,6 +217,8 @@ class Completeness:
         self._before_pass = 0
         self._passes = 0
         self._without_progress = 0
+        self.repeats = 0
+        """How many rows of the last pass were the same as another of their answer in all they hold."""
         self.overlap = OVERLAP
         """How many rows the pages of the next pass must share."""
 
@@ -267,10 +270,19 @@ class Completeness:
                 self._pass.spans.append((first, last))
 
     def new(self, rows: Iterable[Row], keys: Sequence[Hashable]) -> list[Row]:
-        """Those of ``rows`` of one page that have not been seen before, by their ``keys``."""
+        """Those of ``rows`` of one page that have not been seen before, by their ``keys``.
+
+        Two rows of one answer with one key are two where they differ, as a cart was reported to be listed twice, once
+        without what had been added to it (MailChimp.Net#620, mailchimp-client-lib-codegen#210). In a closed window of
+        contacts, whose keys are unique, they are not counted as two.
+        """
         add = self._seen.add
         if self._may_repeat:
             keys = _numbered(keys)
+        elif not self._exact and len(set(keys)) < len(keys):
+            rows = list(rows)
+            keys = _told_apart(rows, keys)
+            self._pass.repeats += len(keys) - len(set(keys))
         return [row for row, key in zip(rows, keys, strict=True) if add(key)]
 
     def joins(self, before: PageEnd, after: PageLike, keys: Sequence[Hashable]) -> bool:
@@ -330,6 +342,7 @@ class Completeness:
         """
         result, self._pass = self._pass, _PassResult()
         self._passes += 1
+        self.repeats = result.repeats
         if result.endless:
             return Verdict.INCOMPLETE
         if self._settled(result, self.distinct + start):
@@ -422,6 +435,19 @@ class Repair:
             self.joined = True
             return
         self._end = offset + max(self._size // 2, OVERLAP)
+
+
+def _told_apart(rows: Sequence[object], keys: Sequence[Hashable]) -> list[Hashable]:
+    """``keys`` with a number beside each that another of ``rows`` has, too, which is not the same in all it holds."""
+    met: dict[Hashable, list[object]] = {}
+    told: list[Hashable] = []
+    for row, key in zip(rows, keys, strict=True):
+        known = met.setdefault(key, [])
+        if row not in known:
+            known.append(row)
+        number = known.index(row)
+        told.append((key, number) if number else key)
+    return told
 
 
 def _numbered(keys: Sequence[Hashable]) -> list[Hashable]:

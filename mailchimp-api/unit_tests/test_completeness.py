@@ -102,6 +102,23 @@ class TestCompleteness:
 
         assert verdicts == [Verdict.AGAIN] * 12 + [Verdict.INCOMPLETE]
 
+    def test_two_rows_of_one_answer_with_one_key_are_two_where_they_differ(self) -> None:
+        """As a cart was reported to be listed twice, once without what had been added to it."""
+        completeness = Completeness()
+        rows: list[dict[str, Any]] = [{"id": 1, "lines": ["a"]}, {"id": 1, "lines": ["a", "b"]}, {"id": 2}]
+        keys: list[Hashable] = [row["id"] for row in rows]
+        completeness.note(page(0, [1, 1, 2], 3))
+
+        assert completeness.new(rows, keys) == rows
+        assert completeness.new(rows, keys) == []
+        assert completeness.end_pass(size=4) is Verdict.COMPLETE
+
+    def test_rows_that_came_twice_in_one_answer_make_up_for_no_row_that_is_missing(self) -> None:
+        completeness = Completeness()
+
+        assert read(completeness, page(0, [1, 1, 2], 3))[0] is Verdict.AGAIN
+        assert completeness.repeats == 1
+
     def test_a_short_page_is_the_end_only_where_the_total_does_not_say_that_more_follow(self) -> None:
         completeness = Completeness()
 

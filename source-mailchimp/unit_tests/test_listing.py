@@ -186,6 +186,16 @@ class TestPlainListing:
         assert [row["id"] for row in rows] == list(range(50))
         assert "says that there are 55 rows" in caplog.text
 
+    def test_rows_that_are_listed_twice_are_told_as_such(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Each link of a campaign was reported to be listed twice: mailchimp-client-lib-codegen#95."""
+        world = Shelf(numbers=[1, 1, 2, 2])
+
+        with caplog.at_level(logging.WARNING):
+            rows = read(world, plain(), page_size=10)
+
+        assert [row["id"] for row in rows] == [1, 2]
+        assert "there are 4 rows, but reading it 3 times gave the same 2, and 2 of these again" in caplog.text
+
     def test_an_empty_page_with_a_total_is_not_an_empty_listing(self) -> None:
         """``{"lists": [], "total_items": 3}`` would empty the tables of a stream and of all below it."""
         world = Shelf(numbers=[1, 2, 3], served=lambda *_: [])

@@ -98,6 +98,35 @@ class TestAllAtOnce:
         assert sorted(row["domain"] for row in reader.emitted) == sorted(f"d{n}" for n in range(35))
 
 
+class TestTwins:
+    """Two projects reported that a cart was listed twice once a line had been added to it."""
+
+    @pytest.mark.parametrize("name, found", [("carts", ["c1", "c1", "c2"]), ("cart_lines", ["a", "a", "b", "z"])])
+    def test_rows_of_one_key_that_differ_are_all_read(
+        self, name: str, found: list[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        lines = {"c1": ["a"], "c1 again": ["a", "b"], "c2": ["z"]}
+        carts = [{"id": cart[:2], "lines": [{"id": line} for line in ids]} for cart, ids in lines.items()]
+        site = Site(tables={"ecommerce/stores": [{"id": "s1"}], "ecommerce/stores/s1/carts": carts})
+        reader = Reader(site, STREAMS[name], full_refresh=True)
+
+        with caplog.at_level(logging.WARNING):
+            assert reader.sync()
+
+        assert [row["id"] for row in reader.emitted] == found
+        assert len(site.requests) == 2
+        assert caplog.text == ""
+
+    def test_what_is_below_them_is_read_once(self) -> None:
+        site = Site(tables={"ecommerce/stores": [{"id": "s1"}, {"id": "s1", "name": "again"}]})
+        site.tables["ecommerce/stores/s1/orders"] = [{"id": "o1"}, {"id": "o2"}]
+        reader = Reader(site, STREAMS["orders"], full_refresh=True)
+
+        assert reader.sync()
+
+        assert [row["id"] for row in reader.emitted] == ["o1", "o2"]
+
+
 class TestCursor:
     @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 20, 35])
     def test_page_follows_page(self, size: int) -> None:

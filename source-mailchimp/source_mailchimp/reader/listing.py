@@ -141,8 +141,9 @@ class ListingReader:
                 raise IncompleteListing(self.listing.kind, seen=seen, total=total)
             if verdict is Verdict.TOTAL_IS_WRONG:
                 logger.warning(
-                    "%s says that there are %d rows, but reading it %d times gave the same %d",
+                    "%s says that there are %d rows, but reading it %d times gave the same %d%s",
                     self.listing.kind, total, completeness.passes, seen,
+                    f", and {completeness.repeats} of these again" if completeness.repeats else "",
                 )  # fmt: skip
             if verdict is not Verdict.AGAIN:
                 return
