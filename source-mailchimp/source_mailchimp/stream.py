@@ -61,6 +61,18 @@ class Flattened:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A report counts what the rows below it show: when both are equal, all rows are there.
+
+    ``told``: the counts of a report, None for one that it lacks; ``shown``: what one row, as it was listed, adds to
+    each of them.
+    """
+
+    told: Callable[[Record], tuple[int | None, ...]]
+    shown: Callable[[Record], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
 class FullOnly:
     """Changes can't be seen: everything is read, with every sync."""
 
@@ -89,12 +101,13 @@ class Relist:
 
     ``may_have_changed``: says so of a row and a moment; without it, every row may have.
     ``reports``: a stream of reading ``Reports``; a row goes out again, too, when the campaign of its id was opened or
-    clicked since.
+    clicked since. ``counted``: how the report tells whether the row shows as much.
     """
 
     cursor: Cursor
     may_have_changed: Callable[[Record, datetime], bool] | None = None
     reports: Stream | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +126,13 @@ class Reports:
 class ChangedCampaigns:
     """Below reports: only campaigns whose report shows that something is new are asked.
 
-    ``flattened``: how, where a row holds several records. ``counted``: the field of the report that says how many rows
-    there are: where fewer are listed, some may be late.
+    ``flattened``: how, where a row holds several records. ``counted``: how the report tells whether all rows are there;
+    without it, nothing does.
     """
 
     cursor: Cursor
     flattened: Flattened | None = None
-    counted: str | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ what changed, archived contacts included |
 audiences and automations every time; campaigns that aren't sent yet, were sent within the refresh window, \
 or have changed (see changed campaigns), however old they are |
 | changed campaigns | {changed_campaigns} | campaigns whose report shows other counts or dates than at the last sync, \
+or counted lately what may not have been listed, \
 or that were sent within the look-back; split campaigns are asked for their versions, \
 one request each, where their report does not count what these do | \
 all rows of those campaigns |

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from source_mailchimp.stream import Stream
+from mailchimp_api.errors import ServerFault
+from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
-from unit_tests.sites import UNSUBSCRIBES, campaigns, ids, leave
+from unit_tests.sites import UNSUBSCRIBES, campaigns, ids, leave, report
 
 
 @pytest.fixture(autouse=True)
@@ -131,5 +133,234 @@ class TestCountedBeforeListed:
             assert not reader.sync(kill_after=kill)
         assert reader.sync()
 
-        assert max(len(state.get("slices", {})) for state in reader.states) <= 30
+        assert max(len(state.get("slices", {})) + len(state.get("late", {})) for state in reader.states) <= 30
         assert self.listed(site, reader) == ids(site.tables["reports"])
+
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+WEEK = 7 * DAY
+OPENED = {"action": "open", "timestamp": date(3000)}
+BELOW_REPORTS: dict[str, tuple[str, Record, dict[str, Any]]] = {
+    "email_activity": (
+        "email-activity",
+        {"email_id": "late", "activity": [OPENED]},
+        {"opens": {"opens_total": 1, "last_open": date(3000)}},
+    ),
+    "open_details": (
+        "open-details",
+        {"email_id": "late", "opens_count": 1},
+        {"opens": {"opens_total": 1, "unique_opens": 1, "last_open": date(3000)}},
+    ),
+    "click_details": (
+        "click-details",
+        {"id": "late", "total_clicks": 1},
+        {"clicks": {"clicks_total": 1, "last_click": date(3000)}},
+    ),
+    "sent_to": ("sent-to", {"email_id": "late", "status": "sent", "open_count": 0}, {"emails_sent": 1}),
+    "unsubscribes": ("unsubscribed", {"email_id": "late", "timestamp": date(3000)}, {"unsubscribed": 1}),
+    "campaign_abuse_reports": ("abuse-reports", {"id": 1, "email_id": "late"}, {"abuse_reports": 1}),
+    "domain_performance": ("domain-performance", {"domain": "late"}, {"bounces": {"soft_bounces": 1}}),
+    "campaign_locations": (
+        "locations",
+        {"country_code": "late"},
+        {"opens": {"opens_total": 1, "last_open": date(3000)}},
+    ),
+}
+"""By stream: the last part of its path, a row, and what counts it in the report."""
+
+
+def quiet(size: int = 20) -> Site:
+    """Campaigns that were sent long ago, and of which nothing is counted."""
+    site = Site(now=50_000_000)
+    site.tables["reports"] = [
+        {
+            **report(f"r{number:04}"),
+            "opens": {"opens_total": 0, "unique_opens": 0, "last_open": ""},
+            "clicks": {"clicks_total": 0, "last_click": ""},
+            "bounces": {"hard_bounces": 0, "soft_bounces": 0},
+            "emails_sent": 0,
+            "abuse_reports": 0,
+        }
+        for number in range(size)
+    ]
+    return site
+
+
+class Account:
+    """Whose only news is one row of ``stream`` below ``r0007``, which its report counts before it is listed."""
+
+    def __init__(self, stream: str) -> None:
+        self.site = quiet()
+        self.reader = Reader(self.site, STREAMS[stream], activity_lookback_days=0)
+        self.address, self.row, self.counts = BELOW_REPORTS[stream]
+        assert self.reader.sync()
+
+    def count(self) -> None:
+        """The report counts the row, and a sync sees it."""
+        self.site.now += HOUR
+        for name, value in self.counts.items():
+            before = self.site.tables["reports"][7].get(name)
+            self.site.tables["reports"][7][name] = {**before, **value} if isinstance(before, dict) else value
+        self.site.now += MINUTE
+        assert self.reader.sync()
+
+    def list(self) -> None:
+        """The row is listed."""
+        self.site.tables.setdefault(f"reports/r0007/{self.address}", []).append({"campaign_id": "r0007", **self.row})
+
+    def sync_after(self, seconds: int) -> int:
+        """How often a sync so much later asks for the campaign's rows."""
+        self.site.now += seconds
+        self.site.requests.clear()
+        assert self.reader.sync()
+        return sum(path.startswith("reports/") for path, _ in self.site.requests)
+
+    def has_come(self) -> bool:
+        """Whether the row was read."""
+        return any("late" in record.values() for record in self.reader.emitted)
+
+
+@pytest.mark.parametrize("stream", BELOW_REPORTS)
+class TestRowsAfterTheirCount:
+    """A row that is listed after a sync has seen its count is read by a later one, though nothing moves any more."""
+
+    @pytest.mark.parametrize(
+        "lag, every",
+        [
+            (MINUTE, HOUR),
+            (MINUTE, 30 * DAY),
+            (HOUR, HOUR),
+            (10 * HOUR, HOUR),
+            (DAY, DAY),
+            (3 * DAY, HOUR),
+            (6 * DAY, DAY),
+        ],
+        ids=str,
+    )
+    def test_it_is_found_when_the_time_it_was_late_has_passed_once_more(
+        self, stream: str, lag: int, every: int
+    ) -> None:
+        account = Account(stream)
+        account.count()
+        assert not account.has_come()
+        passed = 0
+        while passed + every <= lag:
+            passed += every
+            account.sync_after(every)
+        account.list()
+        while not account.has_come() and passed <= 2 * lag + 2 * every:
+            passed += every
+            account.sync_after(every)
+
+        assert account.has_come()
+        assert passed <= 2 * lag + every
+
+    def test_one_that_never_comes_costs_few_requests_and_none_after_a_week(self, stream: str) -> None:
+        account = Account(stream)
+        account.count()
+
+        asked = [account.sync_after(HOUR) for _ in range(9 * 24)]
+
+        assert sum(asked) <= 11
+        assert not sum(asked[8 * 24 :])
+        assert "late" not in account.reader.state
+
+    def test_one_that_came_with_its_count_is_asked_for_no_more(self, stream: str) -> None:
+        account = Account(stream)
+        account.list()
+        account.count()
+        assert account.has_come()
+
+        asked = [account.sync_after(HOUR) for _ in range(48)]
+
+        tells = stream not in {"domain_performance", "campaign_locations"}
+        assert sum(asked) == 0 if tells else 0 < sum(asked) <= 9
+
+    def test_a_campaign_that_could_not_be_read_when_its_count_moved_is_no_exception(self, stream: str) -> None:
+        account = Account(stream)
+        address = f"reports/r0007/{account.address}"
+        account.site.faults[address] = lambda _: ServerFault("down")
+        account.site.now += HOUR
+        with pytest.raises(AssertionError):
+            account.count()
+        account.site.faults.clear()
+        account.sync_after(HOUR)
+        account.list()
+
+        account.sync_after(HOUR)
+
+        assert account.has_come()
+
+
+class TestLinksAndVersions:
+    """Rows that are late below what is late itself."""
+
+    def test_who_clicked_a_link_that_is_listed_after_its_clicks_are_counted(self) -> None:
+        """The link is below the report, and who clicked it below the link."""
+        site = quiet()
+        reader = Reader(site, STREAMS["click_detail_members"], activity_lookback_days=0)
+        assert reader.sync()
+        site.now += HOUR
+        site.tables["reports"][7]["clicks"] = {"clicks_total": 1, "last_click": date(site.now - MINUTE)}
+        site.now += MINUTE
+        assert reader.sync()
+        site.tables["reports/r0007/click-details"] = [{"id": "k1", "campaign_id": "r0007", "total_clicks": 1}]
+        site.now += HOUR
+        assert reader.sync()
+        members = "reports/r0007/click-details/k1/members"
+        site.tables[members] = [{"email_id": "late", "campaign_id": "r0007", "url_id": "k1"}]
+        site.now += DAY
+
+        assert reader.sync()
+
+        assert [(row["link_id"], row["email_id"]) for row in reader.emitted] == [("k1", "late")]
+
+    def test_what_happened_to_a_version_of_a_split_campaign(self) -> None:
+        """Its campaign is asked for its versions again, which no other listing names."""
+        site = quiet()
+        site.tables["reports"][7] |= {"type": "variate", "opens": {"opens_total": 1, "last_open": date(2000)}}
+        version = {**site.tables["reports"][7], "id": "r0007-a", "type": "variate-child"}
+        site.tables["reports/r0007/sub-reports"] = [version]
+        reader = Reader(site, UNSUBSCRIBES, activity_lookback_days=0)
+        assert reader.sync()
+        for row in (site.tables["reports"][7], version):
+            row["unsubscribed"] += 1
+        site.now += HOUR
+        assert reader.sync()
+        assert not reader.emitted
+        leave(site, version, "late", site.now)
+        site.now += HOUR
+
+        assert reader.sync()
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["r0007-a"]
+        site.requests.clear()
+        site.now += 10 * DAY
+        assert reader.sync()
+        site.now += DAY
+        site.requests.clear()
+        assert reader.sync()
+        assert not [path for path, _ in site.requests if path.startswith("reports/")]
+
+    def test_the_summary_of_a_campaign(self) -> None:
+        site = quiet()
+        sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}
+        site.tables["campaigns"] = [
+            {"id": row["id"], **sent, "report_summary": {"opens": 0, "clicks": 0}} for row in site.tables["reports"]
+        ]
+        reader = Reader(site, STREAMS["campaigns"])
+        assert reader.sync()
+        site.tables["reports"][7]["opens"] = {"opens_total": 3, "last_open": date(site.now)}
+        site.now += HOUR
+        assert reader.sync()
+        site.tables["campaigns"][7]["report_summary"]["opens"] = 3
+        reader.emitted.clear()
+        site.now += HOUR
+
+        assert reader.sync()
+
+        assert [(row["id"], row["report_summary"]["opens"]) for row in reader.emitted] == [("r0007", 3)]
+        reader.emitted.clear()
+        site.now += DAY
+        assert reader.sync()
+        assert not reader.emitted

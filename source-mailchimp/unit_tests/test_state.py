@@ -49,6 +49,7 @@ STATES = st.builds(
     counts=COUNTS,
     run=st.none() | INCREMENTAL | FULL,
     complete=st.booleans(),
+    late=st.dictionaries(KEYS, MOMENTS, max_size=3),
 )
 OTHER, A, B = PartitionKey("other"), PartitionKey("a"), PartitionKey("b")
 L1, L2 = PartitionKey("l1"), PartitionKey("l2")
@@ -90,6 +91,24 @@ class TestStreamState:
                 assert began[0] or not began[1]
         if state.scope is not None:
             assert not broken.covers("nobody's", [])
+        if broken.cursor and name != "late":
+            assert broken.late == state.late
+
+    @pytest.mark.parametrize(
+        "late, read, noted",
+        [
+            ({"a": date(3)}, {"a": moment(3)}, []),
+            ({"a": date(3), "b": "soon"}, {"a": moment(3), "b": moment(5)}, ["late.b"]),
+            (7, {"*": moment(5)}, ["late"]),
+        ],
+        ids=str,
+    )
+    def test_whose_rows_may_be_late_is_read_as_later_rather_than_earlier(
+        self, late: object, read: dict[str, Any], noted: list[str]
+    ) -> None:
+        state, found = load({"version": 1, "cursor": date(5), "late": late})
+
+        assert (state.late, found) == (read, noted)
 
     @pytest.mark.parametrize(
         "entry, done", [({"done": True}, True), ({"offset": 4}, False), ({}, False), (None, False), ("x", False)]

@@ -12,7 +12,7 @@ both of its sums have moved, and hardly another one is asked for its sake.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,6 @@ from source_mailchimp.reader.fingerprints import (
     bucket_of,
     days_after,
     days_of,
-    is_due,
     is_whole,
     last_activity,
     may_be_split,
@@ -32,11 +31,12 @@ from source_mailchimp.reader.fingerprints import (
     sums_of,
     undated_count,
 )
+from source_mailchimp.reader.late_rows import LOOKS, LateRows, look_is_due
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.places import PartitionKey, lies_below, versions_key
 from source_mailchimp.reader.state import StreamState
-from source_mailchimp.stream import PARENT_CAMPAIGN, Record
+from source_mailchimp.stream import PARENT_CAMPAIGN, Counted, Record
 
 
 class ReportChangeDetector:
@@ -75,7 +75,8 @@ class ReportChangeDetector:
         self.fingerprint = activity_fingerprint(reports, after)
         speaking = [report for report in filter(may_be_split, reports) if counted[bucket_of(report.get("id"))]]
         self._speaks_for_versions = {str(report.get("id")): report for report in speaking}
-        self._recent = until - lookback
+        self._until = until
+        self._lookback = lookback
 
     def counts_changed(self, report: Mapping[str, Any]) -> bool:
         """Whether what only counts tell may have changed for the campaign since the last sync."""
@@ -90,7 +91,7 @@ class ReportChangeDetector:
     def is_recent(self, report: Mapping[str, Any]) -> bool:
         """Whether the campaign was sent within the look-back."""
         sent = parse_date(report.get("send_time"))
-        return sent is not None and sent > self._recent
+        return sent is not None and sent > self._until - self._lookback
 
     def changed_since(self, report: Mapping[str, Any], cursor: datetime | None) -> bool:
         """Whether anything can have happened to the campaign since ``cursor``."""
@@ -100,24 +101,49 @@ class ReportChangeDetector:
         # No date at all says nothing either way. The second of the cursor itself may have had more.
         return latest is None or latest >= cursor
 
+    def moved_since(self, report: Mapping[str, Any], cursor: datetime | None, lately: timedelta) -> bool:
+        """Whether what is counted of the campaign has changed since ``cursor``.
+
+        Where nothing is known until then, or not all, only its own dates tell: whether something happened ``lately``.
+        """
+        latest = last_activity(report)
+        if cursor is None or not self.knows_all:
+            return latest is not None and latest > self._until - lately
+        return self.counts_changed(report) or (latest is not None and latest >= cursor)
+
 
 class CampaignChanges:
     """What the reports tell one stream in one run: which campaigns have changed for it, and for those below it.
 
-    ``state``: how far the stream is; ``below``: what is wanted of the rows below its own.
+    ``state``: how far the stream is; ``until``: up to where it reads, and ``now`` those that begin now; ``below``: what
+    is wanted of the rows below its own.
     """
 
     def __init__(
-        self, context: SyncContext, parent_rows: ParentRows, state: StreamState, until: datetime, below: list[Selected]
+        self,
+        context: SyncContext,
+        parent_rows: ParentRows,
+        state: StreamState,
+        below: list[Selected],
+        *,
+        until: datetime,
+        now: datetime,
     ) -> None:
         reports = parent_rows.so_far
         self._list_ids = context.config.list_ids
         self._state = state
         self._reports = {str(report["id"]): report for report in reports}
         self._unlisted = [versions_key(campaign_id) for campaign_id in parent_rows.unlisted]
+        self._versions: dict[str, list[Record]] = {}
+        for row in reports:
+            if row.get(PARENT_CAMPAIGN) is not None:
+                self._versions.setdefault(str(row[PARENT_CAMPAIGN]), []).append(row)
         asked = parent_rows.asked
-        self._detector = detector(context, reports, state, until, asked)
-        self._below = [(item, detector(context, reports, item.state, until, asked)) for item in below]
+        self._until = until
+        self._now = now
+        self._detector = detector(context, reports, state, now, asked)
+        self._late = LateRows(state.late, last=state.cursor, until=until, most=context.most_left_open)
+        self._below = [(item, detector(context, reports, item.state, now, asked)) for item in below]
 
     @classmethod
     async def open(
@@ -125,7 +151,8 @@ class CampaignChanges:
     ) -> CampaignChanges:
         """Wait for all reports. Raises ParentFailed."""
         await parent_rows.rows()
-        return cls(context, parent_rows, state, await context.upper_bound(), below)
+        now = await context.upper_bound()
+        return cls(context, parent_rows, state, below, until=(state.run and state.run.until) or now, now=now)
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -143,18 +170,71 @@ class CampaignChanges:
 
     def in_partition(self, partition: Partition, since: datetime | None) -> bool:
         """Whether there may be something new in the partition."""
-        return self._detector.changed_since(self.report_of(partition), since)
+        report = self.report_of(partition)
+        return self._detector.changed_since(report, since) or self._late.is_due(_late_key(report))
 
-    def in_campaign(self, campaign_id: object, since: datetime) -> bool:
-        """Whether the campaign was sent, and something of it may be new."""
-        report = self._reports.get(str(campaign_id))
-        return report is not None and self._detector.changed_since(report, since)
+    def in_campaign(self, campaign: Record, since: datetime, counted: Counted | None) -> bool:
+        """Whether it was sent, and something of it may be new; its row may come later than its report, too."""
+        report = self._reports.get(str(campaign.get("id")))
+        if report is None:
+            return False
+        is_new = self._detector.changed_since(report, since) or self._late.is_due(_late_key(report))
+        if counted:
+            self._note(report, counted, list(counted.shown(campaign)), since)
+        return is_new
+
+    def expect_late_rows(self) -> None:
+        """Rows of each campaign whose counts have moved may come late: these rows can't tell whether all are there.
+
+        Also where nothing is there to be asked: a link may be as late as what is below it.
+        """
+        for report in self._reports.values():
+            known = self._state.covers(report.get("list_id"), self._list_ids)
+            if self._detector.moved_since(report, self._state.cursor if known else None, LOOKS[-1]):
+                self._late.expect(_late_key(report))
+
+    def note_read(
+        self, partition: Partition, since: datetime | None, counted: Counted, shown: list[int], *, was_open: bool
+    ) -> None:
+        """The partition was read, of which everything was known until ``since``; its rows have ``shown`` so much.
+
+        ``was_open``: when its counts have moved is known no more.
+        """
+        self._note(self.report_of(partition), counted, shown, since, was_open=was_open)
+
+    def _note(
+        self, report: Record, counted: Counted, shown: list[int], since: datetime | None, *, was_open: bool = False
+    ) -> None:
+        key = _late_key(report)
+        if self._are_all(report, counted, shown):
+            if key == report.get("id"):  # of versions, it holds for the others, too
+                self._late.settle(key)
+        elif was_open or self._detector.moved_since(report, since, LOOKS[-1]):
+            self._late.expect(key)
+
+    def _are_all(self, report: Record, counted: Counted, shown: list[int]) -> bool:
+        """Whether what ``report`` counts is shown by its own rows, or counted by its versions."""
+        told = counted.told(report)
+        if list(told) == shown:
+            return True
+        versions = self._versions.get(str(report.get("id")), [])
+        by_versions = zip(*map(counted.told, versions), strict=True)
+        return bool(versions) and all(
+            count is not None and None not in below and count == own + sum(filter(None, below))
+            for count, own, below in zip(told, shown, by_versions, strict=True)
+        )
+
+    def still_late(self) -> dict[PartitionKey, datetime]:
+        """Of which campaigns rows may come yet when the run has come to its end."""
+        return self._late.after()
 
     def below_partition(self, partition: Partition) -> bool:
         """Whether a stream that looks under this one has not seen all there is in the partition."""
         report = self.report_of(partition)
         return any(
-            detector.changed_since(report, self._oldest_below(partition, item)) for item, detector in self._below
+            detector.changed_since(report, self._oldest_below(partition, item))
+            or look_is_due(item.state.late, _late_key(report), item.state.cursor, self._now)
+            for item, detector in self._below
         )
 
     def other_names(self, partition: Partition) -> tuple[PartitionKey, ...]:
@@ -177,50 +257,10 @@ class CampaignChanges:
         return None if None in cursors else min(at for at in cursors if at)
 
 
-class VersionsWanted:
-    """Which split campaigns are asked for their versions, for the streams ``below`` that look under these."""
-
-    def __init__(self, context: SyncContext, below: list[Selected], until: datetime) -> None:
-        self._context = context
-        self._below = below
-        self._until = until
-
-    def anyway(self, reports: Sequence[Record]) -> list[str]:
-        """Those whose reports can't tell, or have told for so long that it is to be looked at again."""
-        names = {str(report.get("id")) for report in reports}
-        return [
-            str(report["id"])
-            for report in filter(may_be_split, reports)
-            if any(self._is_due(item, report, names) for item in self._below)
-        ]
-
-    def moved(self, rows: Sequence[Record], asked: Mapping[str, bool]) -> list[str]:
-        """Of the others, those whose reports show something new. ``rows``: with the versions of those ``asked``."""
-        detectors = [(item, detector(self._context, rows, item.state, self._until, asked)) for item in self._below]
-        return [
-            str(report["id"])
-            for report in filter(may_be_split, rows)
-            if str(report["id"]) not in asked
-            and any(item_detector.changed_since(report, _oldest(item, report)) for item, item_detector in detectors)
-        ]
-
-    def _is_due(self, item: Selected, report: Record, names: Collection[str]) -> bool:
-        state = item.state
-        return (
-            item.full_refresh
-            or not state.covers(report.get("list_id"), self._context.config.list_ids)
-            # A version that was left open must be among what is read, or it would be forgotten.
-            or any(key.split("/")[0] not in names for key in state.slices)
-            or is_due(bucket_of(report["id"]), days_of(state.counts), self._until.toordinal())
-        )
-
-
-def _oldest(item: Selected, report: Record) -> datetime | None:
-    """From when on a stream wants to see what is under a campaign; None: from the beginning."""
-    state = item.state
-    campaign = str(report["id"])
-    cursors = [state.cursor, *(at for key, at in state.slices.items() if key.split("/")[0] == campaign)]
-    return None if None in cursors else min(at for at in cursors if at)
+def _late_key(report: Record) -> PartitionKey:
+    """Under which name it is known that rows of the campaign may come yet: versions are asked together."""
+    parent = report.get(PARENT_CAMPAIGN)
+    return PartitionKey(str(report.get("id"))) if parent is None else versions_key(parent)
 
 
 def detector(

@@ -29,9 +29,8 @@ class Outcome:
     """Of one run.
 
     ``asked``: partitions that were to be read; ``gone``: of them, those that no longer exist. ``failures``: errors that
-    make the stream incomplete, those of the partitions that ``failed`` among them. ``short``: partitions of which more
-    rows are counted than listed. ``given_up``: whether the rest was not asked. ``most_left_open``: so many the state
-    can name.
+    make the stream incomplete, those of the partitions that ``failed`` among them. ``given_up``: whether the rest was
+    not asked. ``most_left_open``: so many the state can name.
     """
 
     asked: int = 0
@@ -39,7 +38,6 @@ class Outcome:
     refused: list[tuple[Partition, ResourceRefused]] = field(default_factory=list)
     failed: list[Partition] = field(default_factory=list)
     failures: list[MailchimpError] = field(default_factory=list)
-    short: list[Partition] = field(default_factory=list)
     given_up: bool = False
     most_left_open: int = MOST_LEFT_OPEN
     _failed_in_a_row: int = 0
@@ -67,13 +65,13 @@ class Outcome:
 
     @property
     def too_many_open(self) -> bool:
-        """Whether the state can't name all partitions that were refused or are short, and so can't pass them."""
-        return max(len(self.refused), len(self.short)) > self.most_left_open
+        """Whether the state can't name all partitions that were refused, and so can't pass them."""
+        return len(self.refused) > self.most_left_open
 
     @property
     def left_open(self) -> list[Partition]:
         """The partitions that the next sync asks again."""
-        return [*(partition for partition, _ in self.refused), *self.failed, *self.short]
+        return [*(partition for partition, _ in self.refused), *self.failed]
 
     def warn(self, stream: Stream, *, refusal: ResourceRefused | None, not_found: Collection[str]) -> None:
         """Tell what is missing of ``stream``.
@@ -98,11 +96,6 @@ class Outcome:
                 "%s: %d of %d %s could not be read; the next sync asks again: %s%s",
                 name, len(self.failed), self.asked, places, shown,
                 ", …" if len(self.failed) > _SHOWN_WARNINGS else "",
-            )  # fmt: skip
-        if self.short:
-            logger.info(
-                "%s: %d of %d %s count more rows than are listed; the next sync asks again%s",
-                name, len(self.short), self.asked, places, _BEGINS_ANEW if self.too_many_open else "",
             )  # fmt: skip
         if not_found and not self.refused and not self.failures:
             missing = ", ".join(sorted(not_found))

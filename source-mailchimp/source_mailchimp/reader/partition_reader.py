@@ -147,6 +147,11 @@ class PartitionReader:
         if outcome.refused and len(outcome.refused) == len(partitions):
             self.refusal = outcome.refused[0][1]
         outcome.warn(stream, refusal=self.refusal, not_found=self._not_found)
+        late = strategy.still_late()
+        if late:
+            logger.info(
+                "%s: %d campaigns whose counts have moved will be asked again within a week", stream.name, len(late)
+            )
         if self._missing_above:
             self._state.run = None  # what is missing is not in any order: the next sync begins where this one did
         elif not self._missing or (outcome.failed and not self._unfinished):
@@ -193,7 +198,7 @@ class PartitionReader:
 
     async def _read_partition(self, index: int, partition: Partition, progress: Progress) -> None:
         try:
-            short = await self._read_rows(partition, progress)
+            await self._read_rows(partition, progress)
             if self._out and self._strategy.reports and not self._full:
                 await self._out.emit_records(self._strategy.reports.released(), {})
         except ConfigError:
@@ -212,20 +217,14 @@ class PartitionReader:
             progress.fail(index)
         else:
             self._outcome.came()
-            if short:
-                self._outcome.short.append(partition)
-                progress.keep_open(index)  # after a kill, too, or nobody would know any more
-                self._bound_run()
-            else:
-                progress.finish(index)
+            progress.finish(index)
             await self._checkpoint()
 
     def _bound_run(self) -> None:
         if self._outcome.too_many_open:
             self._state.run = None  # too many to name: after a kill this run begins anew
 
-    async def _read_rows(self, partition: Partition, progress: Progress) -> bool:
-        """Read the partition; whether more rows are counted than listed."""
+    async def _read_rows(self, partition: Partition, progress: Progress) -> None:
         run, strategy, parent_rows = progress.run, self._strategy, self._parent_rows
         done = parent_rows is not None and self._is_done(partition, run)
         place = run.place_of(partition.id)
@@ -236,10 +235,11 @@ class PartitionReader:
         # A parent is read from its beginning in any case: those below need all of it.
         emitted = await self._pages.resumed_at(partition.values, filters, place) if parent_rows else 0
         batches = self._pages.batches(partition.values, filters, after=BEGINNING if parent_rows else place)
-        first, listed = True, 0
+        first = True
         async with aclosing(batches):
             async for batch in batches:
-                listed = batch.total or listed
+                if emits:
+                    strategy.tally(partition, batch.rows)
                 rows = self._in_scope(batch.rows, partition)
                 if parent_rows:
                     parent_rows.add(rows, added)
@@ -254,7 +254,8 @@ class PartitionReader:
                     if batch.place:
                         progress.record_position(partition, batch.place)
                         await self._checkpoint()
-        return emits and strategy.lacks_rows(partition, listed)
+        if emits:
+            strategy.note_read(partition)
 
     def _in_scope(self, rows: list[Record], partition: Partition) -> list[Record]:
         """Those of ``rows`` that ``list_ids`` lets in, where the partition has not said so already."""
@@ -278,6 +279,7 @@ class PartitionReader:
             scope=self._scope,
             counts=strategy.reports.fingerprint if strategy.reports else run.counts,
             open=frozenset(item.id for item in outcome.left_open),
+            late=strategy.still_late(),
         )
 
     async def _checkpoint(self, *, now: bool = False) -> None:

@@ -100,11 +100,6 @@ class Progress:
         self._left_behind.discard(index)
         self._close(index)
 
-    def keep_open(self, index: int) -> None:
-        """Partition ``index`` was read, and is to be read again from its beginning."""
-        self.run.slices[self._pending[index].id] = BEGINNING
-        self.fail(index)
-
     def _close(self, index: int) -> None:
         self._closed[index] = True
         while self._first_open < len(self._pending) and self._closed[self._first_open]:

@@ -30,8 +30,12 @@ def pass_key(audience: PartitionKey, status: str) -> PartitionKey:
 
 
 def versions_key(campaign_id: object) -> PartitionKey:
-    """Of the versions of a campaign that could not be listed."""
+    """Of the versions of a campaign, all together."""
     return PartitionKey(f"{campaign_id}/*")
+
+
+ALL_PARTITIONS = PartitionKey("*")
+"""Stands for each, where a state would have to name too many."""
 
 
 def lies_below(key: PartitionKey, parent: PartitionKey) -> bool:

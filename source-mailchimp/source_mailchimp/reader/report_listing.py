@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
 import orjson
 
-from source_mailchimp.reader.campaign_changes import VersionsWanted, detector
-from source_mailchimp.reader.context import SyncContext
-from source_mailchimp.reader.fingerprints import Fingerprint, last_activity
+from source_mailchimp.reader.campaign_changes import detector
+from source_mailchimp.reader.context import Selected, SyncContext
+from source_mailchimp.reader.fingerprints import Fingerprint, bucket_of, days_of, is_due, last_activity, may_be_split
+from source_mailchimp.reader.late_rows import look_is_due
 from source_mailchimp.reader.parents import ParentRows
+from source_mailchimp.reader.places import versions_key
 from source_mailchimp.reader.split_campaigns import versions_of
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Record, Reports, Stream
@@ -91,3 +94,50 @@ class ReportListing:
             async for rows in answers:
                 parent_rows.add([row for row in rows if context.record_in_scope(row)])
         parent_rows.asked.update({campaign: campaign not in parent_rows.unlisted for campaign in campaigns})
+
+
+class VersionsWanted:
+    """Which split campaigns are asked for their versions, for the streams ``below`` that look under these."""
+
+    def __init__(self, context: SyncContext, below: list[Selected], until: datetime) -> None:
+        self._context = context
+        self._below = below
+        self._until = until
+
+    def anyway(self, reports: Sequence[Record]) -> list[str]:
+        """Those whose reports can't tell, or have told for so long that it is to be looked at again."""
+        names = {str(report.get("id")) for report in reports}
+        return [
+            str(report["id"])
+            for report in filter(may_be_split, reports)
+            if any(self._is_due(item, report, names) for item in self._below)
+        ]
+
+    def moved(self, rows: Sequence[Record], asked: Mapping[str, bool]) -> list[str]:
+        """Of the others, those whose reports show something new. ``rows``: with the versions of those ``asked``."""
+        detectors = [(item, detector(self._context, rows, item.state, self._until, asked)) for item in self._below]
+        return [
+            str(report["id"])
+            for report in filter(may_be_split, rows)
+            if str(report["id"]) not in asked
+            and any(item_detector.changed_since(report, _oldest(item, report)) for item, item_detector in detectors)
+        ]
+
+    def _is_due(self, item: Selected, report: Record, names: Collection[str]) -> bool:
+        state = item.state
+        return (
+            item.full_refresh
+            or not state.covers(report.get("list_id"), self._context.config.list_ids)
+            # A version that was left open must be among what is read, or it would be forgotten.
+            or any(key.split("/")[0] not in names for key in state.slices)
+            or look_is_due(state.late, versions_key(report["id"]), state.cursor, self._until)
+            or is_due(bucket_of(report["id"]), days_of(state.counts), self._until.toordinal())
+        )
+
+
+def _oldest(item: Selected, report: Record) -> datetime | None:
+    """From when on a stream wants to see what is under a campaign; None: from the beginning."""
+    state = item.state
+    campaign = str(report["id"])
+    cursors = [state.cursor, *(at for key, at in state.slices.items() if key.split("/")[0] == campaign)]
+    return None if None in cursors else min(at for at in cursors if at)

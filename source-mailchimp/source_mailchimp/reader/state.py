@@ -23,6 +23,9 @@ Version 1, as it stands in ``stream_state``::
     {"version": 1, "contacts": {"<list id>": {"known": "…", "seen": "…", "after": "<contact id>"}}}
         What the rows of contacts told, see ``contact_sums``: when all was read, and when a run began that was cut
         short and has asked contacts up to ``after``.
+    {"version": 1, …, "late": {"<campaign id>": "2026-01-01T00:00:00+00:00"}}
+        Besides: the counts of these campaigns were seen to have moved then, and rows of theirs may come yet, see
+        ``late_rows``. ``"<campaign id>/*"`` stands for the versions of a split one, ``"*"`` for all campaigns.
     {"version": 1, …, "known": {…}}
         The keys of the rows there were, see ``deletions``, which reads and writes them.
     {"version": 1, "__ab_full_refresh_sync_complete": true}
@@ -40,7 +43,7 @@ from typing import Any
 
 from source_mailchimp.dates import format_date, parse_date
 from source_mailchimp.reader.contact_sums import AskedContacts
-from source_mailchimp.reader.places import BEGINNING, Done, Note, PartitionKey, Place, parse_place
+from source_mailchimp.reader.places import ALL_PARTITIONS, BEGINNING, Done, Note, PartitionKey, Place, parse_place
 
 VERSION = 1
 FULL_REFRESH_COMPLETE = "__ab_full_refresh_sync_complete"
@@ -122,6 +125,7 @@ class StreamState:
     ``cursor`` holds for all slices that ``slices`` does not name, in the audiences of ``scope`` (None: all).
     ``counts`` is what the campaigns' counts were then, see ``campaign_changes``. ``open``: those of ``slices`` that
     failed or were refused. ``missing``: by slice, how many rows of which second are counted and were never listed.
+    ``late``: of which campaigns rows may come yet, see ``late_rows``.
     ``left_out``: below how many rows of the parent a full refresh that was cut short was refused.
     """
 
@@ -134,6 +138,7 @@ class StreamState:
     open: frozenset[PartitionKey] = frozenset()
     missing: dict[PartitionKey, dict[datetime, int]] = field(default_factory=dict)
     contacts: dict[PartitionKey, AskedContacts] = field(default_factory=dict)
+    late: dict[PartitionKey, datetime] = field(default_factory=dict)
     left_out: int = 0
 
     @classmethod
@@ -151,8 +156,9 @@ class StreamState:
         if named is None:
             return cls(scope=_scope(raw.get("scope"), "scope", note), complete=complete)
         entries = {key: _entry(value, f"slices.{key}", note) for key, value in named.items()}
+        cursor = _date(raw.get("cursor"), "cursor", note)
         return cls(
-            cursor=_date(raw.get("cursor"), "cursor", note),
+            cursor=cursor,
             slices={key: _date(entry.get("cursor"), f"slices.{key}.cursor", note) for key, entry in entries.items()},
             scope=_scope(raw.get("scope"), "scope", note),
             counts=_counts(raw.get("counts"), "counts", note),
@@ -168,6 +174,7 @@ class StreamState:
                 key: AskedContacts.load(value, f"contacts.{key}", note)
                 for key, value in (_entries(raw.get("contacts", {}), "contacts", note) or {}).items()
             },
+            late=_late(raw.get("late", {}), cursor, note),
             left_out=_left_out(raw.get("left_out", 0), note),
         )
 
@@ -187,6 +194,8 @@ class StreamState:
             }
         if self.contacts:
             state["contacts"] = {key: asked.dump() for key, asked in self.contacts.items()}
+        if self.late:
+            state["late"] = {key: format_date(moved) for key, moved in self.late.items()}
         if self.scope is not None:
             state["scope"] = list(self.scope)
         if self.counts is not None:
@@ -219,6 +228,7 @@ class StreamState:
             slices=dict(self.slices),
             missing=dict(self.missing),
             contacts=dict(self.contacts),
+            late=dict(self.late),
             run=run,
             complete=False,
         )
@@ -235,10 +245,11 @@ class StreamState:
         whole = bool(self.cursor and self.cursor > latest)
         if whole:
             self.cursor = None
-        late = bool(run and run.until and run.until > latest)
-        if late:
+        beyond = bool(run and run.until and run.until > latest)
+        if beyond:
             self.run = None
-        return bool(ahead) or whole or late
+        self.late = {key: min(moved, latest) for key, moved in self.late.items()}
+        return bool(ahead) or whole or beyond
 
     def cursor_of(self, *names: PartitionKey) -> datetime | None:
         """How far a slice has been read that goes by the first of ``names`` that is known; None: not at all."""
@@ -277,6 +288,14 @@ def _date(raw: object, name: str, note: Note) -> datetime | None:
     if raw is not None and date is None:
         note(name)
     return date
+
+
+def _late(raw: object, cursor: datetime | None, note: Note) -> dict[PartitionKey, datetime]:
+    """A date that can't be read is as late as it can be, and where no campaign can, it may be any."""
+    entries = _entries(raw, "late", note)
+    dates = {ALL_PARTITIONS: cursor} if entries is None else {}
+    dates |= {key: _date(moved, f"late.{key}", note) or cursor for key, moved in (entries or {}).items()}
+    return {key: moved for key, moved in dates.items() if moved}
 
 
 def _left_out(raw: object, note: Note) -> int:

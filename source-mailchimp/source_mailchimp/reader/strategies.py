@@ -7,7 +7,7 @@ endpoint's own filters, and which of the rows that come are to be emitted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,9 +37,6 @@ Filters = dict[str, str | int]
 
 _LATE = timedelta(days=1)
 """So much later than its date may a parent's row have shown that it is settled."""
-
-_ASKED_AGAIN = timedelta(days=7)
-"""So long is a campaign asked whose report counts more rows than are listed: they may come, or be gone for good."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,9 @@ class Strategy:
     ``since``: the moment from which on a partition is wanted, None for its beginning. ``is_new``: whether there may be
     something new in it since then. ``is_new_below``: whether streams that look under this one may find something new
     under its rows. ``filters``: the endpoint's own, since a moment and until another. ``changed``: those of the rows
-    that may be new since then. ``added``: what each record of the partition gets beside its row. ``lacks_rows``:
-    whether more rows are counted elsewhere than the ones that were listed, so that it is to be asked again soon.
+    that may be new since then. ``added``: what each record of the partition gets beside its row. ``tally``: is told
+    the rows of a partition as they were listed, and ``note_read`` that these were all. ``still_late``: of which
+    campaigns rows may come yet, see ``late_rows``.
     ``unlisted``: how far partitions were read that could not be listed, by the names that the state gives them.
     ``fingerprint``: what the campaigns' counts are as the run begins, None where they don't matter. ``reports``: where
     the stream is that of the reports, what becomes of them when all are there.
@@ -95,7 +93,9 @@ class Strategy:
     filters: Callable[[datetime | None, datetime | None], Filters] = lambda *_: {}
     changed: Callable[[list[Record], datetime | None], list[Record]] = lambda rows, _: rows
     added: Callable[[Partition], dict[str, Any]] = lambda partition: dict(partition.values)
-    lacks_rows: Callable[[Partition, int], bool] = lambda *_: False
+    tally: Callable[[Partition, list[Record]], None] = lambda *_: None
+    note_read: Callable[[Partition], None] = lambda _: None
+    still_late: Callable[[], dict[PartitionKey, datetime]] = dict
     unlisted: Callable[[], dict[PartitionKey, datetime | None]] = dict
     fingerprint: Fingerprint | None = None
     reports: ReportListing | None = None
@@ -125,7 +125,7 @@ async def open_strategy(
         case ChangedCampaigns() as reading:
             above = next(item for item in stream.ancestors if isinstance(item.reading, Reports))
             changes = await _changes(past, stream, above)
-            return below_reports(past, reading, changes, await context.upper_bound(), filtering=filtering)
+            return below_reports(past, reading, changes, filtering=filtering)
     return everything(past)
 
 
@@ -171,11 +171,18 @@ def relisted(past: Past, reading: Relist, changes: CampaignChanges | None) -> St
         if since is None or test is None:
             return rows
         window = since - timedelta(days=past.context.config.refresh_window_days)
-        return [row for row in rows if test(row, window) or (changes and changes.in_campaign(row.get("id"), since))]
+        return [
+            row for row in rows if (changes and changes.in_campaign(row, since, reading.counted)) or test(row, window)
+        ]
 
     strategy = Strategy(past, since=past.read_to, changed=changed)
     if changes:
-        return replace(strategy, is_new_below=changes.below_partition, fingerprint=changes.fingerprint)
+        return replace(
+            strategy,
+            is_new_below=changes.below_partition,
+            still_late=changes.still_late,
+            fingerprint=changes.fingerprint,
+        )
     return strategy
 
 
@@ -199,15 +206,15 @@ def below_changed_parents(past: Past, reading: ChangedParents) -> Strategy:
     return Strategy(past, since=past.read_to, is_new=is_new, added=added)
 
 
-def below_reports(
-    past: Past, reading: ChangedCampaigns, changes: CampaignChanges, until: datetime, *, filtering: bool
-) -> Strategy:
+def below_reports(past: Past, reading: ChangedCampaigns, changes: CampaignChanges, *, filtering: bool) -> Strategy:
     """Below reports: only campaigns whose report shows something new are asked.
 
     By the report a campaign is new or not, so there is nothing to look back for.
     """
     past = replace(past, other_names=changes.other_names)
-    below = BelowReports(past, reading, changes, until, ByDate(past, reading.cursor, filtering=filtering))
+    if reading.counted is None and not past.full_refresh:
+        changes.expect_late_rows()
+    below = BelowReports(past, reading, changes, ByDate(past, reading.cursor, filtering=filtering))
     return Strategy(
         past,
         since=past.within_dates,
@@ -216,7 +223,9 @@ def below_reports(
         filters=below.filters,
         changed=below.changed,
         added=below.added,
-        lacks_rows=below.lacks_rows,
+        tally=below.tally,
+        note_read=below.note_read,
+        still_late=changes.still_late,
         unlisted=changes.unlisted,
         fingerprint=changes.fingerprint,
     )
@@ -224,18 +233,17 @@ def below_reports(
 
 @dataclass(frozen=True)
 class BelowReports:
-    """What is new below the reports, in a run up to ``until``."""
+    """What is new below the reports, in one run."""
 
     past: Past
     reading: ChangedCampaigns
     changes: CampaignChanges
-    until: datetime
     by_date: ByDate
+    _shown: dict[PartitionKey, list[int]] = field(default_factory=dict)
 
     def is_new(self, partition: Partition, since: datetime | None) -> bool:
         """By the campaign's report, unless it was left open: what it had is known no more."""
-        names = (partition.id, *self.past.other_names(partition))
-        return any(name in self.past.state.open for name in names) or self.changes.in_partition(partition, since)
+        return self._was_open(partition) or self.changes.in_partition(partition, since)
 
     def filters(self, since: datetime | None, until: datetime | None) -> Filters:
         """Only by the start date: what the campaign had before may have become visible since, with its old date.
@@ -257,17 +265,27 @@ class BelowReports:
             added[LAST_ACTIVITY] = format_date(latest) if latest else None
         return added
 
-    def lacks_rows(self, partition: Partition, listed: int) -> bool:
-        """By the campaign's report, for some days after its count has moved: rows may be gone for good.
+    def tally(self, partition: Partition, rows: list[Record]) -> None:
+        """Add up what the rows show of what a report counts."""
+        counted = self.reading.counted
+        if counted and not self.past.full_refresh:
+            shown = map(counted.shown, rows)
+            self._shown[partition.id] = [sum(counts) for counts in zip(self._so_far(partition), *shown, strict=True)]
 
-        Of a campaign that is read for the first time, its newest date tells how long ago that may have been.
-        """
-        counted_as, report = self.reading.counted, self.changes.report_of(partition)
-        moved = self.past.cursor_of(partition) or last_activity(report)
-        if self.past.full_refresh or counted_as is None or moved is None or self.until - moved > _ASKED_AGAIN:
-            return False
-        counted = report.get(counted_as)
-        return isinstance(counted, int) and counted > listed
+    def note_read(self, partition: Partition) -> None:
+        """All rows have come; more may come yet, by the campaign's report."""
+        counted = self.reading.counted
+        if counted and not self.past.full_refresh:
+            shown, was_open = self._so_far(partition), self._was_open(partition)
+            self._shown.pop(partition.id, None)
+            self.changes.note_read(partition, self.past.read_to(partition), counted, shown, was_open=was_open)
+
+    def _so_far(self, partition: Partition) -> list[int]:
+        counted = self.reading.counted
+        return self._shown.get(partition.id) or [0] * (len(counted.told({})) if counted else 0)
+
+    def _was_open(self, partition: Partition) -> bool:
+        return any(name in self.past.state.open for name in (partition.id, *self.past.other_names(partition)))
 
     @property
     def _has_dates(self) -> bool:

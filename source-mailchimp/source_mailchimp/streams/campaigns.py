@@ -7,6 +7,7 @@ from functools import partial
 
 from source_mailchimp.dates import parse_date
 from source_mailchimp.stream import PARENT_CHANGED, ChangedParents, Cursor, Paging, Record, Relist, Stream
+from source_mailchimp.streams import report_counts
 from source_mailchimp.streams.reports import REPORTS
 
 FAMILY = "Campaigns"
@@ -28,7 +29,9 @@ CAMPAIGNS = Stream(
     "campaigns",
     items="campaigns",
     key=("id",),
-    reading=Relist(Cursor("create_time"), may_have_changed=may_have_changed, reports=REPORTS),
+    reading=Relist(
+        Cursor("create_time"), may_have_changed=may_have_changed, reports=REPORTS, counted=report_counts.SUMMARY
+    ),
     for_children=("status", "create_time", "send_time"),
     family=FAMILY,
     tells_deletions=True,

@@ -23,6 +23,7 @@ from source_mailchimp.stream import (
     Reports,
     Stream,
 )
+from source_mailchimp.streams import report_counts
 from source_mailchimp.streams.activity import flatten_activity
 
 FAMILY = "Reports"
@@ -65,7 +66,11 @@ EMAIL_ACTIVITY = _below_report(
     "reports/{campaign_id}/email-activity",
     items="emails",
     key=("activity_id",),
-    reading=ChangedCampaigns(Cursor("timestamp", since="since"), Flattened(flatten_activity, row_key=("email_id",))),
+    reading=ChangedCampaigns(
+        Cursor("timestamp", since="since"),
+        Flattened(flatten_activity, row_key=("email_id",)),
+        counted=report_counts.EVENTS,
+    ),
     adds={"activity_id": "string"},
     cost="recipients without events take pages too",
 )
@@ -75,7 +80,7 @@ UNSUBSCRIBES = _below_report(
     "reports/{campaign_id}/unsubscribed",
     items="unsubscribes",
     key=("campaign_id", "email_id", "timestamp"),
-    reading=ChangedCampaigns(Cursor("timestamp"), counted="unsubscribed"),
+    reading=ChangedCampaigns(Cursor("timestamp"), counted=report_counts.UNSUBSCRIBES),
 )
 
 # since would leave the older opens out of the row, and so lose them where a newer row replaces the older.
@@ -84,7 +89,7 @@ OPEN_DETAILS = _below_report(
     "reports/{campaign_id}/open-details",
     items="members",
     key=("campaign_id", "email_id"),
-    reading=_BY_LAST_ACTIVITY,
+    reading=replace(_BY_LAST_ACTIVITY, counted=report_counts.OPENS),
     adds=_ADDS_LAST_ACTIVITY,
 )
 
@@ -93,7 +98,7 @@ CLICK_DETAILS = _below_report(
     "reports/{campaign_id}/click-details",
     items="urls_clicked",
     key=("campaign_id", "id"),
-    reading=_BY_LAST_ACTIVITY,
+    reading=replace(_BY_LAST_ACTIVITY, counted=report_counts.CLICKS),
     adds=_ADDS_LAST_ACTIVITY,
 )
 
@@ -112,7 +117,7 @@ SENT_TO = _below_report(
     "reports/{campaign_id}/sent-to",
     items="sent_to",
     key=("campaign_id", "email_id"),
-    reading=_BY_LAST_ACTIVITY,
+    reading=replace(_BY_LAST_ACTIVITY, counted=report_counts.RECIPIENTS),
     adds=_ADDS_LAST_ACTIVITY,
 )
 
@@ -141,7 +146,7 @@ CAMPAIGN_ABUSE_REPORTS = _below_report(
     items="abuse_reports",
     key=("id",),
     paging=Paging.NONE,
-    reading=_BY_LAST_ACTIVITY,
+    reading=replace(_BY_LAST_ACTIVITY, counted=report_counts.ABUSE_REPORTS),
     adds=_ADDS_LAST_ACTIVITY,
 )
 
