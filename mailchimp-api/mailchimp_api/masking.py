@@ -21,6 +21,8 @@ _WORD = re.compile(r"(?:[\w.+-]+')*[^\s<>\"',;:(){}\[\]\\/=&?]+")
 _QUOTED_LOCAL_PART = re.compile(r'\\?"[^"\n]{1,64}"(?=@|%(?:25)*40)')
 # A subscriber hash is md5 of an address: anyone who has the address can recognise it. An API key looks the same,
 # with a data centre after it.
+# Half of an address, as Mailchimp quotes it (NNRUG/it52-rails#70).
+_PORTION = re.compile(r"(portion (?:before|after) the @: )[^)\n]*")
 _HASH_OR_KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?:-[a-z]{2,}[0-9]+)?(?![0-9a-f])", re.IGNORECASE)
 _MASK = "***"
 _SHORTEST_SECRET = 4
@@ -70,13 +72,15 @@ def mask(text: str, address: str = "") -> str:
         pattern = "|".join(re.escape(shape) for shape in sorted(shapes, key=len, reverse=True))
         text = re.sub(pattern, lambda _: mask_address(address), text, flags=re.IGNORECASE)
     if _AT.search(text):
+        text = _PORTION.sub(rf"\1{_MASK}", text)
         text = _WORD.sub(_mask_word, _QUOTED_LOCAL_PART.sub(_MASK, text))
     return _HASH_OR_KEY.sub(_MASK, text)
 
 
 def _mask_word(match: re.Match[str]) -> str:
     parts = _AT.split(match[0])
-    return match[0] if len(parts) == 1 else "@".join(part[:1].strip("*") + _MASK for part in parts)
+    # An @ by itself is none of an address.
+    return match[0] if len(parts) == 1 or not any(parts) else "@".join(part[:1].strip("*") + _MASK for part in parts)
 
 
 class MaskingFilter(logging.Filter):

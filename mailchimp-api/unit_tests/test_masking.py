@@ -66,6 +66,17 @@ class TestMask:
     def test_what_is_no_secret_stays_readable(self, text: str) -> None:
         assert mask(text) == text
 
+    @pytest.mark.parametrize(
+        "text,masked",
+        [
+            ("invalid (the portion before the @: jane.doe)", "invalid (the portion before the @: ***)"),
+            ("invalid (the portion after the @: home.example).", "invalid (the portion after the @: ***)."),
+            ("An email address must contain a single @", "An email address must contain a single @"),
+        ],
+    )
+    def test_half_an_address_is_masked_where_mailchimp_says_that_it_is_one(self, text: str, masked: str) -> None:
+        assert mask(text) == masked
+
     @given(local=LOCAL_PARTS, domain=DOMAINS, before=SURROUNDINGS, after=SURROUNDINGS)
     def test_no_address_survives_in_any_surroundings(self, local: str, domain: str, before: str, after: str) -> None:
         """Whatever stands around it: neither the address nor the domain behind its @ can be read."""
