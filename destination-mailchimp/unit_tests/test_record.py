@@ -132,6 +132,12 @@ class TestMatching:
             Mapping(field_mapping=[{"column": "a", "field": "NOPE"}])
 
         assert "FNAME" in failure.value.message
+        assert "email_field" not in failure.value.message
+
+    @pytest.mark.parametrize("target", ["EMAIL", "Email Address"])
+    def test_a_mapping_to_the_address_is_told_the_option_for_it(self, target: str) -> None:
+        with pytest.raises(SyncFailure, match="The column of the address is named in email_field"):
+            Mapping(field_mapping={"mail_to": target})
 
     @pytest.mark.parametrize(
         "columns",

@@ -7,7 +7,7 @@ from typing import Any
 from destination_mailchimp.audience.fields import Audience, Interest, MergeField, Permission
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
-from destination_mailchimp.mapping.addresses import plain
+from destination_mailchimp.mapping.addresses import email_column, plain
 from destination_mailchimp.mapping.attributes import ATTRIBUTES, as_object, put_tags
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.errors import BadValue
@@ -168,9 +168,10 @@ class Columns:
         for found in (self.interests, self._permissions):
             if flag := found.flag(target):
                 return Target(Rank.MAPPED, f"{found.what} {target}", flag)
+        address = " The column of the address is named in email_field." if email_column([target]) else ""
         raise SyncFailure(
             f"field_mapping sends the column {column!r} to {target!r}, which the audience does not have. "
-            f"Its fields are: {self._known()}."
+            f"Its fields are: {self._known()}.{address}"
         )
 
     def _merge_fields(self, partial: PartialContact, value: Any) -> None:
