@@ -84,15 +84,18 @@ def test_what_was_seen_a_while_ago_is_looked_at_again(calls: Calls, mock: reques
     assert one.made == ["GET"]
 
 
-def test_after_a_refused_value_it_is_looked_again(calls: Calls, mock: requests_mock.Mocker) -> None:
-    one = One(calls, mock, "subscribed", "archived")
+@pytest.mark.parametrize("seen", [False, True])
+def test_after_a_refused_value_it_is_looked_again(calls: Calls, mock: requests_mock.Mocker, *, seen: bool) -> None:
+    one = One(calls, mock, *["subscribed"] * (not seen), "archived")
     one.contact.body["language"] = "xx"
     errors = [{"field": "language", "message": "No."}]
     one.answers({"status_code": 400, "json": {"title": "Invalid Resource", "status": 400, "errors": errors}})
 
     with pytest.raises(StatusChanged):
-        one.calls.write(one.contact, "unsubscribed", Result(), create=False)
-    assert one.made == ["GET", "PATCH", "GET"]
+        one.calls.write(
+            one.contact, "unsubscribed", Result(), create=False, looked_at=time.monotonic() if seen else None
+        )
+    assert one.made == [*["GET"] * (not seen), "PATCH", "GET"]
 
 
 @pytest.mark.parametrize("method,wanted", [("PATCH", "subscribed"), ("PUT", "transactional")])
