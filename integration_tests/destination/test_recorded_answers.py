@@ -28,7 +28,7 @@ CONFIG = {"credentials": {"auth_type": "apikey", "apikey": "0" * 32 + "-us1"}, "
 PROBLEM = {"Content-Type": "application/problem+json"}
 REASONS = {
     "looks fake or invalid": "looks_fake",
-    "valid email address": "invalid_address",
+    "valid email address": "looks_fake",
     "permanently deleted": "forgotten",
     "compliance state": "compliance_state",
     'status is "cleaned': "compliance_state",

@@ -24,7 +24,10 @@ _TEXTS: tuple[tuple[str, Reason], ...] = (
     ("fake or invalid", "looks_fake"),
     ("lot of lists", "too_many_signups"),
     ("more signups for now", "too_many_signups"),
-    ("valid email", "invalid_address"),
+    # Addresses that pass our own look: one person's, whatever is wrong with them.
+    ("valid email", "looks_fake"),
+    ("of the email address is invalid", "looks_fake"),
+    ("must contain a single @", "looks_fake"),
     ("already in this list", "refused"),
     ("archived", "archived"),
     ("status", "status_refused"),
