@@ -320,12 +320,13 @@ class Completeness:
         """Whether rows may follow ``last``: never judged by the total alone where that lies.
 
         A short page is the end, unless the total says that more follow: the server may give fewer than are asked for.
+        A full page that shows more rows than are counted proves the total too small, as one of segment members was.
         A server that gives the same rows again and again, or a total that grows for ever, ends in ``INCOMPLETE``.
         """
         if self._pass.endless:
             return False
         first = self._pass.totals.first
-        there = self.distinct if first is None or not self._trust_total else first
+        there = self.distinct if first is None or not self._trust_total else max(first, self.distinct)
         if last.offset > _RUNAWAY_TIMES * there + _RUNAWAY_PAGES * last.asked:
             self._pass.endless = True
             return False
@@ -333,7 +334,7 @@ class Completeness:
             return last.count > 0 and last.total is not None and last.offset + last.count < last.total
         if not self._trust_total or last.total is None:
             return True
-        return last.offset + last.count < last.total
+        return last.offset + last.count != last.total
 
     def end_pass(self, *, start: int = 0, size: int) -> Verdict:
         """A pass from offset ``start`` on with pages of ``size`` rows has ended: what it shows, all taken together.

@@ -169,6 +169,15 @@ class TestPlainListing:
 
         assert [row["id"] for row in rows] == list(range(size))
 
+    @pytest.mark.parametrize("size", [9, 10, 11, 50, 500])
+    def test_a_total_that_a_page_of_its_own_gives_the_lie_to_ends_nothing(self, size: int) -> None:
+        """It is trusted until an answer shows more rows than it counts."""
+        world = Shelf(numbers=list(range(size)), told=lambda _: 5)
+
+        rows = read(world, plain(), page_size=10)
+
+        assert [row["id"] for row in rows] == list(range(size))
+
     @pytest.mark.parametrize("size", [0, 9, 10, 11, 100])
     def test_no_total_is_needed_where_none_is_trusted(self, size: int) -> None:
         world = Shelf(numbers=list(range(size)), told=lambda _: None)
