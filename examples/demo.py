@@ -35,6 +35,8 @@ from source_mailchimp.streams import STREAMS
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 DBT = ROOT / ".venv-dbt" / "bin" / "dbt"
+ACCOUNT = {"contacts": 800, "audiences": 3, "campaigns": 50, "recipients": 50}
+"""How large the simulated account is, if nothing else is asked for."""
 _LATENCY = 0.02  # seconds a request, so that ten connections have something to do
 _TAG = "From the demo"
 _CHANGED = 25
@@ -84,7 +86,7 @@ def main() -> int:
     begun = time.monotonic()
     print(f"A simulated account: {options.contacts:,} contacts, 3 audiences, {options.campaigns} campaigns.\n")
     with SimulatorProcess(
-        contacts=options.contacts, audiences=3, campaigns=options.campaigns, recipients=options.recipients
+        **{**ACCOUNT, "contacts": options.contacts, "campaigns": options.campaigns, "recipients": options.recipients}
     ) as simulator:
         simulator.control.latency(seconds=_LATENCY)
         demo = Demo(simulator, options.folder, options.streams)
@@ -346,9 +348,9 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=800, help="of all audiences together")
-    parser.add_argument("--campaigns", type=int, default=50)
-    parser.add_argument("--recipients", type=int, default=50, help="of each sent campaign")
+    parser.add_argument("--contacts", type=int, default=ACCOUNT["contacts"], help="of all audiences together")
+    parser.add_argument("--campaigns", type=int, default=ACCOUNT["campaigns"])
+    parser.add_argument("--recipients", type=int, default=ACCOUNT["recipients"], help="of each sent campaign")
     parser.add_argument(
         "--streams",
         nargs="+",

@@ -13,8 +13,9 @@ import duckdb
 import pytest
 import yaml
 
-from examples.demo import MART_STREAMS
+from examples.demo import ACCOUNT, MART_STREAMS, rows_there
 from integration_tests.harness.repository import ROOT
+from mailchimp_simulator.client import SimulatorProcess
 from source_mailchimp.schemas import schema_of
 from source_mailchimp.streams import STREAMS
 
@@ -44,6 +45,43 @@ def test_the_demo_reads_what_the_marts_are_made_of() -> None:
 def test_the_package_names_every_stream_it_needs(table: str) -> None:
     """Whoever follows its README has synced all of them."""
     assert f"`{table}`" in (PACKAGE / "README.md").read_text(encoding="utf-8").partition("## Use")[2]
+
+
+def test_the_figures_in_the_readme_are_those_of_the_account() -> None:
+    """Rows, the best campaign and the audience's rates; times and requests differ from run to run."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    with SimulatorProcess(**ACCOUNT) as simulator:
+        rows = {name: rows_there(simulator, stream) for name, stream in STREAMS.items()}
+        reports = [entry["row"] for entry in simulator.control.ground_truth("/reports", "rows")["rows"]]
+        [audience] = [
+            entry["row"]
+            for entry in simulator.control.ground_truth("/lists", "rows")["rows"]
+            if entry["row"]["name"] == "Newsletter"
+        ]
+    best = min(reports, key=lambda row: (-row["opens"]["unique_opens"] / row["emails_sent"], row["subject_line"]))
+    sent = [row for row in reports if row["list_id"] == audience["id"]]
+    delivered = sum(
+        row["emails_sent"] - row["bounces"]["hard_bounces"] - row["bounces"]["soft_bounces"] for row in sent
+    )
+    campaign = (
+        rf"{best['subject_line']} +{best['list_name']} +{best['emails_sent']} "
+        rf"+{_percent(best['opens']['unique_opens'], best['emails_sent'])} "
+        rf"+{_percent(best['clicks']['unique_subscriber_clicks'], best['emails_sent'])}"
+    )
+    mart = (
+        rf"Newsletter +{audience['stats']['member_count']} +\d+ +{len(sent)} "
+        rf"+{_percent(sum(row['opens']['unique_opens'] for row in sent), delivered)} "
+        rf"+{_percent(sum(row['clicks']['unique_subscriber_clicks'] for row in sent), delivered)} "
+        rf"+{_percent(sum(row['unsubscribed'] for row in sent), delivered)}"
+    )
+
+    assert f"{sum(rows.values()):,} rows in {len(STREAMS)} tables: as many as the account holds." in text
+    for line in (rf"list_members +{rows['list_members']} .*", campaign, mart):
+        assert re.search(rf"^  {line}$", text, re.MULTILINE), line
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
 
 
 @pytest.fixture(scope="module")
