@@ -97,7 +97,7 @@ def main() -> int:
         wrong += demo.build_marts()
     print(
         f"\n{time.monotonic() - begun:.0f} seconds in all. The tables are in {demo.database}: ask them what you like.\n"
-        "docs/relations.md pictures how they hang together, docs/fields says what is in them."
+        "docs/relations.md shows how they are related, docs/fields says what is in them."
     )
     return 1 if wrong else 0
 

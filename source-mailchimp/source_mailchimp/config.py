@@ -82,7 +82,7 @@ class Config(BaseModel):
             ge=0,
             le=365,
             title="Activity look-back (days)",
-            description="For so many days after it was sent, every sync asks a campaign for what happened to it. "
+            description="How many days after a campaign was sent every sync asks for its activity. "
             "Later the connector looks at it again only when its report shows something new.",
         ),
     ] = 5

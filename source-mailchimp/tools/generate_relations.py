@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- a command beside the package, not part of it
-"""Makes ``docs/relations.md`` and ``docs/relations/*.svg``: the streams, their keys and how they hang together.
+"""Makes ``docs/relations.md`` and ``docs/relations/*.svg``: the streams, their keys and how they are related.
 
 ``make docs-tables`` runs it. With ``--check`` nothing is written, and the exit code is 1 if a file is not what it
 would be.
@@ -25,7 +25,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 _INTRODUCTION = """\
 <!-- Made by `make docs-tables` from source_mailchimp/streams and source-mailchimp/descriptions. -->
 
-# How the streams hang together
+# How the streams are related
 
 A picture for each family, and the same as Mermaid, with the keys that join the streams.
 In the pictures a line leads from a stream to those whose rows are found through its own;

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- a command beside the package, not part of it
-"""How the streams hang together: parents from the stream table, other foreign keys from the descriptions.
+"""How the streams are related: parents from the stream table, other foreign keys from the descriptions.
 
 A description that says "as in `lists.id`" or "equal to `lists.id`" is the one place where such a relation is said.
 """
