@@ -113,7 +113,7 @@ def _translated(error: BaseException) -> SyncFailure:
             "Use the key of a user with at least the Manager role."
         )
     if isinstance(error, ResourceGone):
-        return SyncFailure(f"The audience, or a part of it, has vanished while the sync ran ({error.message}).")
+        return SyncFailure(f"The audience, or a part of it, was deleted while the sync ran ({error.message}).")
     if isinstance(error, RequestRefused):
         return SyncFailure(
             f"Mailchimp does not let us write at the moment ({error.message}). "

@@ -113,7 +113,7 @@ class Sync:
         )
 
     def run(self, count: int) -> None:
-        """So many records, and a STATE."""
+        """This many records, and a STATE."""
         self.feed([{"id": number, "email": f"{number}@example.com"} for number in range(count)])
 
     def feed(self, data: list[Json]) -> None:

@@ -33,7 +33,7 @@ class Sent:
         self.taken += items
 
     def run(self, count: int) -> None:
-        """Send so many."""
+        """Send this many."""
         items = list(range(count))
         send_or_split(items, self.send, lambda item, _: self.refused.append(item), self.unsure.append)
         assert items == list(range(count)), "the list is the caller's"

@@ -201,7 +201,7 @@ class Completeness:
     ``exact``: rows can only leave, and ``total_items`` is right, so a shortfall is an error.
     ``trust_total=False``: ``total_items`` is known to be too small; the end shows as a short page.
     ``may_repeat``: two rows may be the same in all they hold; then as many count as one answer has.
-    ``patience``: after so many passes without a new row, though some are missing, it is incomplete.
+    ``patience``: after this many passes without a new row, though some are missing, it is incomplete.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ class Reading:
     wait: Callable[[float], object]
     page_size: int = PAGE_SIZE
     patience: int = PATIENCE
-    """After so many passes without a new row, though some are missing, the listing is incomplete."""
+    """After this many passes without a new row, though some are missing, the listing is incomplete."""
 
 
 def read_listing(listing: Listing, reading: Reading) -> Iterator[list[Row]]:

@@ -44,7 +44,7 @@ def retrying(
 def retrying_async(
     policy: RetryPolicy, *, retry_timeouts: bool = True, sleep: Callable[[float], Awaitable[None]]
 ) -> tenacity.AsyncRetrying:
-    """The same for a coroutine function. ``sleep`` waits for so many seconds. One object serves a single call."""
+    """The same for a coroutine function. ``sleep`` waits, in seconds. One object serves a single call."""
     return tenacity.AsyncRetrying(sleep=sleep, **_options(policy, retry_timeouts=retry_timeouts))
 
 

@@ -146,7 +146,7 @@ class Transport:
             return UnreadableAnswer(f"The answer to {call} could not be unpacked")
         if isinstance(fault, requests.exceptions.InvalidProxyURL):
             return HostUnreachable(
-                "The address of the proxy is none. Look at the environment variables HTTPS_PROXY and HTTP_PROXY.",
+                "The proxy's address is not valid. Correct the environment variable HTTPS_PROXY or HTTP_PROXY.",
                 field="HTTPS_PROXY",
             )
         root = _innermost(fault)

@@ -13,7 +13,7 @@ MINUTES = 60.0
 
 
 def told(*offsets: float, clock: ServerClock | None = None) -> ServerClock:
-    """A clock after answers whose ``Date`` was so many seconds ahead of the machine's own time."""
+    """A clock after answers whose ``Date`` was this many seconds ahead of the machine's own time."""
     clock = clock or ServerClock()
     for offset in offsets:
         clock.note(datetime.now(timezone.utc) + timedelta(seconds=offset))

@@ -219,7 +219,7 @@ def pours(head: bytes, piece: bytes) -> Script:
 
 
 def bomb(megabytes: int) -> bytes:
-    """What unpacks to so many megabytes."""
+    """What unpacks to this many megabytes."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     return b"".join(packer.compress(bytes(2**20)) for _ in range(megabytes)) + packer.flush()
 

@@ -247,7 +247,7 @@ def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletio
 def _stream_state(state: Json) -> tuple[str, Json | None]:
     stream = state.get("stream")
     if not isinstance(stream, dict):
-        logger.warning("A state of all streams together (GLOBAL or LEGACY) is passed over: this source has none such")
+        logger.warning("A state of all streams together (GLOBAL or LEGACY) is ignored: this source has one a stream")
         return "", None
     found = stream.get("stream_state")
     return stream["stream_descriptor"]["name"], found if isinstance(found, dict) else None

@@ -342,7 +342,7 @@ class Reader:
         self.error: Exception | None = None
 
     def sync(self, *, kill_after: int | None = None, on_event: Callable[[Event], None] = lambda _: None) -> bool:
-        """One sync; True if it came to its end. ``kill_after``: it is killed after so many events."""
+        """One sync; True if it came to its end. ``kill_after``: it is killed after this many events."""
         state = StreamState.load(json.loads(json.dumps(self.state)))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
         selected += [Selected(stream, StreamState(), full_refresh=True) for stream in self.beside]
@@ -379,7 +379,7 @@ class Reader:
 
 
 def seconds(world: World, sizes: Iterable[int], *, archived_every: int = 0) -> None:
-    """Fill ``world`` with contacts: for each of ``sizes``, so many of one second, a few seconds apart."""
+    """Fill ``world`` with contacts: for each of ``sizes``, that many of one second, a few seconds apart."""
     second = 1000
     for size in sizes:
         second += world.random.randint(1, 9)

@@ -20,7 +20,7 @@ REPORTS = STREAMS["reports"]
 
 
 def segment(size: int, **options: Any) -> Site:
-    """One audience with one segment of so many contacts."""
+    """One audience with one segment of this many contacts."""
     return Site(
         tables={
             "lists": [{"id": "l1"}],

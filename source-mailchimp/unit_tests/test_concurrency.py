@@ -49,7 +49,7 @@ async def used(memory: Budget) -> int:
 
 
 def memory_for(results: int) -> Budget:
-    """Room for so many results."""
+    """Room for this many results."""
     memory = Budget(results)
     memory.learn("numbers", 1)
     return memory

@@ -54,7 +54,7 @@ class Tagged(Site):
 
 
 def tagged(size: int, *, every: int = 1) -> Tagged:
-    """So many contacts, of whom every so many-th has a tag."""
+    """A number of contacts, of whom every n-th has a tag."""
     site = Tagged(tables={"lists": [{"id": "l1"}]})
     for number in range(size):
         row = site.add(1000 + number // 5, archived=number % 7 == 0)

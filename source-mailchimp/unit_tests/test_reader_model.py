@@ -41,7 +41,7 @@ def promises_kept(reader: Reader, world: World) -> Callable[[Event], None]:
 
 
 def to_the_end(reader: Reader, world: World, kills: list[int]) -> None:
-    """Sync until it is complete: killed after so many events at first. Giving up is honest, but not for ever."""
+    """Sync until it is complete: killed after this many events at first. Giving up is honest, but not for ever."""
     check = promises_kept(reader, world)
     if any(reader.sync(kill_after=kill, on_event=check) for kill in kills):
         return

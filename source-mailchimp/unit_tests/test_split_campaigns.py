@@ -93,7 +93,7 @@ class TestVersionsCounted:
     DAY = 86_400
 
     def split(self, opens: tuple[int, ...], counted: int) -> Site:
-        """One split campaign, whose report counts so many opens, with versions that have had ``opens``."""
+        """One split campaign, whose report counts this many opens, with versions that have had ``opens``."""
         site = Site(now=50_000_000)
         parent = {**report("p0"), "type": "variate", "emails_sent": len(opens)}
         parent["opens"] = {"opens_total": counted, "last_open": date(2000)}

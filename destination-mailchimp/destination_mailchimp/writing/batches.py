@@ -285,8 +285,8 @@ class BatchWriter:
             if self._update_in_batches and len(insisted) >= max(sent, _INSISTED_AT_LEAST):
                 self._update_in_batches = False
                 logger.warning(
-                    "Mailchimp does not update contacts in a batch without their status, and the status is not ours "
-                    "to change: contacts that exist are written with one call each from now on"
+                    "Mailchimp does not update contacts in a batch without their status, which the sync must not "
+                    "change: contacts that exist are written with one call each from now on"
                 )
 
     # -- both ---------------------------------------------------------------------------------------------

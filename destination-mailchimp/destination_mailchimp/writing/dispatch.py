@@ -202,7 +202,7 @@ class Dispatcher:
             if not contact.open_calls:
                 if contact.receipt.outcome is None:
                     # Its STATE must not pass it: better a sync that fails than a record that is lost.
-                    raise SyncFailure("A record got lost on its way. Please report it with the log.", "system_error")
+                    raise SyncFailure("The connector lost a record. Please report it with the log.", "system_error")
                 self._finish(contact)
         if self._tag_buffer.size >= BATCH:
             self.begin_tags(everything=False)

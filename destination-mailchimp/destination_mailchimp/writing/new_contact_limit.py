@@ -28,7 +28,7 @@ class NewContactLimit:
             return granted
 
     def confirm(self, reserved: int, made: int) -> None:
-        """A call is done: so many had been reserved for it, so many were made."""
+        """A call is done: how many had been reserved for it, and how many were made."""
         with self._changed:
             self._reserved -= reserved if self._limit is not None else 0
             self._made += made

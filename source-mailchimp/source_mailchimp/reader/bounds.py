@@ -54,5 +54,5 @@ def audiences_at_once(workers: int) -> int:
 
 
 def retries_at_once(workers: int) -> int:
-    """Of requests that have failed before: so many, while they go on failing."""
+    """How many requests that have failed before, while they go on failing."""
     return max(1, workers // 5)

@@ -64,7 +64,7 @@ class Budget:
         return Reservation(self, amount)
 
     def change(self, by: int) -> None:
-        """Take ``by`` units more, at once, or give back so many."""
+        """Take ``by`` units more, at once; give them back if it is negative."""
         self._used += by
         if by < 0:
             self._grant()

@@ -20,7 +20,7 @@ from source_mailchimp.reader.places import Note
 
 _WAYS = 3
 _WIDEST = 256
-# An audience of at most so many contacts has so many buckets a way.
+# By how many contacts an audience has at most: how many buckets a way.
 _WIDTHS = ((1_000, 16), (10_000, 64))
 _MODULUS = 2**32 - 1
 _HASH_BYTES = 16
@@ -97,7 +97,7 @@ class Sums:
 
 
 def width_for(contacts: int) -> int:
-    """How many buckets are enough for so many contacts."""
+    """How many buckets are enough for an audience of this size."""
     return next((width for most, width in _WIDTHS if contacts <= most), _WIDEST)
 
 

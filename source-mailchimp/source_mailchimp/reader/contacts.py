@@ -38,10 +38,10 @@ class ContactSink(Protocol):
         """See above."""
 
     def begin(self, contacts: int) -> None:
-        """About so many contacts will be walked, archived ones not counted."""
+        """About how many contacts will be walked, archived ones not counted."""
 
     def expect(self, contacts: int) -> None:
-        """A window with so many contacts begins."""
+        """A window of ``contacts`` contacts begins."""
 
     async def emit(self, rows: list[Record], audience: Partition) -> None:
         """Hand on what is to be handed on of ``rows``; returns when that is done."""

@@ -94,7 +94,7 @@ class Deletions:
             return []
         if not listed and len(self._known) >= _FEW:
             logger.warning(
-                "%s: none of %d known rows is listed any more, which looks like a fault: deletions are not reported",
+                "%s: none of %d known rows is listed any more, perhaps by mistake: deletions are not reported",
                 name,
                 len(self._known),
             )

@@ -14,9 +14,9 @@ logger = logging.getLogger("airbyte.source_mailchimp")
 
 # When to give up. No bounds of what is under way at once: nobody waits for these.
 MAX_CONSECUTIVE_FAILURES = 3
-"""After so many in a row that could not be read, the trouble is not theirs."""
+"""After this many in a row that could not be read, the cause is not one of them."""
 MAX_REFUSALS = 10
-"""After so many refusals and no answer it is not about these parents: the others need not be asked."""
+"""After this many refusals and no answer the cause is not these parents: the others need not be asked."""
 _MOST_FAILURES = 100  # each has an entry in the state
 MOST_LEFT_OPEN = 2_000
 """Each has a line in the state; beyond that the state does not pass them."""
@@ -30,7 +30,7 @@ class Outcome:
 
     ``asked``: partitions that were to be read; ``gone``: of them, those that no longer exist. ``failures``: errors that
     make the stream incomplete, those of the partitions that ``failed`` among them. ``given_up``: whether the rest was
-    not asked. ``most_left_open``: so many the state can name.
+    not asked. ``most_left_open``: how many the state can name.
     """
 
     asked: int = 0

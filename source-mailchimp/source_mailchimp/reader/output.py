@@ -47,7 +47,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ParentsRead:
-    """Under so many of the parents (audiences, campaigns, …) that the stream looks under its rows have been read."""
+    """Of how many parents (audiences, campaigns, …) that the stream looks under all rows have been read."""
 
     stream: Stream
     done: int
@@ -82,7 +82,7 @@ class RecordSink(Protocol):
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
 
     def tell_parents(self, done: int, total: int) -> None:
-        """Under so many of its parents everything has been read."""
+        """Of how many of its parents everything has been read."""
 
     def expect(self, rows: int) -> None:
         """So many more rows will come."""
@@ -92,7 +92,7 @@ class RecordSink(Protocol):
 class StreamOutput:
     """One stream's way into the shared queue, which bounds what waits to be printed.
 
-    ``rows_per_state``: the next checkpoint after so many rows is handed on; others only when some time has passed,
+    ``rows_per_state``: the next checkpoint after this many rows is handed on; others only when some time has passed,
     and the last one. So a killed sync repeats little, and ten thousand small slices don't make ten thousand states.
     ``shape``: what becomes of the records at last. ``deletions``: keeps account of the rows there are.
     ``refused_before``: below how many rows of the parent the part of a full refresh was refused that is gone on with.

@@ -93,7 +93,7 @@ class RowsPerContact:
 
 
 def time_for(context: SyncContext, requests: int) -> str:
-    """At least so long so many requests take, as the end of a sentence.
+    """How long ``requests`` requests take at least, as the end of a sentence.
 
     By the shortest request so far: one for a contact brings little, while a page of contacts takes long.
     """

@@ -63,7 +63,9 @@ async def _sub_reports(
     except (SkippableError, RequestRefused) as error:
         if not isinstance(error, ResourceGone):
             refused.add(campaign_id)
-        logger.warning("The versions of campaign %s can't be listed, nor what became of them: %s", campaign_id, error)
+        logger.warning(
+            "The versions of campaign %s can't be listed, so nothing below them is read: %s", campaign_id, error
+        )
     except MailchimpError as error:
         failures.append(error)
     return rows

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from source_mailchimp.reader.fetcher import Fetcher, Page
     from source_mailchimp.stream import Cursor, Record
 
-_CHUNKS = 10  # at least so many, if they have a page each: a killed sync repeats at most the chunk it was in
+_CHUNKS = 10  # at least this many, if they have a page each: a killed sync repeats at most the chunk it was in
 _LONGEST_CHUNK = 10  # pages
 _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs a page more
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
-_LONG = 100  # pages: so many are planned only for rows that are seen to be there
+_LONG = 100  # pages: this many are planned only for rows that are seen to be there
 _LONG_TRIES = 3
 _LOOKED_FOR_AT_ONCE = 200  # borders of a window whose size is guessed: no more requests than a wrong guess may cost
 
