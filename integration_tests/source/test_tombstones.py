@@ -149,7 +149,7 @@ class TestWhatIsNotGone:
         second = sync(source, first.states, ["campaigns"])
 
         assert tombstones(second, ["campaigns"]) == {}
-        assert "looks like a fault" in second.output
+        assert "perhaps by mistake: deletions are not reported" in second.output
 
 
 class TestTheCatalog:
