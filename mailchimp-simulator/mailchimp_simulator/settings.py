@@ -55,6 +55,8 @@ class OpenFacts:
     """The same for a contact that exists, with `update_existing`; `revives`: an archived one comes back by it."""
     status_if_new_revives: bool = False
     """An update with `status_if_new` and no `status`, of a batch or by PUT, brings an archived contact back."""
+    paging_everywhere: bool = False
+    """Each collection takes `count` and `offset`, and shows ten rows without; else those that are documented to do."""
     tie_order: Literal["stable", "shuffled"] = "stable"
     """Rows with equal sort values come in the same order with every request, or in another."""
     connection_limit_per: Literal["user", "key"] = "user"

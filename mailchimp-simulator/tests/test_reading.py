@@ -394,3 +394,26 @@ def test_a_row_has_links_unless_they_are_excluded(api: Any, path: str, key: str)
     assert all("_links" in row for row in api.get(path)[key])
     assert all("_links" in row for row in api.get(path, fields=f"{key}.id,{key}._links")[key])
     assert not any("_links" in row for row in api.get(path, exclude_fields=f"{key}._links")[key])
+
+
+@pytest.mark.parametrize(
+    "path,everywhere,rows",
+    [("emails", False, 10), ("removed-subscribers", False, 12), ("removed-subscribers", True, 10)],
+)
+def test_listings_without_documented_paging_show_ten_rows_where_they_are_paged(
+    api: Any,
+    simulator: Any,
+    path: str,
+    everywhere: bool,  # noqa: FBT001
+    rows: int,
+) -> None:
+    simulator.control.rows({f"/automations/{{workflow_id}}/{path}": 12})
+    simulator.control.facts(paging_everywhere=everywhere)
+    url = f"/automations/{api.get('/automations')['automations'][0]['id']}/{path}"
+    key = "emails" if path == "emails" else "subscribers"
+
+    answer = api.get(url)
+
+    assert (len(answer[key]), answer["total_items"]) == (rows, 12)
+    assert len(api.get(url, count=1000)[key]) == 12
+    assert len(api.get(url, offset=10)[key]) == (12 if rows == 12 else 2)

@@ -19,6 +19,12 @@ _DATE_PREFIXES = ("since_", "before_")
 _DATE_NAMES = frozenset(
     {"since", "unsubscribed_since", "created_before", "created_since", "updated_before", "updated_since"}
 )
+_PAGED_UNDOCUMENTED = frozenset({
+    "/lists/{list_id}/tag-search",
+    "/automations/{workflow_id}/emails",
+    "/automations/{workflow_id}/emails/{workflow_email_id}/queue",
+})  # fmt: skip
+"""Collections that take `count` and `offset` though nobody documents it (facts.md)."""
 _LENIENT = {("/lists/{list_id}/segments", "type")}
 """Enumerations whose unknown values are answered 200 and empty."""
 
@@ -26,15 +32,20 @@ _LENIENT = {("/lists/{list_id}/segments", "type")}
 class Query:
     """The parameters of one request."""
 
-    def __init__(self, operation: Operation, raw: Mapping[str, str], language: str = "") -> None:
-        """Check and keep them; unknown parameters are ignored. `language`: of the header. Raises ProblemError (400)."""
+    def __init__(
+        self, operation: Operation, raw: Mapping[str, str], language: str = "", *, paging_everywhere: bool = False
+    ) -> None:
+        """Check and keep them; unknown parameters are ignored. Raises ProblemError (400).
+
+        `language`: of the header; `paging_everywhere`: whether each collection takes `count` and `offset`.
+        """
         self.operation = operation
         self.language = language
         params = operation.params
+        everywhere = paging_everywhere or operation.path in _PAGED_UNDOCUMENTED
         self.values = {
             key: value for key, value in raw.items()
-            # tag-search takes count and offset though nobody documents it (facts.md).
-            if key in params or (key in ("count", "offset") and operation.path.endswith("/tag-search"))
+            if key in params or (key in ("count", "offset") and everywhere)
         }  # fmt: skip
         for name, schema in params.items():
             if schema.get("required") and not self.values.get(name):
@@ -49,8 +60,8 @@ class Query:
         self.offset = int(self.values.get("offset", 0))
         self.descending = self.values.get("sort_dir", "ASC").upper() == "DESC"
         self.sort = self.values.get("sort_field", "")
-        self.paged = "count" in params or operation.path.endswith("/tag-search")
-        if "offset" not in params and not operation.path.endswith("/tag-search"):
+        self.paged = "count" in params or everywhere
+        if "offset" not in params and not everywhere:
             self.offset = 0
 
     def _check(self, name: str, value: str, schema: Mapping[str, Any]) -> None:

@@ -62,7 +62,7 @@ class Service:
     def read(self, operation: Operation, values: tuple[str, ...], raw: Mapping[str, str]) -> Answer:
         """A GET."""
         world = self.world
-        query = Query(operation, raw)
+        query = Query(operation, raw, paging_everywhere=world.settings.facts.paging_everywhere)
         if not operation.collection:
             if not world.exists(operation.path.rpartition("/{")[0], values[:-1]):
                 raise not_found()
