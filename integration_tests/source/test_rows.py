@@ -117,6 +117,26 @@ def expected(stream: Stream, count: int) -> int:
     return 2 * count if stream.name in {"list_members", "list_member_keys", "audience_contacts"} else count
 
 
+UNPAGED = [stream for stream in LISTINGS if stream.paging in {Paging.NONE, Paging.COUNT_ONLY}]
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_listings_without_documented_paging_are_read_whole(source: SourceHarness, reading: bool) -> None:  # noqa: FBT001
+    """Ten rows come unless more are asked for: of an automation's e-mails as reported, of all such listings perhaps."""
+    count = 37
+    control = source.simulator.control
+    control.rows(row_counts(UNPAGED, count))
+    control.facts(paging_everywhere=reading)
+
+    run = source.read([stream.name for stream in UNPAGED], mode="full_refresh")
+
+    assert run.complete == {stream.name for stream in UNPAGED}
+    for stream in UNPAGED:
+        truth = truth_of(control, stream)
+        assert Counter(identities(stream, run.records(stream.name))) == truth, stream.name
+        assert len(truth) % count == 0
+
+
 OBJECTS = [stream for stream in STREAMS.values() if stream.paging is Paging.OBJECT and stream.parent]
 
 

@@ -97,6 +97,25 @@ class TestAllAtOnce:
 
         assert sorted(row["domain"] for row in reader.emitted) == sorted(f"d{n}" for n in range(35))
 
+    @pytest.mark.parametrize("size", [0, 9, 10, 11, 35])
+    @pytest.mark.parametrize("paged", [True, False])
+    def test_ten_rows_without_a_total_are_not_taken_for_all(self, size: int, paged: bool) -> None:  # noqa: FBT001
+        class Untold(Site):
+            def page(self, path: str, params: Mapping[str, Any], items: str | None) -> dict[str, Any]:
+                if path == "campaigns":
+                    return super().page(path, params, items)
+                rows = self.tables[path]
+                offset = params.get("offset", 0)
+                return {items or "": rows[offset : offset + params.get("count", 10)] if paged else rows}
+
+        site = Untold(tables={"campaigns": [{"id": "c1", "status": "save"}]})
+        site.tables["campaigns/c1/send-checklist"] = [{"id": number} for number in range(size)]
+        reader = Reader(site, STREAMS["campaign_send_checklist"], full_refresh=True)
+
+        assert reader.sync()
+
+        assert [row["id"] for row in reader.emitted] == list(range(size))
+
 
 class TestTwins:
     """Two projects reported that a cart was listed twice once a line had been added to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from source_mailchimp.reader.records import row_fingerprint, row_key_of
 from source_mailchimp.stream import Paging, PathValues, Stream
 
 _RESUME_OVERLAP = 10
+_ROWS_BY_DEFAULT = 10  # that Mailchimp shows to whom doesn't say how many
 
 
 def path_of(stream: Stream, params: PathValues) -> str:
@@ -81,10 +83,17 @@ class PageReader:
                 return self._object(params, filters)
 
     async def _by_offset(
-        self, params: PathValues, filters: Mapping[str, str | int] | None, after: Place = BEGINNING
+        self,
+        params: PathValues,
+        filters: Mapping[str, str | int] | None,
+        after: Place = BEGINNING,
+        *,
+        counted: bool = True,
     ) -> AsyncGenerator[Batch, None]:
+        """``counted``: its answers tell how many rows there are; else the end shows as a short page."""
         context, (start, mark) = self._context, _start_of(after)
         listing = listing_of(self._stream, params, filters)
+        listing = replace(listing, trust_total=listing.trust_total and counted)
         reader = ListingReader(context.fetcher, listing, prefetch=context.prefetch, memory=self._memory)
         first = await reader.page_at(start) if start else None
         if first and _offset_of(mark, first, listing) is None:
@@ -106,17 +115,21 @@ class PageReader:
     async def _at_once(
         self, params: PathValues, filters: Mapping[str, str | int] | None
     ) -> AsyncGenerator[Batch, None]:
-        """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless."""
+        """No paging is documented. Where ``total_items`` says that there is more, there is paging nevertheless.
+
+        So it was seen of an automation's e-mails, and Mailchimp's support says it of every listing
+        (python-mailchimp#143, #246). Without a total, as many rows as come by default may be a first page.
+        """
         stream = self._stream
         items = stream.items or ""
         body = await self._answer(params, filters, items)
-        total = told_total(body)
-        if total is not None and total > len(body[items]):
-            async with aclosing(self._by_offset(params, filters)) as batches:
+        total, came = told_total(body), len(body[items])
+        if came == _ROWS_BY_DEFAULT if total is None else total > came:
+            async with aclosing(self._by_offset(params, filters, counted=total is not None)) as batches:
                 async for batch in batches:
                     yield Batch(batch.rows, batch.total)
         else:
-            yield Batch(body[items], len(body[items]))
+            yield Batch(body[items], came)
 
     async def _object(self, params: PathValues, filters: Mapping[str, str | int] | None) -> AsyncGenerator[Batch, None]:
         yield Batch([await self._answer(params, filters, None)], 1)
