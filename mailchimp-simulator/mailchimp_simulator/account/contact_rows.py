@@ -92,12 +92,21 @@ class ContactRows:
         if overlay:
             for place, index in enumerate(indexes):
                 if index in overlay:
-                    texts[place] = orjson.dumps(self.row(index, links=links)).decode()
+                    texts[place] = orjson.dumps(self._changed(index, texts[place])).decode()
         return ",".join(texts)
+
+    def rows(self, indexes: Iterable[int], *, links: bool = True) -> list[dict[str, Any]]:
+        """Contacts, changes included."""
+        indexes = list(indexes)
+        return [self._changed(*one) for one in zip(indexes, self.texts(indexes, links=links), strict=True)]
 
     def row(self, index: int, *, links: bool = True) -> dict[str, Any]:
         """One contact, changes included."""
-        row: dict[str, Any] = orjson.loads(self.text(index, links=links))
+        return self._changed(index, self.text(index, links=links))
+
+    def _changed(self, index: int, text: str) -> dict[str, Any]:
+        """The contact that was seeded as `text` has it, with its changes."""
+        row: dict[str, Any] = orjson.loads(text)
         raw = self.audience.contacts.overlay.get(index)
         if raw is None:
             return row

@@ -60,11 +60,13 @@ def rows_of(world: World, template: str, parents: tuple[str, ...]) -> Iterator[J
         return
     if template == SEGMENT_MEMBERS:
         segment = audience.segments.by_id[int(parents[1])]
-        yield from (segment_member(audience.rows.row(n)) for n in audience.segments.members(segment))
+        yield from map(segment_member, audience.rows.rows(audience.segments.members(segment)))
         return
-    for n in range(len(audience.contacts)):
-        if audience.contacts.status[n] != GONE:
-            yield audience.rows.row(n, links=False) if template == MEMBERS else contact(audience, n)
+    present = [n for n in range(len(audience.contacts)) if audience.contacts.status[n] != GONE]
+    if template == MEMBERS:
+        yield from audience.rows.rows(present, links=False)
+    else:
+        yield from (contact(audience, n) for n in present)
 
 
 def key_of(world: World, template: str) -> list[str]:

@@ -44,7 +44,7 @@ def members(world: World, audience: Audience, operation: Operation, query: Query
         tail = "" if "_links" in query.fields.excluded else f',"_links":{orjson.dumps(links(operation.path)).decode()}'
         body = f'{{"members":[{rows}],"list_id":"{audience.id}","total_items":{total}{tail}}}'
         return Answer(200, body.encode(), rows=len(indexes))
-    items = [audience.rows.row(n) for n in indexes]
+    items = audience.rows.rows(indexes)
     return answer(operation, (audience.id,), query, items, total, {})
 
 
@@ -138,7 +138,7 @@ def segment_members(audience: Audience, operation: Operation, parents: tuple[str
             hidden.discard(status)
     chosen = [n for n in audience.segments.members(segment) if contacts.status[n] not in hidden]
     page = query.slice(len(chosen))
-    items = [segment_member(audience.rows.row(n)) for n in chosen[page.start : page.stop]]
+    items = [segment_member(row) for row in audience.rows.rows(chosen[page.start : page.stop])]
     return answer(operation, parents, query, items, total, {})
 
 
