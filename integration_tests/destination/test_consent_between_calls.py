@@ -42,12 +42,12 @@ class TestBetweenTwoAttempts:
     def test_who_has_left_stays_out(
         self, destination: DestinationHarness, call: dict[str, Any], fault: dict[str, Any]
     ) -> None:
+        start = call["start"]
+        address = "somebody@example.com" if start == "new" else destination.one_with(start)
         for deed, left in LEFT.items():
             for reading in ("exists", "revives"):
                 destination.control.reset()
                 destination.control.facts(archived_in_create=reading, resubscribe_succeeds=True)
-                start = call["start"]
-                address = "somebody@example.com" if start == "new" else destination.one_with(start)
                 where = {"path": call["path"], "method": call["method"], "skip": call.get("nth", 0), "times": 1}
                 carried_out = fault["kind"] != "status"
                 # What a refusal has not carried out, a person may as well have come before.
@@ -91,10 +91,10 @@ class TestBetweenTwoCalls:
         self, destination: DestinationHarness, options: dict[str, Any], deed: str, start: str
     ) -> None:
         wrong = {}
+        address = destination.one_with(start)
         for number in range(1, 12):
             destination.control.reset()
             destination.control.facts(archived_in_create="revives", resubscribe_succeeds=True)
-            address = destination.one_with(start)
             destination.control.person(deed, emails=[address], list_id=destination.list_id, skip=number - 1, times=1)
             run = destination.write(
                 [destination.record({"id": 1, "email": address, "state": "subscribed"})], destination.config(**options)
@@ -187,10 +187,10 @@ class TestEveryCallOfEveryWay:
     ) -> None:
         """For each call of the sync in turn: right before it the person is archived, and then its answer is lost."""
         wrong = {}
+        address = signed_up(destination, way.get("start", "subscribed"))
         for number in range(1, 25):
             destination.control.reset()
             destination.control.facts(**REVIVING, resubscribe_succeeds=True, audience_has_sms=True)
-            address = signed_up(destination, way.get("start", "subscribed"))
             person: dict[str, Any] = {
                 "emails": [address],
                 "list_id": destination.list_id,
