@@ -7,13 +7,13 @@ a number. So thousands of syncs under random changes, faults and kills run in se
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import selectors
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from operator import attrgetter
 from typing import Any, TypeVar
 from unittest.mock import patch
 
@@ -45,6 +45,12 @@ def moment(second: int) -> datetime:
 def date(second: int) -> str:
     """The model's time as Mailchimp writes it."""
     return moment(second).isoformat()
+
+
+def copied(value: T) -> T:
+    """What is left of it as JSON."""
+    copy: T = orjson.loads(orjson.dumps(value))
+    return copy
 
 
 def second_of(text: str) -> int:
@@ -166,19 +172,23 @@ class World:
 
     def members(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """One page of the audience's members."""
-        since, before = params.get("since_last_changed"), params.get("before_last_changed")
+        since, before = (
+            second_of(params[name]) if params.get(name) is not None else None
+            for name in ("since_last_changed", "before_last_changed")
+        )
+        archived = params.get("status") == "archived"
         rows = [
             row
             for row in self.rows.values()
-            if row.archived == (params.get("status") == "archived")
-            and (since is None or row.changed > second_of(since))
-            and (before is None or row.changed <= second_of(before))
+            if row.archived == archived
+            and (since is None or row.changed > since)
+            and (before is None or row.changed <= before)
         ]
         if self.shuffle:
             self.random.shuffle(rows)
         else:
-            rows.sort(key=lambda row: row.born)
-        rows.sort(key=lambda row: row.changed)
+            rows.sort(key=attrgetter("born"))
+        rows.sort(key=attrgetter("changed"))
         offset, count = params["offset"], params["count"]
         total = len(rows)
         rows = [row for row in rows if row.id not in self.unlisted]
@@ -232,7 +242,7 @@ class Site(World):
         rows = self.tables.get(path, [])
         if "count" in params:
             rows = rows[params.get("offset", 0) :][: params["count"]]
-        return {items: json.loads(json.dumps(rows)), "total_items": len(self.tables.get(path, []))} if items else {}
+        return {items: copied(rows), "total_items": len(self.tables.get(path, []))} if items else {}
 
 
 class ModelClient(MailchimpClient):
@@ -343,7 +353,7 @@ class Reader:
 
     def sync(self, *, kill_after: int | None = None, on_event: Callable[[Event], None] = lambda _: None) -> bool:
         """One sync; True if it came to its end. ``kill_after``: it is killed after this many events."""
-        state = StreamState.load(json.loads(json.dumps(self.state)))
+        state = StreamState.load(copied(self.state))
         selected = [Selected(self.stream, state, full_refresh=self.full_refresh)]
         selected += [Selected(stream, StreamState(), full_refresh=True) for stream in self.beside]
         sync = Sync(
@@ -363,7 +373,7 @@ class Reader:
                 elif isinstance(event, Records):
                     self.emitted += event.records
                 elif isinstance(event, Checkpoint):
-                    self.state = json.loads(json.dumps(event.state))
+                    self.state = copied(event.state)
                     self.states.append(self.state)
                 elif isinstance(event, Ended):
                     self.error = event.error
