@@ -216,7 +216,7 @@ def _finish(failure: BaseException | None, config: Config, messages: MessageRead
 
 
 def _input_failure(messages: MessageReader, most_percent: float) -> SyncFailure | None:
-    """What was the matter with the input as a whole."""
+    """Why the input as a whole fails the sync; None if it does not."""
     if messages.internal_errors:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(messages.internal_errors.items()))
         return SyncFailure(

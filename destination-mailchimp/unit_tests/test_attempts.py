@@ -1,4 +1,4 @@
-"""A contact that Mailchimp never copes with is rejected; an outage that hits everything is waited out."""
+"""A contact that each call fails for is rejected; an outage that hits everything is waited out."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def lasting(seconds: float) -> Calls:
 class TestOneContact:
     """Its record is rejected with what Mailchimp said, the others are written, and the STATE comes out."""
 
-    def test_it_is_never_everybodys_trouble(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+    def test_it_costs_nobody_else_anything(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         mailchimp = Mailchimp(mock)
         sync = Sync(calls)
         sync.run(40)
@@ -117,7 +117,7 @@ class TestOneContact:
         assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 3, Outcome.REJECTED: 5}
         assert len(sync.emitted) == 1
 
-    def test_its_tag_is_not_everybodys_trouble_either(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+    def test_its_tag_costs_nobody_else_anything_either(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).tags_fail = True
         sync = Sync(calls, tags="vip")
         sync.run(10)
@@ -128,7 +128,7 @@ class TestOneContact:
 
 
 class TestAnOutage:
-    """Where nothing gets through, nobody is to blame."""
+    """Where nothing gets through, nobody is rejected."""
 
     def test_it_is_waited_out(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         mailchimp = Mailchimp(mock)

@@ -1,4 +1,4 @@
-"""A call that Mailchimp refuses whole or doesn't cope with is made smaller until it shows which item causes it."""
+"""A call that Mailchimp refuses whole, or that fails each time, is made smaller until it shows which item causes it."""
 
 from __future__ import annotations
 

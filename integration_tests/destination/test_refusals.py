@@ -200,7 +200,7 @@ class TestRefusals:
 
 
 class TestAccountTroubles:
-    """What is the matter with the account, or with one odd record, is not blamed on the contacts."""
+    """What concerns the account, or one odd record, rejects no contact."""
 
     def test_an_account_that_is_being_exported_rejects_nobody(self, destination: DestinationHarness) -> None:
         destination.control.fault(

@@ -1,4 +1,4 @@
-"""What is the matter with one contact is that contact's trouble, and counted as what it is."""
+"""What concerns one contact costs that contact only, and is counted as what it is."""
 
 from __future__ import annotations
 

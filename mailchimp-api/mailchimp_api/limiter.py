@@ -47,7 +47,7 @@ class Limiter:
     and grows by one every five seconds of undisturbed work, up to ``limit`` again.
 
     Too many connections concern all requests. So what is throttled again and again while others of other kinds
-    (``kind_of``) succeed undisturbed has a trouble of its own, and costs the others nothing.
+    (``kind_of``) succeed undisturbed is throttled for a reason of its own, and costs the others nothing.
     """
 
     def __init__(self, limit: int, *, cutoff_seconds: float = SERVER_CUTOFF_SECONDS) -> None:
@@ -106,12 +106,12 @@ class Limiter:
             self._last_growth = now
 
     def succeeded(self, kind: str = "") -> None:
-        """A request of ``kind`` went well: after a quiet time one more may fly."""
+        """A request of ``kind`` went well: after some time without a refusal one more may be in flight."""
         self._successes += 1
         if kind in self._refused or kind not in self._succeeded:
             with self._changed:
                 if not self._succeeded and kind not in self._refused:
-                    self._cap = float(self._limit)  # what was refused before anything succeeded is the only trouble
+                    self._cap = float(self._limit)  # only what was refused before anything succeeded is throttled
                     self._changed.notify_all()
                 self._refused.pop(kind, None)
                 self._succeeded.add(kind)

@@ -34,7 +34,7 @@ class OpenFacts:
     email_change_of_unsubscribed: bool = True
     """The address of a contact that is not subscribed may be changed."""
     segments_take_unsubscribed: bool = True
-    """Segment calls take pending, unsubscribed and cleaned contacts; else they are ignored, as strangers are."""
+    """Segment calls take pending, unsubscribed and cleaned contacts; else they are ignored, as unknown ones are."""
     segment_totals_told: bool = True
     """Segment calls tell how many they added; else `total_added` is 0 and nobody is listed, though they did."""
     segment_names_unique: bool = False

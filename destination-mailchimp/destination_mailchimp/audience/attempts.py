@@ -1,4 +1,4 @@
-"""Judges the failed attempts of a call: whether to go on, to ask for less, or to blame what the call is about."""
+"""Decides about the failed attempts of a call: whether to go on, to ask for less, or to give up the contact."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Undecided(Exception):
 
 
 class Health:
-    """When calls have gone well, by which it shows whether one that fails is at fault itself. Thread-safe."""
+    """When calls have gone well, which shows whether one that fails has its own contact as the cause. Thread-safe."""
 
     def __init__(self, probe: Callable[[], bool]) -> None:
         """``probe`` makes a call and tells whether it was answered."""
@@ -76,7 +76,7 @@ class Health:
             with self._lock:
                 self._suspects += 1
 
-    def may_blame_lone_contact(self) -> bool:
+    def may_give_up_alone(self) -> bool:
         """Whether a contact may be given up though nothing else was written: only where few are suspected at all."""
         with self._lock:
             return self._suspects <= _LONE_SUSPECTS_AT_MOST
@@ -127,7 +127,7 @@ class Attempts:
         self._health.suspect(self._suspect, self._failed_at)
         # Where nothing else was there to be written: Mailchimp itself has answered, and answers other calls.
         alone = error.status == _SERVER_ERROR and self._health.answers_since(time.monotonic())
-        if self._wrote_since_suspected(self._suspect) or (alone and self._may_blame(self._suspect)):
+        if self._wrote_since_suspected(self._suspect) or (alone and self._may_give_up(self._suspect)):
             raise LastingFault(error) from error
 
     def _ask_for_less(self, error: TransientError, *, slow: bool) -> None:
@@ -149,10 +149,10 @@ class Attempts:
             suspect.put_off = True
             raise Undecided from error
 
-    def _may_blame(self, suspect: Suspect) -> bool:
-        """Whether it is hardly an outage: few have such trouble, or others of its batch were written after that."""
+    def _may_give_up(self, suspect: Suspect) -> bool:
+        """Whether it is hardly an outage: few contacts fail so, or others of its batch were written after that."""
         failed_at = suspect.batch_failed_at
-        return self._health.may_blame_lone_contact() or (failed_at is not None and self._health.wrote_since(failed_at))
+        return self._health.may_give_up_alone() or (failed_at is not None and self._health.wrote_since(failed_at))
 
     def _wrote_since_suspected(self, suspect: Suspect) -> bool:
         return suspect.since is not None and self._health.wrote_since(suspect.since)

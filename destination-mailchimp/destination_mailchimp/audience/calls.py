@@ -114,7 +114,7 @@ class Calls:
 
         ``items``, ``read``, ``before_repeat``, ``language``: as in ``MailchimpClient.request``.
         ``may_shrink``: the caller can ask for less, so BatchTooLarge is raised where that may help.
-        ``suspect``: the call is about one contact alone, so LastingFault or Undecided is raised where it is at fault.
+        ``suspect``: the call is about one contact alone, so LastingFault or Undecided is raised where it is the cause.
         Raises Stopped, TransientError when the attempts are used up, and Mailchimp's refusals as
         ``mailchimp_api.errors`` draws them.
         """

@@ -1,4 +1,4 @@
-"""Makes a call smaller where Mailchimp refuses it whole, or does not cope with it."""
+"""Makes a call smaller where Mailchimp refuses it whole, or where it fails each time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def send_or_split(
     refuse: Callable[[T, Problem], None],
     unsure: Callable[[T], None],
 ) -> None:
-    """``send`` all in one call, or in ever smaller ones where Mailchimp refuses it whole or does not cope with it.
+    """``send`` all in one call, or in ever smaller ones where Mailchimp refuses it whole or it fails each time.
 
     ``refuse`` is told of each that is refused alone, ``unsure`` of each that alone fails the same way each time.
     What concerns the account is raised, like all other errors.

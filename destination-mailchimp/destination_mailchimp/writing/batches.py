@@ -113,8 +113,8 @@ class BatchWriter:
         watch = watch or self._archived.watch()
         existing: list[Contact] = []
         if self._config.update_only:
-            existing, strangers = self._split_by_presence(contacts)
-            result.skipped += [Skipped(contact, "not in the audience") for contact in strangers]
+            existing, absent = self._split_by_presence(contacts)
+            result.skipped += [Skipped(contact, "not in the audience") for contact in absent]
             return existing
         granted = self._limit.reserve(len(contacts))
         if granted < len(contacts):
