@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests_mock
 
-from destination_mailchimp.accounting.ledger import Outcome
+from destination_mailchimp.accounting.ledger import Outcome, StreamLedger
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.config import read_config
 from destination_mailchimp.contacts.contact import Contact, Json
@@ -17,7 +17,7 @@ from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import FollowUp, Result, Skipped, Step, Written
 from destination_mailchimp.writing.singles import Singles
 from mailchimp_api.errors import ResourceGone
-from unit_tests.builders import CONFIG, LIST, PROBLEM, Writing, config_of, people, row_of
+from unit_tests.builders import CONFIG, LIST, PROBLEM, Writing, config_of, contact_of, people, row_of
 
 BEGUN = datetime(2026, 11, 25, 12, 0, 0, tzinfo=timezone.utc)
 """When a call began whose answer was lost."""
@@ -146,6 +146,19 @@ class TestSingleCalls:
 
         assert patch.call_count == 3
         assert result.written == [Written(contact, Outcome.UPDATED)]
+
+    def test_an_answer_may_show_the_address_as_it_goes_over_the_wire(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        """And by another hash: nobody has shown which one Mailchimp makes of a domain beyond ASCII."""
+        (contact,), result = [contact_of(StreamLedger("s"), "Jané@müller.example")], Result()
+        shown = {"id": "0" * 32, "email_address": "jané@xn--mller-kva.example", "status": "subscribed"}
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
+        mock.get(f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=PROBLEM)
+        mock.put(f"{LIST}/members/{contact.hash}", json=shown)
+        Writing(calls).singles.run(FollowUp(contact, Step.CONFIRM), result)
+
+        assert result.written == [Written(contact, Outcome.CREATED)]
 
     def test_all_fields_that_one_answer_names_are_left_out_at_once(
         self, calls: Calls, mock: requests_mock.Mocker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +17,24 @@ STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 
 
 def key_of(address: object) -> str:
-    """What tells whether two addresses are one contact's, ours and those in Mailchimp's answers."""
-    return str(address or "").strip().lower()
+    """What tells whether two addresses are one contact's, ours and those in Mailchimp's answers.
+
+    A domain beyond ASCII is the same by its letters (``müller.example``) and as it goes over the wire
+    (``xn--mller-kva.example``): which of them answers show is *open*. So is a letter in one or in two parts.
+    """
+    key = str(address or "").strip().lower()
+    if key.isascii() and "xn--" not in key:
+        return key
+    local, at, domain = key.rpartition("@")
+    return unicodedata.normalize("NFC", f"{local}{at}{'.'.join(_letters(label) for label in domain.split('.'))}")
+
+
+def _letters(label: str) -> str:
+    """A label of a domain by its letters."""
+    try:
+        return label[4:].encode().decode("punycode").lower() if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
 
 
 @dataclass
