@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import orjson
 import pytest
 import requests_mock
 
@@ -16,7 +17,7 @@ from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.contacts.contact import Json, Suspect
 from mailchimp_api.access import Access
 from mailchimp_api.client import RetryPolicy
-from mailchimp_api.errors import ServerFault
+from mailchimp_api.errors import ServerFault, UnreadableAnswer
 from unit_tests.builders import LIST, PROBLEM, ROOT, Sync, batch_answer
 
 BAD = "3@example.com"
@@ -24,25 +25,26 @@ FAULT = {"type": "x", "title": "InternalServerError", "status": 500, "detail": "
 
 
 class Mailchimp:
-    """Takes every contact but those in ``bad``, of which each call is answered with 500."""
+    """Takes every contact but those in ``bad``, of which each call is answered with 500, or ``unreadable``."""
 
     def __init__(self, mock: requests_mock.Mocker, *bad: str) -> None:
         self.bad = bad or (BAD,)
         self.down = False
         self.tags_fail = False
+        self.unreadable = False
         self.batches: list[int] = []
         empty = {"members": [], "segments": [{"id": 7, "name": "vip"}], "total_items": 0}
         nobody = {"members": [], "total_items": 0}
         mock.get(f"{LIST}/members", json=lambda _, context: self._if_up(context, nobody))
         mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
         mock.get(f"{LIST}/segments", json=empty)
-        mock.post(LIST, json=self._batch, headers=PROBLEM)
+        mock.post(LIST, content=self._batch, headers=PROBLEM)
         mock.register_uri(requests_mock.ANY, requests_mock.ANY, json=self._single, headers=PROBLEM)
         nobody = {"members": [], "total_items": 0}
         mock.get(f"{LIST}/members", json=lambda _, context: self._if_up(context, nobody))
         mock.get(LIST, json=lambda _, context: self._if_up(context, {"id": "abc"}))
         mock.get(f"{LIST}/segments", json=empty)
-        mock.post(LIST, json=self._batch, headers=PROBLEM)
+        mock.post(LIST, content=self._batch, headers=PROBLEM)
         mock.post(f"{LIST}/segments/7", json=self._tag, headers=PROBLEM)
 
     def _if_up(self, context: Any, body: Json, *, fails: bool = False) -> Json:
@@ -51,11 +53,13 @@ class Mailchimp:
             return FAULT
         return body
 
-    def _batch(self, request: Any, context: Any) -> Json:
+    def _batch(self, request: Any, context: Any) -> bytes:
         members = request.json()["members"]
         self.batches.append(len(members))
         fails = any(member["email_address"] in self.bad for member in members) and not self.tags_fail
-        return self._if_up(context, batch_answer(created=members), fails=fails)
+        if fails and self.unreadable:
+            return b"<html>"
+        return orjson.dumps(self._if_up(context, batch_answer(created=members), fails=fails))
 
     def _tag(self, request: Any, context: Any) -> Json:
         addresses = request.json()["members_to_add"]
@@ -66,7 +70,7 @@ class Mailchimp:
         if request.method == "GET":
             context.status_code = 404
             return {"type": "x", "title": "Resource Not Found", "status": 404}
-        return self._if_up(context, {}, fails=True)
+        return self._if_up(context, {}, fails=not self.unreadable)
 
 
 @pytest.fixture
@@ -117,6 +121,18 @@ class TestOneContact:
         assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 3, Outcome.REJECTED: 5}
         assert len(sync.emitted) == 1
 
+    def test_one_whose_answers_can_not_be_read_costs_nobody_else_anything(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        Mailchimp(mock).unreadable = True
+        sync = Sync(calls)
+        sync.run(40)
+
+        assert sync.engine.failure is None
+        assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 39, Outcome.REJECTED: 1}
+        assert [cause.reason for cause in sync.rejects.causes] == ["server_error"]
+        assert len(sync.emitted) == 1
+
     def test_its_tag_costs_nobody_else_anything_either(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).tags_fail = True
         sync = Sync(calls, tags="vip")
@@ -140,6 +156,14 @@ class TestAnOutage:
         assert (sync.engine.failure, dict(sync.ledger.outcomes)) == (None, {Outcome.CREATED: 20})
         # As it was, not in pieces.
         assert set(mailchimp.batches) == {20}
+
+    def test_one_that_can_not_be_read_rejects_nobody(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        Mailchimp(mock, *(f"{number}@example.com" for number in range(20))).unreadable = True
+        sync = Sync(calls)
+        sync.run(20)
+
+        assert isinstance(sync.engine.failure, UnreadableAnswer)
+        assert dict(sync.ledger.outcomes) == {Outcome.NOT_WRITTEN: 20}
 
     def test_one_that_lasts_ends_the_sync_and_rejects_nobody(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         Mailchimp(mock).down = True

@@ -15,6 +15,8 @@ _EQUAL_BEFORE_SMALLER = 3
 _EQUAL_BEFORE_LASTING = 6
 _EQUAL_FORBIDDEN = 8
 """A 403 without problem+json mostly means throttling, so it takes more of them until it is taken for the call's own."""
+_EQUAL_UNREADABLE = 8
+"""An answer that can't be read may be that of a call that was carried out, so it takes more of them, too."""
 _LONE_SUSPECTS_AT_MOST = 3
 """More contacts at once whose calls fail, while nothing is written, are an outage of writing calls."""
 _UNPROVED_SPLITS_AT_MOST = 15
@@ -126,7 +128,8 @@ class Attempts:
             return
         self._health.suspect(self._suspect, self._failed_at)
         # Where nothing else was there to be written: Mailchimp itself has answered, and answers other calls.
-        alone = error.status == _SERVER_ERROR and self._health.answers_since(time.monotonic())
+        its_own = error.status == _SERVER_ERROR or isinstance(error, UnreadableAnswer)
+        alone = its_own and self._health.answers_since(time.monotonic())
         if self._wrote_since_suspected(self._suspect) or (alone and self._may_give_up(self._suspect)):
             raise LastingFault(error) from error
 
@@ -165,11 +168,12 @@ class Attempts:
     def _is_lasting(self, error: TransientError, enough: int) -> bool:
         """Whether the same answer came so often that it may be this call's own.
 
-        Where no answer came, or none that could be read, the call may have been carried out; and being throttled says
-        nothing about the call.
+        Where no answer came, the call may have been carried out; and being throttled says nothing about the call.
         """
-        if error.status is None or isinstance(error, UnreadableAnswer):
+        if error.status is None:
             return False
+        if isinstance(error, UnreadableAnswer):
+            return self._writes and self._equal >= max(enough, _EQUAL_UNREADABLE)
         if isinstance(error, RateLimited):
             return error.status == _FORBIDDEN and self._equal >= max(enough, _EQUAL_FORBIDDEN)
         return self._equal >= enough
