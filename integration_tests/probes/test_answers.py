@@ -69,7 +69,7 @@ class TestOtherReadings:
             first = params.get("offset", 0)
             return [{"id": number} for number in range(rows)][first : first + params.get("count", 10)]
 
-        found = paging.unpaged_take_count(canned(answer))
+        found = paging.paging_everywhere(canned(answer))
 
         assert found.reading == "true"
         assert "count and offset: list_clients" in found.remark

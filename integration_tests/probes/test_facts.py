@@ -60,8 +60,7 @@ class TestOpenFacts:
         others = {
             "reports_list_variate_children": "false",
             "audience_contacts_since_exclusive": "true",
-            "unpaged_take_count": "false",
-            "landing_pages_take_offset": "false",
+            "landing_pages_take_offset": str(facts["paging_everywhere"]).lower(),
             "last_note_tells_of_notes": "true",
             "tags_count_tells_of_tags": "true",
         }
@@ -209,6 +208,10 @@ class TestDocument:
 
     def test_every_open_fact_has_a_probe(self) -> None:
         assert set(READINGS) <= {probe.fact for probe in PROBES}
+
+    @pytest.mark.parametrize("fact", sorted(NOT_PROBED))
+    def test_a_fact_without_one_is_explained(self, text: str, fact: str) -> None:
+        assert f"`{fact}`" in text
 
     @pytest.mark.parametrize("variable", ["API_KEY", "LIST_ID", "TEST_DOMAIN", "SECOND_API_KEY", "TEST_PAUSE"])
     def test_every_variable_is_explained(self, text: str, variable: str) -> None:
