@@ -1,4 +1,4 @@
-"""Who is archived is known before anything is written."""
+"""Which contacts are archived is looked up before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values arrive in Mailchimp as they were meant, under both readings of what nobody knows about it."""
+"""Values arrive in Mailchimp as they were meant, under both readings of each open fact."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ ALONE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-chil
 def test_it_ends_within_seconds_though_nobody_reads_its_output(
     sync: Sync, account: SimulatorProcess, phase: str, *, first: bool
 ) -> None:
-    """Mailchimp is down or silent, or the platform feeds it no more: SIGTERM ends it all the same."""
+    """Mailchimp is down or silent, or the platform feeds it no more: SIGTERM ends it anyway."""
     if first and (why := alone(ALONE)):
         pytest.skip(f"no new process namespace can be made here: {why}")
     options = PHASES[phase]
