@@ -25,7 +25,7 @@ def akamai(status: int) -> dict[str, Any]:
     return {"status_code": status, "headers": {"Content-Type": "application/json"}, "json": body}
 
 
-def problem(status: int, title: str, detail: str = "", **more: Any) -> dict[str, Any]:
+def problem(status: int, title: str, detail: str = "", **more: object) -> dict[str, Any]:
     """An error as the API itself answers it."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": "i"}
     return {"status_code": status, "headers": PROBLEM, "json": {**body, **more}}

@@ -145,7 +145,7 @@ class TestOAuth:
         ],
     )
     def test_a_login_host_with_a_problem_is_asked_again_and_not_blamed_on_the_token(
-        self, requests_mock: rm.Mocker, waits: list[float], answer: dict[str, Any], kind: type[errors.MailchimpError]
+        self, requests_mock: rm.Mocker, waits: list[float], answer: dict[str, object], kind: type[errors.MailchimpError]
     ) -> None:
         requests_mock.get(METADATA, [answer, answer, {"json": {"dc": "us21"}}])
         assert open_access(TOKEN).root.startswith("https://us21.")

@@ -24,7 +24,7 @@ class TestWhatMayPass:
         self,
         client: MailchimpClient,
         requests_mock: rm.Mocker,
-        answer: dict[str, Any],
+        answer: dict[str, object],
         kind: type[errors.TransientError],
     ) -> None:
         requests_mock.get(LISTS, [answer, answer, {"json": ROWS}])
@@ -36,7 +36,7 @@ class TestWhatMayPass:
         self,
         client: MailchimpClient,
         requests_mock: rm.Mocker,
-        answer: dict[str, Any],
+        answer: dict[str, object],
         kind: type[errors.TransientError],
     ) -> None:
         requests_mock.get(LISTS, [answer])
@@ -51,7 +51,7 @@ def test_what_mailchimp_means_is_not_asked_again(
     client: MailchimpClient,
     requests_mock: rm.Mocker,
     waits: list[float],
-    answer: dict[str, Any],
+    answer: dict[str, object],
     kind: type[errors.MailchimpError],
 ) -> None:
     requests_mock.get(LISTS, [answer])

@@ -54,7 +54,7 @@ class TestKeySet:
         | st.lists(st.text(max_size=3))
         | st.lists(st.tuples(st.text(max_size=2), st.integers(0, 3)))
     )
-    def test_it_counts_like_a_set(self, keys: list[Any]) -> None:
+    def test_it_counts_like_a_set(self, keys: list[object]) -> None:
         counted, known = KeySet(), set[Any]()
         for key in keys:
             assert counted.add(key) == (key not in known)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from typing import Any
 
 import pytest
 import requests_mock as rm
@@ -60,7 +59,7 @@ class TestErrorTexts:
         client: MailchimpClient,
         requests_mock: rm.Mocker,
         caplog: pytest.LogCaptureFixture,
-        answer: dict[str, Any],
+        answer: dict[str, object],
     ) -> None:
         """Nor in a chain of exceptions behind them, which crash reporters print, nor in the log of the retries."""
         caplog.set_level(logging.DEBUG, logger="airbyte")

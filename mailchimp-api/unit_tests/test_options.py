@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pytest
 from jsonschema import Draft7Validator
@@ -107,7 +107,7 @@ class TestComplaint:
             ({"list_id": None}, "must be a text, in quotation marks"),
         ],
     )
-    def test_it_says_what_the_value_should_be_and_never_what_it_is(self, given: dict[str, Any], words: str) -> None:
+    def test_it_says_what_the_value_should_be_and_never_what_it_is(self, given: dict[str, object], words: str) -> None:
         with pytest.raises(ValidationError) as caught:
             Values.model_validate({"list_id": "a", **given})
 

@@ -52,7 +52,7 @@ def test_what_mailchimp_refuses_is_no_failure_of_a_request(client: MailchimpClie
 def test_it_tells_how_many_were_under_way_at_a_time(client: MailchimpClient, requests_mock: rm.Mocker) -> None:
     """Waiting for a place is no time of a request."""
 
-    def slow(request: Any, context: Any) -> dict[str, Any]:
+    def slow(request: object, context: object) -> dict[str, Any]:
         time.sleep(0.2)
         return {}
 

@@ -322,7 +322,7 @@ def every_state_goes_out() -> AbstractContextManager[object]:
     return patch.object(Reader, "rows_per_state", 0)
 
 
-def config_of(**options: Any) -> Config:
+def config_of(**options: object) -> Config:
     """A configuration for the model."""
     return parse_config({"credentials": {"auth_type": "apikey", "apikey": "key-us1"}, **options})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from source_mailchimp.streams.activity import flatten_activity
@@ -23,7 +24,7 @@ CLICK = {
 SLICE = {"campaign_id": "c1"}
 
 
-def flattened(*events: dict[str, Any], **recipient: Any) -> list[dict[str, Any]]:
+def flattened(*events: Mapping[str, object], **recipient: object) -> list[dict[str, Any]]:
     return list(flatten_activity({**RECIPIENT, **recipient, "activity": list(events)}, SLICE))
 
 

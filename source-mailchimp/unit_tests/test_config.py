@@ -31,7 +31,7 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-def complaint(raw: dict[str, Any]) -> ConfigError:
+def complaint(raw: dict[str, object]) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         parse_config(raw)
     assert SECRET not in str(caught.value) + repr(caught.value) + caught.value.field
@@ -44,7 +44,7 @@ class TestMistakes:
         assert set(Config.model_fields) - {"credentials"} == set(WRONG)
 
     @pytest.mark.parametrize("name, value", [(name, value) for name, values in WRONG.items() for value in values])
-    def test_a_wrong_value_is_told_by_the_name_of_its_field(self, name: str, value: Any) -> None:
+    def test_a_wrong_value_is_told_by_the_name_of_its_field(self, name: str, value: object) -> None:
         error = complaint({"credentials": KEY, name: value})
 
         assert error.field == name
@@ -64,7 +64,7 @@ class TestMistakes:
             (None, "credentials"),
         ],
     )
-    def test_wrong_credentials_are_told_by_the_field_a_person_sees(self, credentials: Any, field: str) -> None:
+    def test_wrong_credentials_are_told_by_the_field_a_person_sees(self, credentials: object, field: str) -> None:
         assert complaint({"credentials": credentials}).field == field
 
     def test_an_item_of_a_list_is_told_by_its_place(self) -> None:

@@ -155,7 +155,7 @@ class TestWhoIsAsked:
     @pytest.mark.parametrize(
         "row", [{}, {"tags_count": 1}, {"tags": []}, {"tags_count": 2, "tags": [{"id": 1}]}, {"tags_count": 0}]
     )
-    def test_a_row_that_does_not_hold_all_tags_tells_nothing(self, row: dict[str, Any]) -> None:
+    def test_a_row_that_does_not_hold_all_tags_tells_nothing(self, row: dict[str, object]) -> None:
         assert tags_told(row) is None
 
     def test_who_was_counted_and_not_listed_is_asked_when_listed(self) -> None:
@@ -296,7 +296,7 @@ class TestKills:
         reader = Reader(site, TAGS)
         first = min(site.tags)
 
-        def change(_: Any) -> None:
+        def change(_: object) -> None:
             if reader.emitted and site.tags[first] != [8]:
                 site.put(first, [8])
 
@@ -332,7 +332,7 @@ class TestState:
             ({"l1": {"seen": "AAAA", "after": "a"}}, "contacts.l1.seen"),
         ],
     )
-    def test_what_cannot_be_read_is_named_and_asked_again(self, contacts: Any, broken: str) -> None:
+    def test_what_cannot_be_read_is_named_and_asked_again(self, contacts: object, broken: str) -> None:
         site = tagged(30)
         reader = Reader(site, TAGS)
         reader.state = {"version": 1, "contacts": contacts}

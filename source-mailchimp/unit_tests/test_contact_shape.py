@@ -27,7 +27,7 @@ INTERESTS = (
 ADDRESS = {"addr1": "1 Main St", "city": "Gary"}
 
 
-def shaped(values: Any, *, as_columns: bool = False, fields: tuple[MergeField, ...] = FIELDS, **rest: Any) -> Any:
+def shaped(values: object, *, as_columns: bool = False, fields: tuple[MergeField, ...] = FIELDS, **rest: object) -> Any:
     """A record with these merge fields, in its new shape."""
     record = {"list_id": "a1", "merge_fields": values, **rest}
     ContactShape([AudienceFields("a1", fields, INTERESTS)], as_columns=as_columns).apply(record)
@@ -60,7 +60,7 @@ def shaped(values: Any, *, as_columns: bool = False, fields: tuple[MergeField, .
         ("BIRTHDAY", "02/03", "02/03"),
     ],
 )
-def test_a_value_becomes_what_its_field_is(tag: str, sent: Any, made: Any) -> None:
+def test_a_value_becomes_what_its_field_is(tag: str, sent: object, made: object) -> None:
     assert shaped({tag: sent})["merge_fields"] == {tag: made}
     assert shaped({tag: sent}, as_columns=True) == {"list_id": "a1", f"merge_{tag}": made}
 
@@ -147,7 +147,7 @@ class TestWhatNobodyKnew:
         assert record == {"list_id": "zz", "merge_fields": {"A": 1}, "interests": {"i": True}}
 
     @pytest.mark.parametrize("nothing", [None, {}])
-    def test_a_contact_without_any_stays_whole(self, nothing: Any) -> None:
+    def test_a_contact_without_any_stays_whole(self, nothing: object) -> None:
         assert shaped(nothing, interests=nothing) == {"list_id": "a1", "merge_fields": nothing, "interests": nothing}
         assert shaped(nothing, as_columns=True, interests=nothing) == {"list_id": "a1"}
 

@@ -27,7 +27,7 @@ def remembered(rows: list[dict[str, Any]]) -> Any:
     return (deletions.dump() or {})["rows"]
 
 
-def looked_for(saved: Any, list_ids: list[str] | None = None) -> Any:
+def looked_for(saved: object, list_ids: list[str] | None = None) -> Any:
     """What a sync that goes on from a state looks for, as it would keep it itself."""
     return (Deletions(CAMPAIGNS, saved, list_ids or []).dump() or {})["rows"]
 
@@ -81,5 +81,5 @@ def test_rows_of_other_audiences_do_not_count(then: list[str], now: list[str]) -
 @pytest.mark.parametrize(
     "broken", [None, 5, "x", {"scope": None}, {"scope": None, "rows": "é"}, {"scope": None, "rows": "eJxLBAA="}]
 )
-def test_what_cannot_be_read_counts_as_nothing(broken: Any) -> None:
+def test_what_cannot_be_read_counts_as_nothing(broken: object) -> None:
     assert looked_for(broken) == remembered([])

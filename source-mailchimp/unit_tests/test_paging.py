@@ -184,7 +184,7 @@ class TestCursor:
         assert isinstance(reader.error, IncompleteListing)
 
     @pytest.mark.parametrize("cursor", [7, {"at": 7}, ["c"], True])
-    def test_a_cursor_that_is_none_ends_in_an_error_that_says_so(self, cursor: Any) -> None:
+    def test_a_cursor_that_is_none_ends_in_an_error_that_says_so(self, cursor: object) -> None:
         site = chain(95)
         page = site.page
         with patch.object(site, "page", lambda *args: {**page(*args), "next_cursor": cursor}):

@@ -55,7 +55,7 @@ class TestRecords:
         assert (keys[0] == keys[1], keys[0] == keys[2]) == (True, False)
 
     @given(st.lists(st.none() | st.text(max_size=3) | st.integers(0, 3), max_size=4))
-    def test_a_hash_tells_where_one_value_ends_and_the_next_begins(self, values: list[Any]) -> None:
+    def test_a_hash_tells_where_one_value_ends_and_the_next_begins(self, values: list[object]) -> None:
         assert hash_of(values) == hash_of(list(values))
         assert hash_of([*values, None]) != hash_of(values)
 
@@ -86,7 +86,7 @@ class TestRecords:
         assert len({key(row) for row in rows}) == 4
 
 
-def report(name: str = "r1", **values: Any) -> Record:
+def report(name: str = "r1", **values: object) -> Record:
     return {"id": name, "send_time": date(1000), **values}
 
 

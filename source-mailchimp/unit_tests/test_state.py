@@ -55,7 +55,7 @@ OTHER, A, B = PartitionKey("other"), PartitionKey("a"), PartitionKey("b")
 L1, L2 = PartitionKey("l1"), PartitionKey("l2")
 
 
-def load(raw: dict[str, Any]) -> tuple[StreamState, list[str]]:
+def load(raw: dict[str, object]) -> tuple[StreamState, list[str]]:
     """The state in ``raw``, and the members that could not be read."""
     noted: list[str] = []
     return StreamState.load(json.loads(json.dumps(raw)), noted.append), noted
@@ -104,7 +104,7 @@ class TestStreamState:
         ids=str,
     )
     def test_whose_rows_may_be_late_is_read_as_later_rather_than_earlier(
-        self, late: object, read: dict[str, Any], noted: list[str]
+        self, late: object, read: dict[str, object], noted: list[str]
     ) -> None:
         state, found = load({"version": 1, "cursor": date(5), "late": late})
 
@@ -113,7 +113,7 @@ class TestStreamState:
     @pytest.mark.parametrize(
         "entry, done", [({"done": True}, True), ({"offset": 4}, False), ({}, False), (None, False), ("x", False)]
     )
-    def test_a_slice_that_is_named_is_done_only_if_it_says_so(self, entry: Any, done: bool) -> None:  # noqa: FBT001
+    def test_a_slice_that_is_named_is_done_only_if_it_says_so(self, entry: object, done: bool) -> None:  # noqa: FBT001
         raw = {"version": 1, "run": {"until": date(5), "after": ["z"], "slices": {"a": entry}}}
 
         run = StreamState.load(raw).run
@@ -145,7 +145,7 @@ class TestStreamState:
         ],
         ids=str,
     )
-    def test_what_can_not_be_read_is_named(self, raw: dict[str, Any], noted: list[str]) -> None:
+    def test_what_can_not_be_read_is_named(self, raw: dict[str, object], noted: list[str]) -> None:
         """Somebody should know why more is read than they expect."""
         assert load(raw)[1] == noted
 
@@ -294,7 +294,7 @@ class TestStatesOfAirbytesOwnConnector:
         "raw",
         [{}, {"states": None}, {"states": {}}, {"state": "x"}, {"__ab_no_cursor_state_message": True}, {"x": date(1)}],
     )
-    def test_what_says_nothing_means_from_the_beginning(self, raw: dict[str, Any]) -> None:
+    def test_what_says_nothing_means_from_the_beginning(self, raw: dict[str, object]) -> None:
         assert read_state(raw, "last_changed") == StreamState()
 
     @pytest.mark.parametrize(
@@ -309,7 +309,9 @@ class TestStatesOfAirbytesOwnConnector:
         ],
         ids=str,
     )
-    def test_a_state_in_no_known_format_is_named_by_what_it_holds(self, raw: dict[str, Any], noted: list[str]) -> None:
+    def test_a_state_in_no_known_format_is_named_by_what_it_holds(
+        self, raw: dict[str, object], noted: list[str]
+    ) -> None:
         found: list[str] = []
 
         read_state(raw, "last_changed", found.append)

@@ -269,7 +269,7 @@ class TestChoices:
         ],
     )
     def test_a_campaign_may_change_until_some_time_after_it_was_sent(
-        self, campaign: dict[str, Any], *, changed: bool
+        self, campaign: dict[str, object], *, changed: bool
     ) -> None:
         assert isinstance(CAMPAIGNS.reading, Relist)
         assert CAMPAIGNS.reading.may_have_changed is not None
@@ -288,14 +288,14 @@ class TestChoices:
     @pytest.mark.parametrize(
         "contact, asked", [({}, False), ({"last_note": None}, False), ({"last_note": {"note_id": 7}}, True)]
     )
-    def test_only_contacts_with_a_note_are_asked_for_notes(self, contact: dict[str, Any], *, asked: bool) -> None:
+    def test_only_contacts_with_a_note_are_asked_for_notes(self, contact: dict[str, object], *, asked: bool) -> None:
         assert isinstance(MEMBER_NOTES.reading, PerContact)
         assert MEMBER_NOTES.reading.has_any is not None
         assert MEMBER_NOTES.reading.has_any(contact) is asked
 
     @pytest.mark.parametrize("contact, asked", [({"tags_count": 0}, False), ({"tags_count": 2}, True), ({}, True)])
     def test_only_contacts_that_count_no_tags_are_not_asked_for_tags(
-        self, contact: dict[str, Any], *, asked: bool
+        self, contact: dict[str, object], *, asked: bool
     ) -> None:
         assert isinstance(MEMBER_TAGS.reading, PerContact)
         assert MEMBER_TAGS.reading.has_any is not None

@@ -37,7 +37,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-def fitted(column: str, value: Any) -> tuple[Any, int]:
+def fitted(column: str, value: object) -> tuple[Any, int]:
     """What becomes of ``value`` in ``column``, and how many values were lost."""
     fitter = ValueFitter({"properties": COLUMNS})
     record = {column: value}
@@ -67,7 +67,7 @@ class TestColumns:
             ("undeclared", {"what": "ever"}),
         ],
     )
-    def test_what_is_as_declared_stays(self, column: str, value: Any) -> None:
+    def test_what_is_as_declared_stays(self, column: str, value: object) -> None:
         assert fitted(column, value) == (value, 0)
 
     @pytest.mark.parametrize(
@@ -91,7 +91,9 @@ class TestColumns:
             ("array", {}, []),
         ],
     )
-    def test_what_can_be_said_in_the_declared_type_without_loss_is(self, column: str, value: Any, becomes: Any) -> None:
+    def test_what_can_be_said_in_the_declared_type_without_loss_is(
+        self, column: str, value: object, becomes: object
+    ) -> None:
         assert fitted(column, value) == (becomes, 0)
 
     @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "text"])
@@ -130,7 +132,7 @@ class TestColumns:
             ("array", {"a": 1}),
         ],
     )
-    def test_anything_else_becomes_null_and_is_counted(self, column: str, value: Any) -> None:
+    def test_anything_else_becomes_null_and_is_counted(self, column: str, value: object) -> None:
         assert fitted(column, value) == (None, 1)
 
     def test_a_record_with_an_unknown_property_is_fitted_all_the_same(self) -> None:
