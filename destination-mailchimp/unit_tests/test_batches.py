@@ -99,6 +99,70 @@ class TestWriting:
         assert [request.json().get("status") for request in made] == [sent]
 
 
+LONG_AGO, LATER = "2024-02-01T09:00:00+00:00", "2099-01-01T00:00:00+00:00"
+EXISTS = {"error": "It is in the list already.", "error_code": "ERROR_CONTACT_EXISTS"}
+
+
+class TestLostAnswers:
+    """A call that was to make contacts is made again, and says that they exist: who has made them?"""
+
+    @pytest.mark.parametrize("policy,archived_again", [("leave", True), ("revive", False)])
+    @pytest.mark.parametrize("signed_up,lived", [(LONG_AGO, True), ("", False)])
+    def test_who_was_there_long_before_was_brought_back_by_it(
+        self,
+        calls: Calls,
+        mock: requests_mock.Mocker,
+        policy: str,
+        signed_up: str,
+        *,
+        lived: bool,
+        archived_again: bool,
+    ) -> None:
+        (contact,), result = people(1), Result()
+        dates = {"last_changed": LATER, "timestamp_opt": LATER, "timestamp_signup": signed_up}
+        row = row_of(contact, status="subscribed", **dates)
+        mock.get(f"{LIST}/members", json={"members": [row], "total_items": 1})
+        mock.get(f"{LIST}/members?status=archived", json={"members": [], "total_items": 0})
+        exists = batch_answer(errors=[{"email_address": contact.address, **EXISTS}])
+        mock.post(LIST, [{"status_code": 503, "text": ""}, {"json": exists}, {"json": batch_answer(updated=[row])}])
+        delete = mock.delete(f"{LIST}/members/{contact.hash}", status_code=204)
+        writing = Writing(calls, config_of(archived_contacts=policy, max_new_contacts=5))
+        writing.writer.write_batch([contact], result)
+
+        back = lived and archived_again
+        assert delete.call_count == back
+        assert result.skipped == ([Skipped(contact, "archived again")] if back else [])
+        outcomes = [] if back else [Outcome.UPDATED if lived else Outcome.CREATED]
+        assert [written.outcome for written in result.written][:1] == outcomes
+        assert writing.limit.reserve(10) == (5 if back else 4)
+
+    @pytest.mark.parametrize("create", [True, False])
+    @pytest.mark.parametrize("policy,left", [("leave", 5), ("revive", 4)])
+    def test_whom_an_answer_shows_to_be_back_counts_as_one_more_where_that_is_wanted(
+        self, calls: Calls, mock: requests_mock.Mocker, policy: str, left: int, *, create: bool
+    ) -> None:
+        (contact,), result = people(1), Result()
+        dates = {"timestamp_opt": LATER, "timestamp_signup": LONG_AGO}
+        shown = {"json": batch_answer(updated=[row_of(contact, status="subscribed", **dates)])}
+        exists = {"json": batch_answer(errors=[{"email_address": contact.address, **EXISTS}])}
+        mock.post(LIST, [shown] if create else [exists, shown])
+        delete = mock.delete(f"{LIST}/members/{contact.hash}", status_code=204)
+        writing = Writing(calls, config_of(archived_contacts=policy, max_new_contacts=5))
+        writing.writer.write_batch([contact], result)
+
+        assert delete.call_count == (policy == "leave")
+        assert writing.limit.reserve(10) == left
+
+    def test_whom_an_update_makes_anew_counts_as_one_more(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        (contact,) = people(1)
+        exists = {"json": batch_answer(errors=[{"email_address": contact.address, **EXISTS}])}
+        mock.post(LIST, [exists, {"json": batch_answer(created=[row_of(contact, status="subscribed")])}])
+        writing = Writing(calls, config_of(max_new_contacts=5))
+        writing.writer.write_batch([contact], Result())
+
+        assert writing.limit.reserve(10) == 4
+
+
 class TestSomebodyDeletesContactsMeanwhile:
     """A contact that is gone is a matter of that contact, not of the audience."""
 

@@ -134,6 +134,22 @@ class TestSingleCalls:
 
         assert [call.json().get("status") for call in patch.request_history] == [None]
 
+    @pytest.mark.parametrize("named,sent", [(False, [None]), (True, [None, "subscribed"])])
+    def test_whom_mailchimp_has_made_pending_is_not_subscribed_by_asking_for_a_value_again(
+        self, calls: Calls, mock: requests_mock.Mocker, *, named: bool, sent: list[str | None]
+    ) -> None:
+        """It is for the person to confirm, unless the user's own word is that they are subscribed."""
+        writing = Writing(calls, config_of(), StatusPolicy("subscribed", for_new_is_named=named))
+        (contact,) = people(1, merge_fields={"FNAME": "Ann"})
+        contact.asked_status, contact.shown_status = "subscribed", "pending"
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "pending"})
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", json=row_of(contact, status="pending"))
+        result = Result()
+        writing.singles.run(FollowUp(contact, Step.INSIST), result)
+
+        assert [call.json().get("status") for call in patch.request_history] == sent
+        assert [refused.reject.reason for refused in result.rejected] == ["status_not_taken"]
+
     @pytest.mark.parametrize("answer", [{}, {"id": "0" * 32, "email_address": "else@example.com", "status": "pending"}])
     def test_an_answer_that_does_not_show_the_contact_is_not_its_success(
         self, calls: Calls, mock: requests_mock.Mocker, answer: Json
@@ -214,6 +230,17 @@ class TestSingleCalls:
 
         assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [(contact, "looks_fake")]
         assert (result.written, result.follow_ups) == ([], [])
+
+    def test_who_is_made_anew_counts_as_one_more(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        singles, contact, limit = self.one(calls, max_new_contacts=5)
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
+        mock.patch(f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=PROBLEM)
+        mock.put(f"{LIST}/members/{contact.hash}", json=row_of(contact, status="subscribed"))
+        result = Result()
+        singles.run(FollowUp(contact, Step.UPDATE), result)
+
+        assert result.written == [Written(contact, Outcome.CREATED)]
+        assert limit.reserve(10) == 4
 
     @pytest.mark.parametrize("update_only", [False, True])
     def test_an_update_that_would_make_the_contact_finds_out_that_the_audience_is_gone(

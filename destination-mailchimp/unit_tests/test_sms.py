@@ -63,6 +63,16 @@ def test_who_is_archived_gets_none(calls: Calls, mock: requests_mock.Mocker) -> 
     assert {noted.what for noted in result.notes} == {"SMS not written: the contact is archived"}
 
 
+def test_who_is_archived_before_it_is_tried_again_gets_none(calls: Calls, mock: requests_mock.Mocker) -> None:
+    mailchimp = Mailchimp(mock, status("subscribed"), status("archived"))
+    numbers = mock.post(f"{ROOT}/audiences/abc/contacts", [{"status_code": 503, "text": ""}, {"json": {}}])
+    result = Result()
+    Writing(calls).singles.run(FollowUp(mailchimp.contact, Step.SMS), result)
+
+    assert numbers.call_count == 1
+    assert [noted.what for noted in result.notes] == ["SMS not written: the contact is archived"]
+
+
 def test_who_was_brought_back_by_it_is_archived_again(calls: Calls, mock: requests_mock.Mocker) -> None:
     mailchimp = Mailchimp(mock, status("subscribed"), status("subscribed", timestamp_opt=NOW))
     mailchimp.write(calls)
