@@ -204,8 +204,8 @@ def _finish(failure: BaseException | None, config: Config, messages: MessageRead
         report(ledgers, unreadable=messages.unreadable)
     except SyncFailure as wrong:
         failure = failure or wrong
-    failure = failure or _input_failure(messages, config.max_rejected_percent)
-    failure = failure or _too_many_rejects(ledgers, rejects, config.max_rejected_percent)
+    failure = failure or input_failure(messages, config.max_rejected_percent)
+    failure = failure or too_many_rejects(ledgers, rejects, config.max_rejected_percent)
     if isinstance(failure, Stopped):
         raise SyncFailure(
             "The sync was stopped. What is acknowledged is written; the next sync goes on from there.",
@@ -215,7 +215,7 @@ def _finish(failure: BaseException | None, config: Config, messages: MessageRead
         raise failure
 
 
-def _input_failure(messages: MessageReader, most_percent: float) -> SyncFailure | None:
+def input_failure(messages: MessageReader, most_percent: float) -> SyncFailure | None:
     """Why the input as a whole fails the sync; None if it does not."""
     if messages.internal_errors:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(messages.internal_errors.items()))
@@ -240,7 +240,8 @@ def _input_failure(messages: MessageReader, most_percent: float) -> SyncFailure 
     )
 
 
-def _too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
+def too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
+    """Why the rejects fail the sync; None if they do not: all for one cause, or more than ``most_percent`` of them."""
     received = sum(ledger.received for ledger in ledgers)
     rejected = sum(ledger.outcomes[Outcome.REJECTED] for ledger in ledgers)
     if not rejected:

@@ -7,9 +7,9 @@ import pytest
 from destination_mailchimp.accounting.ledger import Outcome, StreamLedger
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.accounting.states import States
-from destination_mailchimp.failures import ABOUT_A_PERSON, Reason, RecordRejected
+from destination_mailchimp.failures import ABOUT_A_PERSON, Reason, RecordRejected, SyncFailure
 from destination_mailchimp.input.messages import MessageReader
-from destination_mailchimp.sync import _input_failure, _too_many_rejects
+from destination_mailchimp.sync import input_failure, too_many_rejects
 
 
 class TestInput:
@@ -28,23 +28,25 @@ class TestInput:
     ) -> None:
         messages = MessageReader({}, States(lambda _: None), Rejects(None))
         messages.unreadable, messages.understood = unreadable, understood
-        failure = _input_failure(messages, percent)
+        failure = input_failure(messages, percent)
 
-        assert (failure is not None) is fails
-        assert failure is None or "Expected are Airbyte messages, one JSON object a line" in failure.message
+        told = (
+            f"{unreadable} of {unreadable + understood} lines of input could not be read. Expected are Airbyte messages"
+        )
+        assert ([failure.message[: len(told)]] if failure else []) == [told] * fails
 
 
 class TestRejects:
     """All rejected for one cause means a wrong option, unless the cause is a person's own."""
 
-    def failure(self, reason: Reason, count: int) -> object:
+    def failure(self, reason: Reason, count: int) -> SyncFailure | None:
         ledger, rejects = StreamLedger("s"), Rejects(None)
         for number in range(count):
             receipt = ledger.receive()
             address = f"{number}@example.com"
             rejects.add("s", RecordRejected(reason, f"{address} is refused"), address=address)
             receipt.record_outcome(Outcome.REJECTED, reason)
-        return _too_many_rejects([ledger], rejects, 100)
+        return too_many_rejects([ledger], rejects, 100)
 
     @pytest.mark.parametrize("reason", sorted(ABOUT_A_PERSON))
     @pytest.mark.parametrize("count", [1, 5])
@@ -53,4 +55,8 @@ class TestRejects:
 
     @pytest.mark.parametrize("reason", ["no_address", "invalid_status", "field_refused"])
     def test_a_wrong_option_fails_it(self, reason: Reason) -> None:
-        assert self.failure(reason, 5) is not None
+        failure = self.failure(reason, 5)
+
+        assert failure is not None
+        assert failure.message.startswith("All 5 records were rejected for the same cause: … is refused")
+        assert failure.failure_type == "config_error"
