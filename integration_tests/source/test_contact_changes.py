@@ -212,7 +212,7 @@ def test_the_cost_is_said_before_it_begins(source: SourceHarness) -> None:
 
     [said] = [text for text in run.logs("INFO") if "will be asked" in text]
     assert said.startswith(f"member_tags: {asked(source, 'member_tags')} of {CONTACTS} contacts will be asked")
-    assert "by the shortest answer so far" in said
+    assert "by the fastest answer so far" in said
     told = [message for message in run.messages if message["type"] in {"LOG", "RECORD"}]
     first = next(number for number, message in enumerate(told) if message["type"] == "RECORD")
     assert "will be asked" in str(told[:first])

@@ -163,6 +163,6 @@ def test_a_stream_per_contact_says_what_it_will_cost_before_it_begins(source: So
         for entry in source.simulator.control.ground_truth("/lists", "rows")["rows"]
         for name in ("member_count", "unsubscribe_count", "cleaned_count")
     )
-    pace = "by the shortest answer so far less than 1 min"
+    pace = "under 1 min, by the fastest answer so far"
     assert f"member_goals: one request for each of about {contacts} contacts; {pace}" in texts
     assert f"member_tags: one request for each that may have any of about {contacts} contacts; {pace}" in texts

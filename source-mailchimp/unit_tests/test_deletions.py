@@ -79,7 +79,12 @@ def test_rows_of_other_audiences_do_not_count(then: list[str], now: list[str]) -
 
 
 @pytest.mark.parametrize(
-    "broken", [None, 5, "x", {"scope": None}, {"scope": None, "rows": "é"}, {"scope": None, "rows": "eJxLBAA="}]
+    "broken", [None, {}, 5, "x", {"scope": None}, {"scope": None, "rows": "é"}, {"scope": None, "rows": "eJxLBAA="}]
 )
-def test_what_cannot_be_read_counts_as_nothing(broken: object) -> None:
+def test_what_cannot_be_read_counts_as_nothing(broken: object, caplog: pytest.LogCaptureFixture) -> None:
+    """A warning says so, of a first sync, which has nothing to read, it says nothing."""
     assert looked_for(broken) == remembered([])
+    assert caplog.messages == (
+        ["campaigns: the state's list of rows can't be read: deletions before this sync are not reported"]
+        * bool(broken)
+    )

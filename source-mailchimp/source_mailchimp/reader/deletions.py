@@ -18,7 +18,7 @@ import base64
 import binascii
 import logging
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -57,7 +57,7 @@ class Deletions:
         self._stream = stream
         self._cursor = stream.cursor.field if stream.cursor else None
         self._scope: Scope = scope_of(list_ids)
-        self._known = _loaded(saved, self._scope, len(stream.key))
+        self._known = _loaded(saved, self._scope, stream)
         self._dumped: dict[str, Any] | None = None
 
     def note(self, records: Iterable[Record]) -> None:
@@ -150,16 +150,20 @@ def _keys_only(stream: Stream, cursor: str | None, *, scoped: bool) -> Stream:
     return replace(stream, params={**stream.params, "fields": fields})
 
 
-def _loaded(saved: object, scope: Scope, parts: int) -> dict[Key, Any]:
-    """What a state has kept; nothing where it can't be read, or holds for other audiences."""
-    if not isinstance(saved, Mapping):
+def _loaded(saved: object, scope: Scope, stream: Stream) -> dict[Key, Any]:
+    """What a state has kept of ``stream``; nothing where it can't be read, or holds for other audiences."""
+    if not saved:
         return {}
-    then = saved.get("scope")
-    if (tuple(then) if isinstance(then, list) else then) != scope:
-        return {}
+    kept: Any = saved
+    parts = len(stream.key)
     try:
-        rows = orjson.loads(zlib.decompress(base64.b64decode(str(saved.get("rows")), validate=True)))
+        then = kept["scope"]
+        if (tuple(then) if isinstance(then, list) else then) != scope:
+            return {}
+        rows = orjson.loads(zlib.decompress(base64.b64decode(str(kept["rows"]), validate=True)))
         return {tuple(row[:parts]): row[parts] for row in rows}
     except (binascii.Error, zlib.error, ValueError, TypeError, LookupError):
-        logger.warning("The state's list of known rows can't be read: deletions before this sync are not reported")
+        logger.warning(
+            "%s: the state's list of rows can't be read: deletions before this sync are not reported", stream.name
+        )
         return {}

@@ -101,8 +101,8 @@ def time_for(context: SyncContext, requests: int) -> str:
     if shortest is None:
         return ""
     minutes = requests * shortest / context.fetcher.workers / 60
-    time = "1 min" if minutes < 1 else f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.0f} h"  # noqa: PLR2004
-    return f"; by the shortest answer so far {'less than' if minutes < 1 else 'at least'} {time}"
+    time = f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.0f} h"  # noqa: PLR2004
+    return f"; {'under 1 min' if minutes < 1 else f'at least {time}'}, by the fastest answer so far"
 
 
 def _no_longer_exist(contacts: int) -> str:
