@@ -74,7 +74,7 @@ class TestInput:
         assert destination.status("types@example.com") == "subscribed"
         assert "strangers: 1 received" in run.log
         assert "secret@example.com" not in run.output
-        assert "lines of input were not readable" in run.output
+        assert "Lines of input that were no readable messages and were ignored" in run.output
 
 
 class TestSecrets:

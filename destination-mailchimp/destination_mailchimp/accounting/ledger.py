@@ -128,7 +128,7 @@ def report(ledgers: list[StreamLedger], *, unreadable: int = 0) -> None:
         for field, count in sorted(ledger.fields_lost.items()):
             logger.warning("Stream %s: %d values lost: %s", ledger.label, count, field)
     if unreadable:
-        logger.warning("%d lines of input were not readable messages and were ignored", unreadable)
+        logger.warning("Lines of input that were no readable messages and were ignored: %d", unreadable)
     wrong = [ledger.label for ledger in ledgers if ledger.balance()]
     if wrong:
         raise SyncFailure(

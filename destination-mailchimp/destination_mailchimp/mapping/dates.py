@@ -162,13 +162,15 @@ class DayReader:
         self._proved = day_first
         if day_first != self._field_day_first:
             logger.warning(
-                "The column %s has the %s first, though the field %s has the %s first: it is read so. "
-                "%d values before this one could be either; they are read so too unless they were written already",
+                "The column %s has the %s first, though the field %s has the %s first: it is read so.%s",
                 self._column,
                 names[day_first],
                 self._tag,
                 names[not day_first],
-                self._guessed,
+                f" Values before this one that could be either: {self._guessed}; they are read so too, unless they "
+                "were written already"
+                if self._guessed
+                else "",
             )
             for merge, day in self._waiting:
                 # Whoever sends a contact has taken a copy, so this reaches only those that still wait.
