@@ -72,6 +72,19 @@ class TestCheck:
         assert status["status"] == "FAILED"
         assert words in status["message"]
 
+    def test_a_file_of_certificates_that_is_missing_is_named(
+        self, destination: DestinationHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is for the user to mend, and no error in the connector."""
+        missing = tmp_path / "none.pem"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(missing))
+        run = destination.run(config=destination.config(api_url="https://127.0.0.1:9"), command="check")
+        status = status_of(run)
+
+        assert (run.exit_code, status["status"]) == (0, "FAILED")
+        assert str(missing) in status["message"]
+        assert "REQUESTS_CA_BUNDLE" in status["message"]
+
     def test_a_misspelt_option_is_a_warning(self, destination: DestinationHarness) -> None:
         """Or the limit that somebody believes in would not be there."""
         run = destination.run(config=destination.config(max_new_contact=3), command="check")

@@ -303,3 +303,17 @@ def test_whom_mailchimp_asks_to_confirm_is_subscribed_only_if_the_user_says_so(
         assert (destination.calls(f"PATCH {MEMBER}") == 0) == (status == "pending")
     assert ("20 written but for: status_not_taken" in run.log) == (status == "pending")
     assert ("Mailchimp makes new contacts pending" in run.log) == (status == "pending")
+
+
+def test_columns_that_look_like_consent_are_warned_of_before_anything_is_written(
+    destination: DestinationHarness,
+) -> None:
+    columns = {"Unsubscribed": "yes", "Do not email": "1"}
+    run = destination.write(
+        [destination.record({"id": 1, "email": "ann@example.com", **columns})], destination.config(tags="First write")
+    )
+    log = run.log.splitlines()
+    (warned,) = (number for number, line in enumerate(log) if "look like consent go nowhere" in line)
+
+    assert all(column in log[warned] for column in columns)
+    assert warned < log.index("Created tag First write")
