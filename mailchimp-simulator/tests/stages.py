@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from mailchimp_simulator.client import Simulator
 from mailchimp_simulator.contract.evidence import Recorded
 from mailchimp_simulator.contract.operations import Contract
+from tests.api import Api
 
 CONTRACT = Contract()
 GHOST = "0" * 32
@@ -21,7 +23,7 @@ def digest(email: str) -> str:
 class Scene:
     """What must be there before a request is sent again, and the request itself."""
 
-    def __init__(self, recorded: Recorded, api: Any, simulator: Any) -> None:
+    def __init__(self, recorded: Recorded, api: Api, simulator: Simulator) -> None:
         self.recorded = recorded
         self.api = api
         self.control = simulator.control

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from mailchimp_simulator.account.writes import KEPT, WRITES
+from mailchimp_simulator.client import Simulator
 from mailchimp_simulator.contract.operations import CONTRACT_FILE, Contract, Operation
 from mailchimp_simulator.contract.validation import compile_check
+from tests.api import Api
 
 CONTRACT = Contract()
 GETS = [operation for operation in CONTRACT.operations.values() if operation.method == "GET"]
@@ -25,7 +27,7 @@ KEYS = {
 }
 
 
-def example_path(api: Any, operation: Operation) -> str:
+def example_path(api: Api, operation: Operation) -> str:
     """The operation's path with the ids of objects that exist."""
     real = template = ""
     for part in operation.path.strip("/").split("/"):
@@ -39,20 +41,20 @@ def example_path(api: Any, operation: Operation) -> str:
     return real or "/"
 
 
-def rows_of(api: Any, template: str, real: str) -> list[dict[str, Any]]:
+def rows_of(api: Api, template: str, real: str) -> list[dict[str, Any]]:
     collection = CONTRACT.operations["GET", template]
     rows: list[dict[str, Any]] = api.get(real, count=1000)[collection.items_key or "surveys"]
     assert rows, f"{real} has no rows"
     return rows
 
 
-def errors(operation: Operation, body: Any) -> list[str]:
+def errors(operation: Operation, body: object) -> list[str]:
     return [f"{e.json_path}: {e.message}" for e in CONTRACT.response_validator(operation).iter_errors(body)]
 
 
 @pytest.mark.parametrize("operation", GETS, ids=lambda o: o.path)
 def test_every_get_of_the_contract_is_served_with_an_answer_that_the_contract_allows(
-    api: Any, operation: Operation
+    api: Api, operation: Operation
 ) -> None:
     query = {"query": "e"} if operation.path.startswith("/search-") else {}
 
@@ -91,7 +93,7 @@ def served(operation: Operation) -> bool:
 
 @pytest.mark.parametrize("operation", OTHERS, ids=lambda o: f"{o.method} {o.path}")
 def test_every_write_is_either_played_as_the_contract_says_or_refused_as_not_simulated(
-    api: Any, simulator: Any, operation: Operation
+    api: Api, simulator: Simulator, operation: Operation
 ) -> None:
     path = operation.path
     if not served(operation):
@@ -135,7 +137,7 @@ def test_the_quick_check_of_bodies_never_passes_what_the_contract_refuses(operat
         assert validator.is_valid(candidate) or not quick(candidate)
 
 
-def test_a_body_that_the_contract_forbids_is_refused_with_the_field(api: Any, list_id: str) -> None:
+def test_a_body_that_the_contract_forbids_is_refused_with_the_field(api: Api, list_id: str) -> None:
     problem = api.problem(
         "POST", f"/lists/{list_id}/members", json={"email_address": "a@example.com", "status": "asleep"}
     )
@@ -144,13 +146,13 @@ def test_a_body_that_the_contract_forbids_is_refused_with_the_field(api: Any, li
     assert [error["field"] for error in problem["errors"]] == ["status"]
 
 
-def test_a_body_that_is_not_json_is_refused(api: Any, list_id: str) -> None:
+def test_a_body_that_is_not_json_is_refused(api: Api, list_id: str) -> None:
     problem = api.problem("POST", f"/lists/{list_id}", data=b"{")
 
     assert (problem["status"], problem["title"]) == (400, "JSON Parse Exception")
 
 
-def test_unknown_paths_and_methods_are_refused(api: Any) -> None:
+def test_unknown_paths_and_methods_are_refused(api: Api) -> None:
     assert api.problem("GET", "/nothing")["title"] == "Resource Not Found"
     assert api.problem("DELETE", "/ping")["title"] == "Method Not Allowed"
 

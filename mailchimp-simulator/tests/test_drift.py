@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from mailchimp_simulator.client import Simulator
+from tests.api import Api
+
 MEMBERS = "/lists/{list_id}/members"
 
 
-def ids(api: Any, path: str, **query: Any) -> list[str]:
+def ids(api: Api, path: str, **query: Any) -> list[str]:
     return [row["id"] for row in api.get(path, count=1000, **query)["members"]]
 
 
-def test_contacts_change_after_each_page_and_move_to_now(api: Any, simulator: Any, list_id: str) -> None:
+def test_contacts_change_after_each_page_and_move_to_now(api: Api, simulator: Simulator, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     simulator.control.drift(2, kinds=["update"], list_id=list_id, seed=4)
     simulator.control.clock(advance=3600)
@@ -25,7 +28,7 @@ def test_contacts_change_after_each_page_and_move_to_now(api: Any, simulator: An
     assert all(row["merge_fields"]["LNAME"].startswith("Changed") for row in after[:2])
 
 
-def test_each_kind_of_change_does_what_it_says(api: Any, simulator: Any, list_id: str) -> None:
+def test_each_kind_of_change_does_what_it_says(api: Api, simulator: Simulator, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     now = simulator.control.clock(advance=60)
     truth = simulator.control.ground_truth(MEMBERS, "count", [list_id])["by_status"]
@@ -53,7 +56,9 @@ def test_each_kind_of_change_does_what_it_says(api: Any, simulator: Any, list_id
     assert now > 0
 
 
-def test_every_listing_stays_in_order_and_whole_while_contacts_change(api: Any, simulator: Any, list_id: str) -> None:
+def test_every_listing_stays_in_order_and_whole_while_contacts_change(
+    api: Api, simulator: Simulator, list_id: str
+) -> None:
     path = f"/lists/{list_id}/members"
     for sort in ("last_changed", "timestamp_opt"):
         api.get(path, sort_field=sort)
@@ -72,7 +77,7 @@ def test_every_listing_stays_in_order_and_whole_while_contacts_change(api: Any, 
         assert sorted(r["id"] for r in rows) == sorted(k[1] for k in keys if (k[2] == "archived") is bool(status))
 
 
-def test_ties_can_come_in_another_order_with_every_request(api: Any, simulator: Any, list_id: str) -> None:
+def test_ties_can_come_in_another_order_with_every_request(api: Api, simulator: Simulator, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     stable = ids(api, path, sort_field="last_changed")
     assert stable == ids(api, path, sort_field="last_changed")
@@ -87,7 +92,7 @@ def test_ties_can_come_in_another_order_with_every_request(api: Any, simulator: 
     )
 
 
-def test_news_moves_last_open_and_shows_in_the_activity(api: Any, simulator: Any) -> None:
+def test_news_moves_last_open_and_shows_in_the_activity(api: Api, simulator: Simulator) -> None:
     quiet = next(r for r in api.get("/reports", count=1000)["reports"] if r["opens"]["last_open"] == "")
     simulator.control.clock(advance=86_400)
 
@@ -105,8 +110,8 @@ def test_news_moves_last_open_and_shows_in_the_activity(api: Any, simulator: Any
 
 @pytest.mark.parametrize("vanishes", [True, False])
 def test_the_activity_of_who_was_deleted_for_good_vanishes_or_stays_and_the_sums_stay(
-    api: Any,
-    simulator: Any,
+    api: Api,
+    simulator: Simulator,
     vanishes: bool,  # noqa: FBT001
 ) -> None:
     simulator.control.facts(deletion_deletes_activity=vanishes)
@@ -137,7 +142,7 @@ def test_the_activity_of_who_was_deleted_for_good_vanishes_or_stays_and_the_sums
     assert api.get(f"{report}/email-activity/{last}")["email_id"] == last
 
 
-def test_a_parent_can_vanish(api: Any, simulator: Any, list_id: str) -> None:
+def test_a_parent_can_vanish(api: Api, simulator: Simulator, list_id: str) -> None:
     campaign = api.get("/reports")["reports"][0]["id"]
 
     simulator.control.delete(f"/campaigns/{campaign}")

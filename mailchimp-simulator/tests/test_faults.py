@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import requests
 
-from mailchimp_simulator.client import ControlError, busy_window, mean_in_flight, wait_until
+from mailchimp_simulator.client import ControlError, Simulator, busy_window, mean_in_flight, wait_until
+from tests.api import Api
 
 MEMBERS = "/lists/{list_id}/members"
 
 
-def under_way(simulator: Any) -> int:
+def under_way(simulator: Simulator) -> int:
     """How many requests the simulator has neither answered nor given up."""
     return int(simulator.control.stats()["in_flight"])
 
@@ -22,7 +23,7 @@ def under_way(simulator: Any) -> int:
 @pytest.mark.parametrize(
     "body, kind", [("problem", "application/problem+json"), ("html", "text/html"), ("none", "text/html")]
 )
-def test_a_status_comes_as_often_as_was_asked_for(api: Any, simulator: Any, body: str, kind: str) -> None:
+def test_a_status_comes_as_often_as_was_asked_for(api: Api, simulator: Simulator, body: str, kind: str) -> None:
     simulator.control.fault("status", "/templates", status=503, body=body, times=2, skip=1, retry_after=7)
 
     answers = [api.call("GET", "/templates") for _ in range(4)]
@@ -34,21 +35,21 @@ def test_a_status_comes_as_often_as_was_asked_for(api: Any, simulator: Any, body
     assert simulator.control.faults()[0] | {"seen": 4, "applied": 2} == simulator.control.faults()[0]
 
 
-def test_a_rule_can_mean_one_page_only(api: Any, simulator: Any) -> None:
+def test_a_rule_can_mean_one_page_only(api: Api, simulator: Simulator) -> None:
     simulator.control.fault("status", "/templates", status=504, body="html", query={"offset": 2})
 
     assert api.call("GET", "/templates", params={"offset": 2}).status_code == 504
     assert api.call("GET", "/templates", params={"offset": 20}).status_code == 200
 
 
-def test_a_body_can_end_before_its_content_length(api: Any, simulator: Any) -> None:
+def test_a_body_can_end_before_its_content_length(api: Api, simulator: Simulator) -> None:
     simulator.control.fault("truncate", "/templates", keep=0.5)
 
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         api.call("GET", "/templates")
 
 
-def test_a_body_can_be_cut_though_its_length_is_right(api: Any, simulator: Any) -> None:
+def test_a_body_can_be_cut_though_its_length_is_right(api: Api, simulator: Simulator) -> None:
     simulator.control.fault("truncate", "/templates", keep=0.5, content_length="wrong")
 
     answer = api.call("GET", "/templates")
@@ -58,7 +59,7 @@ def test_a_body_can_be_cut_though_its_length_is_right(api: Any, simulator: Any) 
         answer.json()
 
 
-def test_200_can_hold_html_or_json_without_items(api: Any, simulator: Any) -> None:
+def test_200_can_hold_html_or_json_without_items(api: Api, simulator: Simulator) -> None:
     simulator.control.fault("not_json", "/templates", times=1)
     simulator.control.fault("missing_items", "/templates", times=1)
 
@@ -68,7 +69,7 @@ def test_200_can_hold_html_or_json_without_items(api: Any, simulator: Any) -> No
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_midway"])
-def test_a_connection_can_be_reset(api: Any, simulator: Any, kind: str) -> None:
+def test_a_connection_can_be_reset(api: Api, simulator: Simulator, kind: str) -> None:
     simulator.control.fault(kind, "/templates", times=1)
 
     with pytest.raises((requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
@@ -77,7 +78,7 @@ def test_a_connection_can_be_reset(api: Any, simulator: Any, kind: str) -> None:
     assert simulator.control.stats()["by_status"] == {"0": 1, "200": 1}
 
 
-def test_an_answer_can_be_lost_after_the_write_took_effect(api: Any, simulator: Any, list_id: str) -> None:
+def test_an_answer_can_be_lost_after_the_write_took_effect(api: Api, simulator: Simulator, list_id: str) -> None:
     simulator.control.fault("lose_answer", MEMBERS, method="POST", times=1)
     before = simulator.control.ground_truth(MEMBERS)["count"]
 
@@ -87,7 +88,7 @@ def test_an_answer_can_be_lost_after_the_write_took_effect(api: Any, simulator: 
     assert simulator.control.ground_truth(MEMBERS)["count"] == before + 1
 
 
-def test_a_request_that_hangs_goes_on_counting_after_its_client_has_gone(api: Any, simulator: Any) -> None:
+def test_a_request_that_hangs_goes_on_counting_after_its_client_has_gone(api: Api, simulator: Simulator) -> None:
     simulator.control.limit(1)
     simulator.control.fault("hang", "/templates", seconds=2.0, times=1)
     with pytest.raises(requests.exceptions.ReadTimeout):
@@ -101,7 +102,7 @@ def test_a_request_that_hangs_goes_on_counting_after_its_client_has_gone(api: An
     assert api.call("GET", "/ping").status_code == 200
 
 
-def test_latency_is_per_request_and_per_row(api: Any, simulator: Any) -> None:
+def test_latency_is_per_request_and_per_row(api: Api, simulator: Simulator) -> None:
     simulator.control.latency(0.1, 0.02, "/templates")
 
     for rows, least in ((0, 0.1), (5, 0.2)):
@@ -111,7 +112,7 @@ def test_latency_is_per_request_and_per_row(api: Any, simulator: Any) -> None:
         assert time.monotonic() - begun >= least
 
 
-def test_ten_connections_are_served_and_the_eleventh_is_refused(api: Any, simulator: Any) -> None:
+def test_ten_connections_are_served_and_the_eleventh_is_refused(api: Api, simulator: Simulator) -> None:
     simulator.control.latency(2, path="/ping")
     codes: list[int] = []
 
@@ -134,7 +135,7 @@ def test_ten_connections_are_served_and_the_eleventh_is_refused(api: Any, simula
 
 
 @pytest.mark.parametrize("per, expected", [("user", 429), ("key", 200)])
-def test_two_keys_of_a_user_share_the_limit_or_not(api: Any, simulator: Any, per: str, expected: int) -> None:
+def test_two_keys_of_a_user_share_the_limit_or_not(api: Api, simulator: Simulator, per: str, expected: int) -> None:
     simulator.control.facts(connection_limit_per=per)
     simulator.control.user("owner", keys=["second-key-us10"])
     simulator.control.limit(1)
@@ -149,7 +150,7 @@ def test_two_keys_of_a_user_share_the_limit_or_not(api: Any, simulator: Any, per
     assert answer.status_code == expected
 
 
-def test_requests_are_counted_and_logged(api: Any, simulator: Any, list_id: str) -> None:
+def test_requests_are_counted_and_logged(api: Api, simulator: Simulator, list_id: str) -> None:
     simulator.control.reset_stats()
     simulator.control.latency(1, path=MEMBERS)
     threads = [threading.Thread(target=api.call, args=("GET", f"/lists/{list_id}/members")) for _ in range(4)]
@@ -172,7 +173,7 @@ def test_requests_are_counted_and_logged(api: Any, simulator: Any, list_id: str)
     assert busy_window([[0, 1, "", "", "", 200, 1], [2, 5, "", "", "", 200, 1]]) == (1, 2)
 
 
-def test_keys_tokens_and_permissions(api: Any, simulator: Any) -> None:
+def test_keys_tokens_and_permissions(api: Api, simulator: Simulator) -> None:
     url = simulator.api_url + "/ping"
 
     def title(**headers: str) -> str:
@@ -192,7 +193,7 @@ def test_keys_tokens_and_permissions(api: Any, simulator: Any) -> None:
     assert api.problem("GET", "/sms-campaigns")["status"] == 403
 
 
-def test_oauth_metadata_names_the_data_centre_and_a_bad_token_is_answered_200(simulator: Any) -> None:
+def test_oauth_metadata_names_the_data_centre_and_a_bad_token_is_answered_200(simulator: Simulator) -> None:
     url = simulator.base_url + "/oauth2/metadata"
 
     good = requests.get(url, headers={"Authorization": f"OAuth {simulator.oauth_token}"}, timeout=10)
@@ -204,7 +205,7 @@ def test_oauth_metadata_names_the_data_centre_and_a_bad_token_is_answered_200(si
     assert requests.get(url, headers={"Authorization": "OAuth x"}, timeout=10).status_code == 502
 
 
-def test_every_answer_has_a_request_id_and_the_simulators_own_time(api: Any, simulator: Any) -> None:
+def test_every_answer_has_a_request_id_and_the_simulators_own_time(api: Api, simulator: Simulator) -> None:
     simulator.control.clock(set=1_600_000_000, freeze=True)
 
     first, second = api.call("GET", "/ping"), api.call("GET", "/nothing")
@@ -213,7 +214,7 @@ def test_every_answer_has_a_request_id_and_the_simulators_own_time(api: Any, sim
     assert first.headers["date"] == "Sun, 13 Sep 2020 12:26:40 GMT"
 
 
-def test_answers_are_compressed_for_those_who_ask(api: Any, list_id: str) -> None:
+def test_answers_are_compressed_for_those_who_ask(api: Api, list_id: str) -> None:
     plain = api.call("GET", f"/lists/{list_id}/members", headers={"Accept-Encoding": "identity"})
     small = api.call("GET", f"/lists/{list_id}/members", headers={"Accept-Encoding": "gzip"})
 
@@ -222,7 +223,7 @@ def test_answers_are_compressed_for_those_who_ask(api: Any, list_id: str) -> Non
     assert plain.json() == small.json()
 
 
-def test_the_control_endpoint_refuses_what_makes_no_sense(simulator: Any) -> None:
+def test_the_control_endpoint_refuses_what_makes_no_sense(simulator: Simulator) -> None:
     senseless: list[tuple[str, dict[str, Any]]] = [
         ("fault", {"kind": "nonsense"}),
         ("rows", {"/nothing": 3}),
@@ -236,7 +237,7 @@ def test_the_control_endpoint_refuses_what_makes_no_sense(simulator: Any) -> Non
             simulator.control.send(name, arguments)
 
 
-def test_a_reset_undoes_everything_that_was_commanded(api: Any, simulator: Any, list_id: str) -> None:
+def test_a_reset_undoes_everything_that_was_commanded(api: Api, simulator: Simulator, list_id: str) -> None:
     control = simulator.control
     before = control.clock()
     control.clock(set=1_000_000_000, freeze=True)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mailchimp_simulator.client import Simulator
 from mailchimp_simulator.contract.operations import Contract
+from tests.api import Api
 
 MEMBERS = "/lists/{list_id}/members"
 CONTRACT = Contract()
@@ -15,7 +17,7 @@ COLLECTIONS = sorted(o.path for o in CONTRACT.operations.values() if o.method ==
 WITH_FLAGS = (MEMBERS, "/lists/{list_id}/segments/{segment_id}/members")
 
 
-def everything(api: Any, path: str, key: str, size: int = 1000, **query: Any) -> list[dict[str, Any]]:
+def everything(api: Api, path: str, key: str, size: int = 1000, **query: Any) -> list[dict[str, Any]]:
     """All rows of a collection, page by page until one is short."""
     rows: list[dict[str, Any]] = []
     while True:
@@ -26,7 +28,7 @@ def everything(api: Any, path: str, key: str, size: int = 1000, **query: Any) ->
 
 
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2500])
-def test_a_collection_has_exactly_the_rows_that_were_asked_for(api: Any, simulator: Any, count: int) -> None:
+def test_a_collection_has_exactly_the_rows_that_were_asked_for(api: Api, simulator: Simulator, count: int) -> None:
     simulator.control.rows({"/templates": count, MEMBERS: count})
     list_id = api.lists()[0]
 
@@ -40,7 +42,7 @@ def test_a_collection_has_exactly_the_rows_that_were_asked_for(api: Any, simulat
 
 
 @pytest.mark.parametrize("template", COLLECTIONS)
-def test_every_collection_can_be_given_a_number_of_rows(api: Any, simulator: Any, template: str) -> None:
+def test_every_collection_can_be_given_a_number_of_rows(api: Api, simulator: Simulator, template: str) -> None:
     simulator.control.rows({template: 27})
 
     truth = simulator.control.ground_truth(template, "keys")
@@ -52,7 +54,7 @@ def test_every_collection_can_be_given_a_number_of_rows(api: Any, simulator: Any
         assert len({tuple(map(str, key)) for key in truth["keys"]}) == len(truth["keys"])
 
 
-def test_the_count_is_ten_by_default_and_a_thousand_at_most(api: Any, simulator: Any) -> None:
+def test_the_count_is_ten_by_default_and_a_thousand_at_most(api: Api, simulator: Simulator) -> None:
     simulator.control.rows({"/templates": 1500})
 
     assert len(api.get("/templates")["templates"]) == 10
@@ -62,7 +64,7 @@ def test_the_count_is_ten_by_default_and_a_thousand_at_most(api: Any, simulator:
     assert (past["templates"], past["total_items"]) == ([], 1500)
 
 
-def test_a_window_excludes_since_and_includes_before(api: Any, list_id: str) -> None:
+def test_a_window_excludes_since_and_includes_before(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     rows = everything(api, path, "members", sort_field="last_changed", sort_dir="ASC")
     since, before = rows[20]["last_changed"], rows[60]["last_changed"]
@@ -75,7 +77,7 @@ def test_a_window_excludes_since_and_includes_before(api: Any, list_id: str) -> 
     assert total == len(window)
 
 
-def test_contacts_are_sorted_both_ways(api: Any, list_id: str) -> None:
+def test_contacts_are_sorted_both_ways(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
 
     up = [r["last_changed"] for r in everything(api, path, "members", sort_field="last_changed", sort_dir="ASC")]
@@ -84,7 +86,7 @@ def test_contacts_are_sorted_both_ways(api: Any, list_id: str) -> None:
     assert up == sorted(up) == down[::-1]
 
 
-def test_campaigns_are_filtered_by_time_and_sorted(api: Any) -> None:
+def test_campaigns_are_filtered_by_time_and_sorted(api: Api) -> None:
     rows = everything(api, "/campaigns", "campaigns", sort_field="create_time", sort_dir="DESC")
     middle = rows[8]["create_time"]
 
@@ -96,7 +98,7 @@ def test_campaigns_are_filtered_by_time_and_sorted(api: Any) -> None:
 
 
 @pytest.mark.parametrize("offset", ["-02:00", "+05:30", "Z"])
-def test_a_window_takes_the_time_of_day_without_its_offset(api: Any, list_id: str, offset: str) -> None:
+def test_a_window_takes_the_time_of_day_without_its_offset(api: Api, list_id: str, offset: str) -> None:
     """As reported of the real API, which documents otherwise (mailchimp-client-lib-codegen#241)."""
     path = f"/lists/{list_id}/members"
     rows = everything(api, path, "members", sort_field="last_changed", sort_dir="ASC")
@@ -108,7 +110,7 @@ def test_a_window_takes_the_time_of_day_without_its_offset(api: Any, list_id: st
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "2024-13-45T00:00:00Z"])
-def test_an_empty_or_malformed_date_is_refused(api: Any, list_id: str, value: str) -> None:
+def test_an_empty_or_malformed_date_is_refused(api: Api, list_id: str, value: str) -> None:
     problem = api.problem("GET", f"/lists/{list_id}/members", params={"since_last_changed": value})
 
     assert (problem["status"], problem["errors"][0]["field"]) == (400, "since_last_changed")
@@ -117,13 +119,13 @@ def test_an_empty_or_malformed_date_is_refused(api: Any, list_id: str, value: st
 @pytest.mark.parametrize(
     "query", [{"count": "many"}, {"offset": "-1"}, {"status": "asleep"}, {"sort_field": "name"}, {"vip_only": "maybe"}]
 )
-def test_a_parameter_of_the_wrong_kind_is_refused(api: Any, list_id: str, query: dict[str, str]) -> None:
+def test_a_parameter_of_the_wrong_kind_is_refused(api: Api, list_id: str, query: dict[str, str]) -> None:
     problem = api.problem("GET", f"/lists/{list_id}/members", params=query)
 
     assert [error["field"] for error in problem["errors"]] == list(query)
 
 
-def test_fields_are_chosen_or_left_out_and_unknown_ones_ignored(api: Any, list_id: str) -> None:
+def test_fields_are_chosen_or_left_out_and_unknown_ones_ignored(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
 
     assert set(api.get(path, fields="members.id,members.stats.avg_open_rate,total_items,nonsense")) == {
@@ -140,7 +142,7 @@ def test_fields_are_chosen_or_left_out_and_unknown_ones_ignored(api: Any, list_i
     assert api.problem("GET", path, params={"fields": "members", "exclude_fields": "_links"})["status"] == 400
 
 
-def test_the_plain_listing_hides_archived_contacts(api: Any, simulator: Any, list_id: str) -> None:
+def test_the_plain_listing_hides_archived_contacts(api: Api, simulator: Simulator, list_id: str) -> None:
     path = f"/lists/{list_id}/members"
     truth = simulator.control.ground_truth(MEMBERS, "keys", [list_id])
 
@@ -153,7 +155,7 @@ def test_the_plain_listing_hides_archived_contacts(api: Any, simulator: Any, lis
     assert seen == sorted(truth["keys"])
 
 
-def test_the_account_is_awkward(api: Any, list_id: str) -> None:
+def test_the_account_is_awkward(api: Api, list_id: str) -> None:
     rows = everything(api, f"/lists/{list_id}/members", "members")
 
     seconds = [row["last_changed"] for row in rows]
@@ -168,7 +170,7 @@ def test_the_account_is_awkward(api: Any, list_id: str) -> None:
     assert len({row["id"] for row in rows}) == len(rows)
 
 
-def test_segment_members_need_flags_and_the_total_does_not_count_them(api: Any, list_id: str) -> None:
+def test_segment_members_need_flags_and_the_total_does_not_count_them(api: Api, list_id: str) -> None:
     flags = {"include_unsubscribed": "true", "include_cleaned": "true", "include_transactional": "true"}
     segment = api.get(f"/lists/{list_id}/segments")["segments"][0]
     path = f"/lists/{list_id}/segments/{segment['id']}/members"
@@ -181,7 +183,7 @@ def test_segment_members_need_flags_and_the_total_does_not_count_them(api: Any, 
     assert all("segment_id" not in row for row in whole["members"])
 
 
-def test_segments_are_tags_and_saved_ones_and_an_unknown_type_is_empty(api: Any, list_id: str) -> None:
+def test_segments_are_tags_and_saved_ones_and_an_unknown_type_is_empty(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/segments"
 
     kinds = {row["type"] for row in api.get(path, count=1000)["segments"]}
@@ -190,7 +192,7 @@ def test_segments_are_tags_and_saved_ones_and_an_unknown_type_is_empty(api: Any,
     assert api.get(path, type="nonsense")["segments"] == []
 
 
-def test_tag_search_lists_all_tags_or_those_with_a_prefix(api: Any, list_id: str) -> None:
+def test_tag_search_lists_all_tags_or_those_with_a_prefix(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/tag-search"
 
     names = [row["name"] for row in api.get(path)["tags"]]
@@ -199,7 +201,7 @@ def test_tag_search_lists_all_tags_or_those_with_a_prefix(api: Any, list_id: str
     assert len(api.get(path, count=1, offset=1)["tags"]) == 1
 
 
-def test_lists_tell_their_total_when_asked(api: Any, simulator: Any, list_id: str) -> None:
+def test_lists_tell_their_total_when_asked(api: Api, simulator: Simulator, list_id: str) -> None:
     total = simulator.control.ground_truth(MEMBERS, "count", [list_id])["count"]
 
     assert "total_contacts" not in api.get(f"/lists/{list_id}")["stats"]
@@ -210,14 +212,14 @@ def test_lists_tell_their_total_when_asked(api: Any, simulator: Any, list_id: st
         assert row["stats"]["total_contacts"] == total
 
 
-def test_interests_are_counted_in_text(api: Any, list_id: str) -> None:
+def test_interests_are_counted_in_text(api: Api, list_id: str) -> None:
     category = api.get(f"/lists/{list_id}/interest-categories")["categories"][0]["id"]
     rows = api.get(f"/lists/{list_id}/interest-categories/{category}/interests")["interests"]
 
     assert all(isinstance(row["subscriber_count"], str) for row in rows)
 
 
-def test_reports_are_of_sent_campaigns_and_tell_the_newest_event(api: Any) -> None:
+def test_reports_are_of_sent_campaigns_and_tell_the_newest_event(api: Api) -> None:
     campaigns = everything(api, "/campaigns", "campaigns")
     reports = everything(api, "/reports", "reports")
 
@@ -236,7 +238,7 @@ def test_reports_are_of_sent_campaigns_and_tell_the_newest_event(api: Any) -> No
 
 @pytest.mark.parametrize("reading", ["summed", "own"])
 def test_the_report_of_a_variate_campaign_counts_what_its_versions_do_or_its_own(
-    api: Any, simulator: Any, reading: str
+    api: Api, simulator: Simulator, reading: str
 ) -> None:
     simulator.control.facts(split_totals=reading)
     report = next(r for r in everything(api, "/reports", "reports") if r["type"] == "variate")
@@ -255,7 +257,7 @@ def test_the_report_of_a_variate_campaign_counts_what_its_versions_do_or_its_own
     assert after["opens"]["opens_total"] == report["opens"]["opens_total"] + 1
 
 
-def test_email_activity_keeps_every_recipient_and_since_trims_the_events(api: Any) -> None:
+def test_email_activity_keeps_every_recipient_and_since_trims_the_events(api: Api) -> None:
     report = next(r for r in api.get("/reports", count=1000)["reports"] if r["clicks"]["clicks_total"])
     path = f"/reports/{report['id']}/email-activity"
     whole = everything(api, path, "emails")
@@ -269,7 +271,7 @@ def test_email_activity_keeps_every_recipient_and_since_trims_the_events(api: An
     assert kept == [moment for moment in moments if moment > since]
 
 
-def test_two_clicks_of_one_second_on_two_addresses_and_bounces_happen(api: Any) -> None:
+def test_two_clicks_of_one_second_on_two_addresses_and_bounces_happen(api: Api) -> None:
     rows = [row for r in api.get("/reports", count=1000)["reports"]
             for row in api.get(f"/reports/{r['id']}/email-activity", count=1000)["emails"]]  # fmt: skip
     events = [event for row in rows for event in row["activity"]]
@@ -284,7 +286,7 @@ def test_two_clicks_of_one_second_on_two_addresses_and_bounces_happen(api: Any) 
     assert any(map(twins, rows))
 
 
-def test_an_unsent_campaign_has_no_activity(api: Any) -> None:
+def test_an_unsent_campaign_has_no_activity(api: Api) -> None:
     draft = next(c for c in api.get("/campaigns", count=1000)["campaigns"] if c["status"] == "save")
 
     for name, key in (("email-activity", "emails"), ("sent-to", "sent_to"), ("locations", "locations")):
@@ -292,7 +294,7 @@ def test_an_unsent_campaign_has_no_activity(api: Any) -> None:
         assert (body[key], body["total_items"]) == ([], 0)
 
 
-def test_children_of_variate_campaigns_and_automation_emails_have_reports(api: Any) -> None:
+def test_children_of_variate_campaigns_and_automation_emails_have_reports(api: Api) -> None:
     campaigns = api.get("/campaigns", count=1000)["campaigns"]
     variate = next(c for c in campaigns if c["type"] == "variate" and c["status"] == "sent")
     children = api.get(f"/reports/{variate['id']}/sub-reports")["reports"]
@@ -307,7 +309,7 @@ def test_children_of_variate_campaigns_and_automation_emails_have_reports(api: A
     assert emails <= {r["id"] for r in api.get("/reports", count=1000)["reports"]}
 
 
-def test_newer_contacts_page_by_cursor_without_a_total(api: Any, simulator: Any, list_id: str) -> None:
+def test_newer_contacts_page_by_cursor_without_a_total(api: Api, simulator: Simulator, list_id: str) -> None:
     path = f"/audiences/{list_id}/contacts"
     seen: list[str] = []
     cursor = ""
@@ -322,7 +324,7 @@ def test_newer_contacts_page_by_cursor_without_a_total(api: Any, simulator: Any,
     assert len(set(seen)) == len(seen) == simulator.control.ground_truth(MEMBERS, "count", [list_id])["count"]
 
 
-def test_landing_pages_know_no_offset(api: Any, simulator: Any) -> None:
+def test_landing_pages_know_no_offset(api: Api, simulator: Simulator) -> None:
     simulator.control.rows({"/landing-pages": 30})
 
     first = api.get("/landing-pages", count=20, offset=20)["landing_pages"]
@@ -332,7 +334,7 @@ def test_landing_pages_know_no_offset(api: Any, simulator: Any) -> None:
 
 @pytest.mark.parametrize("template", COLLECTIONS)
 def test_a_collection_gives_the_rows_that_the_truth_tells_each_with_a_key_of_its_own(
-    api: Any, simulator: Any, template: str
+    api: Api, simulator: Simulator, template: str
 ) -> None:
     counts = simulator.control.ground_truth(template, "count")
     keys = simulator.control.ground_truth(template, "keys")
@@ -352,7 +354,7 @@ def test_a_collection_gives_the_rows_that_the_truth_tells_each_with_a_key_of_its
         assert ("total_items" in body) is totals or template == "/lists/{list_id}/surveys"
 
 
-def test_the_same_seed_gives_the_same_account(api: Any, simulator: Any) -> None:
+def test_the_same_seed_gives_the_same_account(api: Api, simulator: Simulator) -> None:
     before = simulator.control.ground_truth(MEMBERS, "digest")["digest"]
     simulator.control.change("update", count=3)
     assert simulator.control.ground_truth(MEMBERS, "digest")["digest"] != before
@@ -364,7 +366,7 @@ def test_the_same_seed_gives_the_same_account(api: Any, simulator: Any) -> None:
 
 @pytest.mark.parametrize("rows", [None, 0, 3])
 def test_a_contact_names_its_last_note_and_counts_its_tags(
-    api: Any, simulator: Any, list_id: str, rows: int | None
+    api: Api, simulator: Simulator, list_id: str, rows: int | None
 ) -> None:
     """What the row says agrees with the contact's own listings of notes and tags."""
     if rows is not None:
@@ -389,7 +391,7 @@ def test_a_contact_names_its_last_note_and_counts_its_tags(
 
 
 @pytest.mark.parametrize("path,key", [("/lists", "lists"), ("/campaigns", "campaigns"), ("/reports", "reports")])
-def test_a_row_has_links_unless_they_are_excluded(api: Any, path: str, key: str) -> None:
+def test_a_row_has_links_unless_they_are_excluded(api: Api, path: str, key: str) -> None:
     """Other clients take them for granted, and ours leaves them out to save bytes."""
     assert all("_links" in row for row in api.get(path)[key])
     assert all("_links" in row for row in api.get(path, fields=f"{key}.id,{key}._links")[key])
@@ -401,8 +403,8 @@ def test_a_row_has_links_unless_they_are_excluded(api: Any, path: str, key: str)
     [("emails", False, 10), ("removed-subscribers", False, 12), ("removed-subscribers", True, 10)],
 )
 def test_listings_without_documented_paging_show_ten_rows_where_they_are_paged(
-    api: Any,
-    simulator: Any,
+    api: Api,
+    simulator: Simulator,
     path: str,
     everywhere: bool,  # noqa: FBT001
     rows: int,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mailchimp_simulator.account.fixtures import seeds
+from mailchimp_simulator.client import Simulator
 from mailchimp_simulator.contract.evidence import STREAMS
 
 Json = dict[str, Any]
@@ -63,7 +64,7 @@ def shape_of(rows: list[Json]) -> Shape:
     return found
 
 
-def fields_of(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def fields_of(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     if path:
         yield path, kind_of(value)
     if isinstance(value, dict):
@@ -76,13 +77,13 @@ def fields_of(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from fields_of(inner, f"{path}.[]")
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     kinds = ((bool, "boolean"), (int | float, "number"), (str, "string"), (list, "array"), (dict, "object"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "null")
 
 
 @pytest.fixture
-def played(simulator: Any, stream: str) -> Shape:
+def played(simulator: Simulator, stream: str) -> Shape:
     """The shape of the simulator's rows of a stream."""
     rows = [item["row"] for item in simulator.control.ground_truth(TEMPLATES[stream], "rows")["rows"]]
     if stream == "email_activity":  # a record is an event, a row a recipient

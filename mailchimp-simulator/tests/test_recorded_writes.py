@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from mailchimp_simulator.client import Simulator
+from tests.api import Api
+
 CANNOT_BE_REMOVED = "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived"
 UNVALIDATED = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
 
@@ -15,18 +18,18 @@ def digest(email: str) -> str:
     return hashlib.md5(email.lower().encode(), usedforsecurity=False).hexdigest()
 
 
-def one_with(api: Any, list_id: str, status: str) -> str:
+def one_with(api: Api, list_id: str, status: str) -> str:
     email: str = api.get(f"/lists/{list_id}/members", status=status, count=1)["members"][0]["email_address"]
     return email
 
 
-def batch(api: Any, list_id: str, *members: dict[str, Any], **options: Any) -> Any:
+def batch(api: Api, list_id: str, *members: dict[str, Any], **options: Any) -> Any:
     response = api.call("POST", f"/lists/{list_id}", json={"members": members, **options})
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def row(api: Any, list_id: str, email: str) -> Any:
+def row(api: Api, list_id: str, email: str) -> Any:
     return api.get(f"/lists/{list_id}/members/{digest(email)}")
 
 
@@ -35,7 +38,7 @@ def member_path(list_id: str, email: str) -> str:
 
 
 @pytest.mark.parametrize("status", ["pending", "cleaned", "archived"])
-def test_a_contact_that_is_pending_cleaned_or_archived_is_not_archived(api: Any, list_id: str, status: str) -> None:
+def test_a_contact_that_is_pending_cleaned_or_archived_is_not_archived(api: Api, list_id: str, status: str) -> None:
     email = one_with(api, list_id, status)
 
     response = api.call("DELETE", member_path(list_id, email))
@@ -49,12 +52,12 @@ class TestSegmentCalls:
     """Only contacts that are subscribed to the list are added and taken out."""
 
     @pytest.fixture
-    def segment(self, api: Any, list_id: str) -> str:
+    def segment(self, api: Api, list_id: str) -> str:
         made = api.call("POST", f"/lists/{list_id}/segments", json={"name": "New", "static_segment": []}).json()
         return f"/lists/{list_id}/segments/{made['id']}"
 
     @pytest.mark.parametrize("field", ["members_to_add", "members_to_remove"])
-    def test_a_call_with_strangers_alone_is_refused(self, api: Any, list_id: str, segment: str, field: str) -> None:
+    def test_a_call_with_strangers_alone_is_refused(self, api: Api, list_id: str, segment: str, field: str) -> None:
         gone = one_with(api, list_id, "archived")
 
         problem = api.problem("POST", segment, json={field: ["nobody@example.com", gone]})
@@ -66,7 +69,7 @@ class TestSegmentCalls:
 
     @pytest.mark.parametrize("taken", [True, False])
     def test_contacts_that_are_not_subscribed_count_or_not(
-        self, api: Any, simulator: Any, list_id: str, segment: str, taken: Any
+        self, api: Api, simulator: Simulator, list_id: str, segment: str, *, taken: bool
     ) -> None:
         simulator.control.facts(segments_take_unsubscribed=taken)
         emails = [one_with(api, list_id, status) for status in ("subscribed", "pending", "unsubscribed")]
@@ -76,7 +79,7 @@ class TestSegmentCalls:
         assert answer["errors"] == []
         assert [member["email_address"] for member in answer["members_added"]] == (emails if taken else emails[:1])
 
-    def test_taking_out_who_is_not_in_it_makes_an_error_row(self, api: Any, list_id: str, segment: str) -> None:
+    def test_taking_out_who_is_not_in_it_makes_an_error_row(self, api: Api, list_id: str, segment: str) -> None:
         email = one_with(api, list_id, "subscribed")
 
         answer = api.call("POST", segment, json={"members_to_remove": [email]}).json()
@@ -86,7 +89,7 @@ class TestSegmentCalls:
             {"email_addresses": [email], "error": "Email addresses do not exist in the static segment"}
         ]
 
-    def test_the_totals_may_be_nothing(self, api: Any, simulator: Any, list_id: str, segment: str) -> None:
+    def test_the_totals_may_be_nothing(self, api: Api, simulator: Simulator, list_id: str, segment: str) -> None:
         simulator.control.facts(segment_totals_told=False)
         email = one_with(api, list_id, "subscribed")
 
@@ -97,7 +100,7 @@ class TestSegmentCalls:
 
     @pytest.mark.parametrize("unique, status", [(False, 200), (True, 400)])
     def test_a_second_segment_of_a_name_is_made_or_refused(
-        self, api: Any, simulator: Any, list_id: str, segment: str, unique: Any, status: int
+        self, api: Api, simulator: Simulator, list_id: str, segment: str, *, unique: bool, status: int
     ) -> None:
         simulator.control.facts(segment_names_unique=unique)
 
@@ -111,7 +114,7 @@ class TestTagsOfOneContact:
     """`POST members/{hash}/tags` takes contacts of every status and moves their date."""
 
     @pytest.mark.parametrize("status", ["archived", "unsubscribed", "cleaned", "pending"])
-    def test_contacts_of_every_status_are_tagged(self, api: Any, list_id: str, status: str) -> None:
+    def test_contacts_of_every_status_are_tagged(self, api: Api, list_id: str, status: str) -> None:
         email = one_with(api, list_id, status)
 
         response = api.call(
@@ -124,7 +127,7 @@ class TestTagsOfOneContact:
     @pytest.mark.parametrize("moves", [True, False])
     @pytest.mark.parametrize("route", ["member", "segment"])
     def test_a_tag_moves_the_date_of_change_or_not(
-        self, api: Any, simulator: Any, list_id: str, route: str, moves: Any
+        self, api: Api, simulator: Simulator, list_id: str, route: str, *, moves: bool
     ) -> None:
         fact = {"member": "member_tags_move_last_changed", "segment": "segment_joins_move_last_changed"}[route]
         simulator.control.facts(**{fact: moves})
@@ -141,7 +144,7 @@ class TestTagsOfOneContact:
 
         assert (row(api, list_id, email)["last_changed"] > before) is moves
 
-    def test_tags_that_change_nothing_move_no_date(self, api: Any, list_id: str) -> None:
+    def test_tags_that_change_nothing_move_no_date(self, api: Api, list_id: str) -> None:
         email = one_with(api, list_id, "subscribed")
         before = row(api, list_id, email)["last_changed"]
 
@@ -155,7 +158,7 @@ class TestTagsOfOneContact:
 class TestBatches:
     """`POST /lists/{list_id}`."""
 
-    def test_status_if_new_alone_creates_and_updates(self, api: Any, list_id: str) -> None:
+    def test_status_if_new_alone_creates_and_updates(self, api: Api, list_id: str) -> None:
         left = one_with(api, list_id, "unsubscribed")
         members = [{"email_address": email, "status_if_new": "pending"} for email in ("new@example.com", left)]
 
@@ -164,12 +167,12 @@ class TestBatches:
         assert [member["status"] for member in answer["new_members"]] == ["pending"]
         assert [member["status"] for member in answer["updated_members"]] == ["unsubscribed"]
 
-    def test_an_unknown_address_without_any_status_is_refused(self, api: Any, list_id: str) -> None:
+    def test_an_unknown_address_without_any_status_is_refused(self, api: Api, list_id: str) -> None:
         (error,) = batch(api, list_id, {"email_address": "new@example.com"}, update_existing=True)["errors"]
 
         assert (error["error"], error["error_code"], error["field"]) == (UNVALIDATED, "ERROR_GENERIC", "")
 
-    def test_an_empty_status_refuses_the_whole_call(self, api: Any, list_id: str) -> None:
+    def test_an_empty_status_refuses_the_whole_call(self, api: Api, list_id: str) -> None:
         members = [
             {"email_address": "good@example.com", "status": "subscribed"},
             {"email_address": "bad@example.com", "status": ""},
@@ -180,7 +183,7 @@ class TestBatches:
         assert [error["field"] for error in problem["errors"]] == ["members.item:1.status"]
         assert api.call("GET", member_path(list_id, "good@example.com")).status_code == 404
 
-    def test_an_unknown_interest_is_named_in_the_text(self, api: Any, list_id: str) -> None:
+    def test_an_unknown_interest_is_named_in_the_text(self, api: Api, list_id: str) -> None:
         member = {"email_address": "new@example.com", "status": "subscribed", "interests": {"abc": False}}
 
         (error,) = batch(api, list_id, member)["errors"]
@@ -188,7 +191,7 @@ class TestBatches:
         assert (error["error"], error["field"]) == ("Invalid interest ID: 'abc'.", "")
 
     @pytest.mark.parametrize("named", [True, False])
-    def test_a_row_names_the_merge_field_or_not(self, api: Any, simulator: Any, list_id: str, named: Any) -> None:
+    def test_a_row_names_the_merge_field_or_not(self, api: Api, simulator: Simulator, list_id: str, named: Any) -> None:
         simulator.control.facts(batch_row_names_field=named)
         member = {"email_address": "n@example.com", "status": "subscribed", "merge_fields": {"BIRTHDAY": "never"}}
 
@@ -198,7 +201,7 @@ class TestBatches:
         assert (error["error"], error["field"]) == ("Your merge fields were invalid.", "BIRTHDAY" if named else "")
         assert [one["field"] for one in single["errors"]] == ["BIRTHDAY"]
 
-    def test_a_status_may_silently_stay(self, api: Any, simulator: Any, list_id: str) -> None:
+    def test_a_status_may_silently_stay(self, api: Api, simulator: Simulator, list_id: str) -> None:
         simulator.control.facts(resubscribe_silently_ignored=True)
         email = one_with(api, list_id, "unsubscribed")
 
@@ -211,7 +214,7 @@ class TestBatches:
 class TestOneContact:
     """POST, PUT and PATCH of a member."""
 
-    def test_post_brings_an_archived_contact_back_with_what_it_had(self, api: Any, list_id: str) -> None:
+    def test_post_brings_an_archived_contact_back_with_what_it_had(self, api: Api, list_id: str) -> None:
         email = one_with(api, list_id, "subscribed")
         before = row(api, list_id, email)
         api.call("DELETE", member_path(list_id, email))
@@ -223,7 +226,7 @@ class TestOneContact:
 
     @pytest.mark.parametrize("lets", [True, False])
     def test_who_was_unsubscribed_by_the_api_is_subscribed_by_it_or_not(
-        self, api: Any, simulator: Any, list_id: str, lets: Any
+        self, api: Api, simulator: Simulator, list_id: str, *, lets: bool
     ) -> None:
         simulator.control.facts(resubscribe_after_api=lets)
         path = member_path(list_id, one_with(api, list_id, "subscribed"))
@@ -236,7 +239,7 @@ class TestOneContact:
         else:
             assert answer.json()["title"] == "Member In Compliance State"
 
-    def test_one_answer_names_all_merge_fields_that_it_refuses(self, api: Any) -> None:
+    def test_one_answer_names_all_merge_fields_that_it_refuses(self, api: Api) -> None:
         list_id = api.lists()[1]
         body = {"status_if_new": "subscribed", "email_address": "n@example.com",
                 "merge_fields": {"POINTS": "many", "BIRTHDAY": "never", "FNAME": "N"}}  # fmt: skip
@@ -259,14 +262,14 @@ class TestOneContact:
             ("marketing_permissions", {"marketing_permissions": [{"marketing_permission_id": "x", "enabled": True}]}),
         ],
     )
-    def test_other_values_are_refused_by_field(self, api: Any, field: str, body: dict[str, Any]) -> None:
+    def test_other_values_are_refused_by_field(self, api: Api, field: str, body: dict[str, Any]) -> None:
         list_id = api.lists()[1]
 
         problem = api.problem("PUT", member_path(list_id, one_with(api, list_id, "subscribed")), json=body)
 
         assert [error["field"] for error in problem["errors"]] == [field]
 
-    def test_permissions_are_shown_with_every_contact_and_set_by_id(self, api: Any) -> None:
+    def test_permissions_are_shown_with_every_contact_and_set_by_id(self, api: Api) -> None:
         list_id = api.lists()[1]
         email = one_with(api, list_id, "subscribed")
         shown = row(api, list_id, email)["marketing_permissions"]
@@ -277,7 +280,7 @@ class TestOneContact:
         assert [one["text"] for one in after] == [one["text"] for one in shown]
         assert [one["enabled"] for one in after] == [False, True, False]
 
-    def test_an_address_moves_to_a_free_one_only(self, api: Any, simulator: Any, list_id: str) -> None:
+    def test_an_address_moves_to_a_free_one_only(self, api: Api, simulator: Simulator, list_id: str) -> None:
         path = member_path(list_id, one_with(api, list_id, "subscribed"))
         archived, pending = one_with(api, list_id, "archived"), one_with(api, list_id, "pending")
 
@@ -290,7 +293,7 @@ class TestOneContact:
 
     @pytest.mark.parametrize("day_first", [True, False])
     def test_a_birthday_is_month_first_unless_the_field_says_otherwise(
-        self, api: Any, simulator: Any, list_id: str, day_first: Any
+        self, api: Api, simulator: Simulator, list_id: str, *, day_first: bool
     ) -> None:
         simulator.control.facts(birthday_as_field_says=day_first)
         field = {"name": "Born", "tag": "BORN", "type": "birthday", "options": {"date_format": "DD/MM"}}
@@ -304,7 +307,7 @@ class TestOneContact:
 
     @pytest.mark.parametrize("reading, status", [("accepted", 200), ("refused", 400)])
     def test_an_address_without_a_state(
-        self, api: Any, simulator: Any, list_id: str, reading: str, status: int
+        self, api: Api, simulator: Simulator, list_id: str, reading: str, status: int
     ) -> None:
         simulator.control.facts(empty_state=reading)
         path = member_path(list_id, one_with(api, list_id, "subscribed"))
@@ -318,7 +321,7 @@ class TestOneContact:
         ]
 
     def test_a_confirmation_is_asked_for_in_the_language_of_the_call(
-        self, api: Any, simulator: Any, list_id: str
+        self, api: Api, simulator: Simulator, list_id: str
     ) -> None:
         member = {"email_address": "new@example.com", "status": "pending", "language": "fr"}
 
@@ -326,7 +329,7 @@ class TestOneContact:
 
         assert simulator.control.contact(list_id, digest("new@example.com"))["confirmation_language"] == "de"
 
-    def test_a_new_contact_of_a_double_opt_in_audience_may_become_pending(self, api: Any, simulator: Any) -> None:
+    def test_a_new_contact_of_a_double_opt_in_audience_may_become_pending(self, api: Api, simulator: Simulator) -> None:
         simulator.control.facts(double_optin_by_api=True)
         member = {"email_address": "new@example.com", "status": "subscribed"}
 
@@ -343,12 +346,12 @@ class TestSms:
         "sms_channel": {"sms_phone": "+15550100123", "marketing_consent": {"status": "confirmed"}},
     }
 
-    def test_an_account_without_sms_refuses_it(self, api: Any, list_id: str) -> None:
+    def test_an_account_without_sms_refuses_it(self, api: Api, list_id: str) -> None:
         problem = api.problem("POST", f"/audiences/{list_id}/contacts", json=self.BODY)
 
         assert (problem["status"], problem["title"]) == (403, "User action not permitted")
 
-    def test_a_number_stands_with_the_contact(self, api: Any, simulator: Any, list_id: str) -> None:
+    def test_a_number_stands_with_the_contact(self, api: Api, simulator: Simulator, list_id: str) -> None:
         simulator.control.facts(audience_has_sms=True)
 
         made = api.call("POST", f"/audiences/{list_id}/contacts", json=self.BODY)
@@ -359,7 +362,7 @@ class TestSms:
 
     @pytest.mark.parametrize("reading, status", [("taken", 200), ("refused", 400)])
     def test_a_contact_that_exists_takes_a_number_or_not_and_keeps_its_status(
-        self, api: Any, simulator: Any, list_id: str, reading: str, status: int
+        self, api: Api, simulator: Simulator, list_id: str, reading: str, status: int
     ) -> None:
         simulator.control.facts(audience_has_sms=True, sms_update_of_existing=reading)
         email = one_with(api, list_id, "unsubscribed")

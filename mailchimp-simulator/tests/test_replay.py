@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+import requests
 
-from mailchimp_simulator.client import SimulatorProcess
+from mailchimp_simulator.client import Simulator, SimulatorProcess
 from mailchimp_simulator.contract.evidence import (
     Recorded,
     operation_of,
@@ -19,6 +20,7 @@ from mailchimp_simulator.contract.evidence import (
     recorded_sequences,
     shown_fields,
 )
+from tests.api import Api
 from tests.stages import CONTRACT, GHOST, STAGES, Scene, digest, own_status
 
 ANSWERS = {recorded.number: recorded for recorded in recorded_answers()}
@@ -93,7 +95,7 @@ ELSEWHERE = {
 """GETs of what isn't there."""
 
 
-def compare(recorded: Recorded, response: Any, played: set[str]) -> None:
+def compare(recorded: Recorded, response: requests.Response, played: set[str]) -> None:
     """Status, title and keys. `played`: the fields that answers of this kind have."""
     assert response.status_code == recorded.status, response.text
     if recorded.status >= 400:
@@ -153,7 +155,7 @@ def fields_played(scene: Scene, template: str, chosen: dict[str, str], shapes: d
 
 @pytest.mark.parametrize("recorded", READS, ids=lambda one: one.name)
 def test_a_read_is_answered_as_it_was(
-    recorded: Recorded, api: Any, simulator: Any, shapes: dict[str, set[str]]
+    recorded: Recorded, api: Api, simulator: Simulator, shapes: dict[str, set[str]]
 ) -> None:
     scene = Scene(recorded, api, simulator)
     if recorded.number in ELSEWHERE:
@@ -175,7 +177,7 @@ def test_a_read_is_answered_as_it_was(
 
 @pytest.mark.parametrize("recorded", WRITES, ids=lambda one: one.name)
 def test_a_write_is_answered_as_it_was(
-    recorded: Recorded, api: Any, simulator: Any, shapes: dict[str, set[str]]
+    recorded: Recorded, api: Api, simulator: Simulator, shapes: dict[str, set[str]]
 ) -> None:
     scene = Scene(recorded, api, simulator)
     path = STAGES.get(recorded.number, own_status)(scene)
@@ -190,11 +192,11 @@ def test_a_write_is_answered_as_it_was(
 
 
 @pytest.mark.parametrize("number", sorted(REFUSED), ids=lambda number: ANSWERS[number].name)
-def test_who_may_not_ask_is_told_as_it_was(number: int, api: Any, simulator: Any) -> None:
+def test_who_may_not_ask_is_told_as_it_was(number: int, api: Api, simulator: Simulator) -> None:
     compare(ANSWERS[number], access_refused(Scene(ANSWERS[number], api, simulator)), set())
 
 
-def test_a_token_is_told_its_data_center_as_it_was(api: Any, simulator: Any) -> None:
+def test_a_token_is_told_its_data_center_as_it_was(api: Api, simulator: Simulator) -> None:
     (recorded,) = [one for one in REPLAYED if one.path == "/oauth2/metadata"]
 
     answer = api.session.get(
@@ -206,7 +208,9 @@ def test_a_token_is_told_its_data_center_as_it_was(api: Any, simulator: Any) -> 
 
 
 @pytest.mark.parametrize("steps", recorded_sequences())
-def test_a_contact_goes_through_what_it_went_through(steps: list[dict[str, Any]], api: Any, simulator: Any) -> None:
+def test_a_contact_goes_through_what_it_went_through(
+    steps: list[dict[str, Any]], api: Api, simulator: Simulator
+) -> None:
     """Its status, its tags and its date of change after each call; a call that changes nothing moves no date."""
     list_id = api.lists()[0]
     for tag, kind in (("LTV", "number"), ("JOINED_AT", "date")):

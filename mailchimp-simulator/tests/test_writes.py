@@ -7,33 +7,36 @@ from typing import Any
 
 import pytest
 
+from mailchimp_simulator.client import Simulator
+from tests.api import Api
+
 
 def digest(email: str) -> str:
     return hashlib.md5(email.lower().encode(), usedforsecurity=False).hexdigest()
 
 
-def batch(api: Any, list_id: str, members: list[dict[str, Any]], query: str = "", **options: Any) -> Any:
+def batch(api: Api, list_id: str, members: list[dict[str, Any]], query: str = "", **options: Any) -> Any:
     response = api.call("POST", f"/lists/{list_id}{query}", json={"members": members, **options})
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def some(api: Any, list_id: str, status: str) -> dict[str, Any]:
+def some(api: Api, list_id: str, status: str) -> dict[str, Any]:
     """A contact with a status."""
     row: dict[str, Any] = api.get(f"/lists/{list_id}/members", status=status, count=1)["members"][0]
     return row
 
 
-def put(api: Any, list_id: str, email: str, **body: Any) -> Any:
+def put(api: Api, list_id: str, email: str, **body: object) -> Any:
     body = {"email_address": email, "status_if_new": "subscribed", **body}
     return api.call("PUT", f"/lists/{list_id}/members/{digest(email)}", json=body)
 
 
-def now_of(api: Any, list_id: str, email: str) -> Any:
+def now_of(api: Api, list_id: str, email: str) -> Any:
     return api.get(f"/lists/{list_id}/members/{digest(email)}")
 
 
-def test_a_batch_creates_then_refuses_those_that_exist_then_updates_them(api: Any, list_id: str) -> None:
+def test_a_batch_creates_then_refuses_those_that_exist_then_updates_them(api: Api, list_id: str) -> None:
     members = [
         {"email_address": f"Ann{n}@example.com", "status": "pending", "merge_fields": {"FNAME": "Ann"}}
         for n in range(3)
@@ -54,14 +57,14 @@ def test_a_batch_creates_then_refuses_those_that_exist_then_updates_them(api: An
     )
 
 
-def test_a_batch_takes_five_hundred_members(api: Any, list_id: str) -> None:
+def test_a_batch_takes_five_hundred_members(api: Api, list_id: str) -> None:
     members = [{"email_address": f"b{n}@example.com", "status": "subscribed"} for n in range(501)]
 
     assert api.problem("POST", f"/lists/{list_id}", json={"members": members})["status"] == 400
     assert batch(api, list_id, members[:500])["total_created"] == 500
 
 
-def test_a_batch_that_names_an_address_twice_is_refused_or_keeps_the_first(api: Any, list_id: str) -> None:
+def test_a_batch_that_names_an_address_twice_is_refused_or_keeps_the_first(api: Api, list_id: str) -> None:
     twins = [{"email_address": "Twin@example.com", "status": "subscribed", "merge_fields": {"FNAME": name}}
              for name in ("one", "two")]  # fmt: skip
 
@@ -81,7 +84,7 @@ def test_a_batch_that_names_an_address_twice_is_refused_or_keeps_the_first(api: 
         ("toomany@example.com", "signed up to a lot of lists"),
     ],
 )
-def test_addresses_are_refused_with_the_cause_in_the_text(api: Any, list_id: str, email: str, text: str) -> None:
+def test_addresses_are_refused_with_the_cause_in_the_text(api: Api, list_id: str, email: str, text: str) -> None:
     (error,) = batch(api, list_id, [{"email_address": email, "status": "subscribed"}])["errors"]
 
     assert (error["email_address"], error["error_code"]) == (email, "ERROR_GENERIC")
@@ -89,7 +92,7 @@ def test_addresses_are_refused_with_the_cause_in_the_text(api: Any, list_id: str
 
 
 def test_someone_who_left_is_not_resubscribed_unless_the_service_lets_it(
-    api: Any, simulator: Any, list_id: str
+    api: Api, simulator: Simulator, list_id: str
 ) -> None:
     email = some(api, list_id, "unsubscribed")["email_address"]
 
@@ -103,7 +106,7 @@ def test_someone_who_left_is_not_resubscribed_unless_the_service_lets_it(
     assert put(api, list_id, email, status="subscribed").json()["status"] == "subscribed"
 
 
-def test_an_update_without_status_leaves_it_or_is_refused(api: Any, simulator: Any, list_id: str) -> None:
+def test_an_update_without_status_leaves_it_or_is_refused(api: Api, simulator: Simulator, list_id: str) -> None:
     row = some(api, list_id, "cleaned")
     member = {"email_address": row["email_address"], "merge_fields": {"FNAME": "New"}}
 
@@ -116,7 +119,7 @@ def test_an_update_without_status_leaves_it_or_is_refused(api: Any, simulator: A
 
 
 @pytest.mark.parametrize("reading", ["exists", "exists_generic", "revives"])
-def test_a_create_call_finds_an_archived_contact(api: Any, simulator: Any, list_id: str, reading: str) -> None:
+def test_a_create_call_finds_an_archived_contact(api: Api, simulator: Simulator, list_id: str, reading: str) -> None:
     simulator.control.facts(archived_in_create=reading)
     email = some(api, list_id, "archived")["email_address"]
 
@@ -130,7 +133,7 @@ def test_a_create_call_finds_an_archived_contact(api: Any, simulator: Any, list_
         assert ([e["error_code"] for e in answer["errors"]], status) == ([code], "archived")
 
 
-def test_an_archived_contact_is_revived_by_put_and_refused_to_patch(api: Any, list_id: str) -> None:
+def test_an_archived_contact_is_revived_by_put_and_refused_to_patch(api: Api, list_id: str) -> None:
     email = some(api, list_id, "archived")["email_address"]
     path = f"/lists/{list_id}/members/{digest(email)}"
 
@@ -141,7 +144,7 @@ def test_an_archived_contact_is_revived_by_put_and_refused_to_patch(api: Any, li
     assert now_of(api, list_id, email)["status"] == "archived"
 
 
-def test_a_forgotten_contact_cannot_come_back(api: Any, list_id: str) -> None:
+def test_a_forgotten_contact_cannot_come_back(api: Api, list_id: str) -> None:
     email = some(api, list_id, "subscribed")["email_address"]
     assert api.call("POST", f"/lists/{list_id}/members/{digest(email)}/actions/delete-permanent").status_code == 204
 
@@ -152,7 +155,7 @@ def test_a_forgotten_contact_cannot_come_back(api: Any, list_id: str) -> None:
     assert "permanently deleted" in error["error"]
 
 
-def test_put_upserts_one_and_leaves_an_existing_status_alone(api: Any, list_id: str) -> None:
+def test_put_upserts_one_and_leaves_an_existing_status_alone(api: Api, list_id: str) -> None:
     assert put(api, list_id, "New@Example.com", status_if_new="pending").json()["status"] == "pending"
     again = put(api, list_id, "new@example.com", status_if_new="subscribed", vip=True, language="de").json()
 
@@ -167,7 +170,7 @@ def test_put_upserts_one_and_leaves_an_existing_status_alone(api: Any, list_id: 
     assert "status_if_new" in without["errors"][0]["message"]
 
 
-def test_tags_of_a_put_or_a_batch_count_or_not(api: Any, simulator: Any, list_id: str) -> None:
+def test_tags_of_a_put_or_a_batch_count_or_not(api: Api, simulator: Simulator, list_id: str) -> None:
     def tags(email: str) -> list[str]:
         return [tag["name"] for tag in now_of(api, list_id, email)["tags"]]
 
@@ -186,7 +189,7 @@ def test_tags_of_a_put_or_a_batch_count_or_not(api: Any, simulator: Any, list_id
     assert tags("n@example.com") == ["First"]
 
 
-def test_tags_in_bulk(api: Any, list_id: str) -> None:
+def test_tags_in_bulk(api: Api, list_id: str) -> None:
     rows = api.get(f"/lists/{list_id}/members", count=3)["members"]
     emails = [row["email_address"] for row in rows]
     segments = f"/lists/{list_id}/segments"
@@ -212,7 +215,7 @@ def test_tags_in_bulk(api: Any, list_id: str) -> None:
     assert api.problem("POST", f"{segments}/{made['id']}", json={"members_to_add": many})["status"] == 400
 
 
-def test_tags_of_one_contact(api: Any, list_id: str) -> None:
+def test_tags_of_one_contact(api: Api, list_id: str) -> None:
     email = some(api, list_id, "subscribed")["email_address"]
     path = f"/lists/{list_id}/members/{digest(email)}/tags"
 
@@ -245,7 +248,7 @@ def test_tags_of_one_contact(api: Any, list_id: str) -> None:
         ),
     ],
 )
-def test_merge_fields_take_what_their_type_allows(api: Any, tag: str, good: Any, bad: Any) -> None:
+def test_merge_fields_take_what_their_type_allows(api: Api, tag: str, good: Any, bad: object) -> None:
     list_id = api.lists()[1]
     email = "typed@example.com"
 
@@ -257,7 +260,7 @@ def test_merge_fields_take_what_their_type_allows(api: Any, tag: str, good: Any,
     assert put(api, list_id, email, merge_fields={tag: ""}).json()["merge_fields"][tag] == ""
 
 
-def test_an_incomplete_address_may_be_ignored(api: Any, simulator: Any, list_id: str) -> None:
+def test_an_incomplete_address_may_be_ignored(api: Api, simulator: Simulator, list_id: str) -> None:
     simulator.control.facts(incomplete_address="ignored")
 
     row = put(api, list_id, "home@example.com", merge_fields={"ADDRESS": {"addr1": "x"}, "FNAME": "Home"}).json()
@@ -265,7 +268,7 @@ def test_an_incomplete_address_may_be_ignored(api: Any, simulator: Any, list_id:
     assert (row["merge_fields"]["ADDRESS"], row["merge_fields"]["FNAME"]) == ("", "Home")
 
 
-def test_required_merge_fields_are_required_unless_that_is_skipped(api: Any, list_id: str) -> None:
+def test_required_merge_fields_are_required_unless_that_is_skipped(api: Api, list_id: str) -> None:
     fields = api.get(f"/lists/{list_id}/merge-fields")["merge_fields"]
     number = next(f["merge_id"] for f in fields if f["tag"] == "LNAME")
     api.call("PATCH", f"/lists/{list_id}/merge-fields/{number}", json={"name": "Last Name", "required": True})
@@ -278,7 +281,7 @@ def test_required_merge_fields_are_required_unless_that_is_skipped(api: Any, lis
     assert batch(api, list_id, members, query="?skip_merge_validation=true")["total_created"] == 1
 
 
-def test_merge_fields_are_made_within_limits_and_show_on_every_contact(api: Any, list_id: str) -> None:
+def test_merge_fields_are_made_within_limits_and_show_on_every_contact(api: Api, list_id: str) -> None:
     path = f"/lists/{list_id}/merge-fields"
     made = api.call("POST", path, json={"name": "Score", "tag": "SCORE", "type": "number"}).json()
 
@@ -292,7 +295,7 @@ def test_merge_fields_are_made_within_limits_and_show_on_every_contact(api: Any,
     assert api.problem("POST", path, json={"name": "Last", "type": "text"})["status"] == 400
 
 
-def test_what_is_created_is_there_and_what_is_deleted_is_not(api: Any) -> None:
+def test_what_is_created_is_there_and_what_is_deleted_is_not(api: Api) -> None:
     store = {"id": "shop", "list_id": api.lists()[0], "name": "Läden", "currency_code": "EUR"}
     assert api.call("POST", "/ecommerce/stores", json=store).status_code == 200
     assert api.problem("POST", "/ecommerce/stores", json=store)["status"] == 400
@@ -307,7 +310,7 @@ def test_what_is_created_is_there_and_what_is_deleted_is_not(api: Any) -> None:
     assert api.problem("GET", "/ecommerce/stores/shop/products")["status"] == 404
 
 
-def test_a_new_interest_is_a_key_of_every_contact_and_moves_nothing(api: Any, list_id: str) -> None:
+def test_a_new_interest_is_a_key_of_every_contact_and_moves_nothing(api: Api, list_id: str) -> None:
     before = {r["id"]: r["last_changed"] for r in api.get(f"/lists/{list_id}/members", count=1000)["members"]}
     category = api.get(f"/lists/{list_id}/interest-categories")["categories"][0]["id"]
     path = f"/lists/{list_id}/interest-categories/{category}/interests"
@@ -321,7 +324,7 @@ def test_a_new_interest_is_a_key_of_every_contact_and_moves_nothing(api: Any, li
     assert chosen["interests"][made] is True
 
 
-def test_a_batch_answer_can_forget_members(api: Any, simulator: Any, list_id: str) -> None:
+def test_a_batch_answer_can_forget_members(api: Api, simulator: Simulator, list_id: str) -> None:
     simulator.control.fault("forget_members", "/lists/{list_id}", method="POST", members=2, times=1)
     members = [{"email_address": f"f{n}@example.com", "status": "subscribed"} for n in range(5)]
 
@@ -331,7 +334,7 @@ def test_a_batch_answer_can_forget_members(api: Any, simulator: Any, list_id: st
     assert all(simulator.control.contact(list_id, digest(m["email_address"])) for m in members)
 
 
-def test_a_changed_address_moves_the_contact_to_its_new_hash(api: Any, list_id: str) -> None:
+def test_a_changed_address_moves_the_contact_to_its_new_hash(api: Api, list_id: str) -> None:
     row = some(api, list_id, "subscribed")
 
     moved = api.call(
