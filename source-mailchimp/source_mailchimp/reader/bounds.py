@@ -5,6 +5,7 @@
 - Requests that have failed before, or those like them (``RetryLane``): ``retries_at_once``, while they go on failing.
 - Bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``.
 - Pages or partitions of one stream: ``prefetch``; audiences of which contacts are read: ``audiences_at_once``.
+- Borders that are looked for in a window whose size is guessed: ``BORDERS_AT_ONCE``.
 - Partitions that are done beyond the first that is not: ``PARTITIONS_AHEAD``; what takes long is left behind then.
 - Answers that wait for a second stream: ``SHARED_ANSWERS``; who finds none asks again.
 - Events that wait to be printed: ``EVENTS_WAITING``.
@@ -31,6 +32,8 @@ PAGES_PER_CHUNK_AGAIN = 4
 """Pages of a chunk that is read again, under way at once."""
 CONTACT_PAGES_AHEAD = 2
 """Pages of contacts under way while those of an earlier page are asked one by one."""
+BORDERS_AT_ONCE = 200
+"""Of chunks of a window whose size is guessed, looked for at once: a wrong guess costs no more requests."""
 PARTITIONS_AHEAD = 200
 """How far partitions may be done beyond the first that is not: each has an entry in the state."""
 LEFT_BEHIND = 100

@@ -23,7 +23,7 @@ from mailchimp_api.errors import UnreadableAnswer
 from source_mailchimp.config import MAX_PAGE_SIZE
 from source_mailchimp.dates import ONE_SECOND, format_date, parse_date
 from source_mailchimp.errors import IncompleteListing
-from source_mailchimp.reader.bounds import MEMORY_BYTES, PAGES_PER_CHUNK_AGAIN
+from source_mailchimp.reader.bounds import BORDERS_AT_ONCE, MEMORY_BYTES, PAGES_PER_CHUNK_AGAIN
 from source_mailchimp.reader.concurrency import Budget, ordered_map
 from source_mailchimp.reader.context import CONSISTENCY_LAG
 from source_mailchimp.reader.fetcher import size_of_pages
@@ -40,7 +40,6 @@ _FULL = 0.98  # of its pages, so that cutting at a second's border rarely costs 
 _CATCH_UP_ROUNDS = 60  # each takes a second at least
 _LONG = 100  # pages: this many are planned only for rows that are seen to be there
 _LONG_TRIES = 3
-_LOOKED_FOR_AT_ONCE = 200  # borders of a window whose size is guessed: no more requests than a wrong guess may cost
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class WindowReader:
         probes = _Probes(partial(self._second_at, window=whole))
         try:
             if long:
-                probes.send(self._ranks(hint)[1 : 1 + _LOOKED_FOR_AT_ONCE])
+                probes.send(self._ranks(hint)[1 : 1 + BORDERS_AT_ONCE])
             first = await self._begin(whole, 1 if long else size, probes)
             total = _total_of(first[0])
             self._on_total(total)
