@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,8 +22,9 @@ from typing import Any
 from mailchimp_api.errors import ConfigError, MailchimpError, RequestRefused, ResourceGone, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import RowsMissing
-from source_mailchimp.reader.bounds import MEMORY_BYTES, audiences_at_once
-from source_mailchimp.reader.concurrency import Budget, ordered_map, run_all, size_of_rows, turn_of
+from source_mailchimp.reader.audiences import Audiences
+from source_mailchimp.reader.bounds import MEMORY_BYTES
+from source_mailchimp.reader.concurrency import Budget, ordered_map, run_all, size_of_rows
 from source_mailchimp.reader.contact_sums import (
     AskedContacts,
     Asking,
@@ -38,7 +38,7 @@ from source_mailchimp.reader.context import SyncContext
 from source_mailchimp.reader.outcome import MAX_CONSECUTIVE_FAILURES, MAX_REFUSALS
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import PageReader, listing_of
-from source_mailchimp.reader.partitions import Partition, partitions_of
+from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.per_contact import time_for
 from source_mailchimp.reader.places import PartitionKey, pass_key
 from source_mailchimp.reader.state import StreamState
@@ -63,23 +63,23 @@ class _Walk:
     contacts: int = 0
     ids: ContactIds = field(default_factory=ContactIds)
 
-    def to_ask(self) -> Iterator[str]:
-        """Their ids, in order."""
-        moved, run = Moved(self.before.known, self.sums), self.before.run
-        passed = order_of(run.after) if run else None
-        return (contact for contact in self.ids if not (passed and order_of(contact) <= passed) and contact in moved)
+    def ended(self) -> tuple[ContactIds, Sums]:
+        """Who is to be asked, and the sums to remember; nobody is remembered one by one any more.
 
-    def sums_to_remember(self) -> Sums:
-        """Those of the walk. Who was asked by a run that was cut short, and has changed since, is open in them."""
+        Who was asked by a run that was cut short, and has changed since, is open in the sums.
+        """
         sums, run = self.sums.folded(width_for(self.contacts)), self.before.run
-        if run:
-            passed, moved = order_of(run.after), Moved(run.seen, self.sums)
-            for contact in self.ids:
-                if order_of(contact) > passed:
-                    break
+        passed = order_of(run.after) if run else None
+        moved = Moved(self.before.known, self.sums)
+        moved_since = Moved(run.seen, self.sums) if run else moved
+        to_ask = ContactIds()
+        for contact in self.ids.taken():
+            if not (passed and order_of(contact) <= passed):
                 if contact in moved:
-                    sums.open(contact)
-        return sums
+                    to_ask.add(contact)
+            elif contact in moved_since:
+                sums.open(contact)
+        return to_ask, sums
 
 
 class ChangedContactReader:
@@ -102,7 +102,7 @@ class ChangedContactReader:
         self._state = state.begin(full_refresh=False, scope=None)
         self._pages = PageReader(context, stream, memory=Budget(MEMORY_BYTES))
         self._missing: dict[PartitionKey, dict[datetime, int]] = {}
-        self._refused: list[ResourceRefused] = []
+        self._audiences = Audiences(context, self._contacts, stream.name)
         self._failure: MailchimpError | None = None
         self._skipped: Counter[str] = Counter()
         self._failed_in_a_row = 0
@@ -116,10 +116,7 @@ class ChangedContactReader:
 
         A contact who can't be asked stays open in the state: the next sync asks again.
         """
-        rows = await self._context.parent_rows(self._contacts)
-        audiences = [
-            item for item in partitions_of(self._contacts, rows) if self._context.audience_selected(item.audience)
-        ]
+        audiences = await self._audiences.wanted()
         resumed = [item for item in audiences if (asked := self._state.contacts.get(item.id)) and asked.run]
         await self._read(audiences)
         # Where the run that had been cut short has ended as it meant to: now for what happened since.
@@ -129,36 +126,26 @@ class ChangedContactReader:
         await self._checkpoint(now=True)
         for what, contacts in self._skipped.items():
             logger.warning("%s: %s contacts %s and were skipped", self._name, f"{contacts:,}", what)
-        if self._refused and len(self._refused) == len(audiences):
-            self.refusal = self._refused[0]
-            logger.warning("%s is not available to this user, nothing read: %s", self._name, self.refusal)
+        self.refusal = self._audiences.refusal_of_all(len(audiences))
         if self._failure:
             raise self._failure
         if self._missing:
             raise RowsMissing(self._name, self._missing.items())
 
     async def _read(self, audiences: list[Partition]) -> None:
-        audience_slots = Budget(audiences_at_once(self._context.fetcher.workers))
-        walks = [walk for walk in await run_all(self._walk(item, audience_slots) for item in audiences) if walk]
-        self._say_cost(walks)
-        for walk in walks:
+        walks = [walk for walk in await self._audiences.walk(audiences, self._walk) if walk]
+        ended = [(walk, *walk.ended()) for walk in walks]
+        self._say_cost(sum(len(to_ask) for _, to_ask, _ in ended), of=sum(walk.contacts for walk in walks))
+        for walk, to_ask, now in ended:
             if not self._hopeless:
-                await self._ask(walk)
+                await self._ask(walk, to_ask, now)
 
-    async def _walk(self, audience: Partition, audience_slots: Budget) -> _Walk | None:
+    async def _walk(self, audience: Partition) -> _Walk | None:
         walk = _Walk(audience, self._state.contacts.get(audience.id, AskedContacts()))
-        passes = ["", "archived"] if self._context.config.include_archived else [""]
         try:
-            async with turn_of(audience_slots):
-                await run_all(self._walk_pass(walk, status) for status in passes)
-        except ConfigError:
+            await run_all(self._walk_pass(walk, status) for status in self._audiences.passes)
+        except (ConfigError, ResourceGone, ResourceRefused):
             raise
-        except ResourceGone:
-            logger.warning("%s: audience %s no longer exists; skipped", self._name, audience.id)
-            return None
-        except ResourceRefused as error:
-            self._refuse(audience, error)
-            return None
         except MailchimpError as error:
             self._failure = self._failure or error
             return None
@@ -185,19 +172,19 @@ class ChangedContactReader:
                 walk.ids.add(contact)
                 walk.sums.add(contact, told(row))
 
-    def _say_cost(self, walks: list[_Walk]) -> None:
-        requests = sum(1 for walk in walks for _ in walk.to_ask())
+    def _say_cost(self, contacts: int, *, of: int) -> None:
         logger.info(
             "%s: %s of %s contacts will be asked, one request each%s",
-            self._name, f"{requests:,}", f"{sum(walk.contacts for walk in walks):,}", time_for(self._context, requests),
+            self._name, f"{contacts:,}", f"{of:,}", time_for(self._context, contacts),
         )  # fmt: skip
 
-    async def _ask(self, walk: _Walk) -> None:
+    async def _ask(self, walk: _Walk, to_ask: ContactIds, now: Sums) -> None:
+        """Ask for what is below each contact ``to_ask``. ``now``: what is remembered when all were."""
         context, audience, states = self._context, walk.audience, self._state.contacts
-        now, known = walk.sums_to_remember(), walk.before.known
+        known = walk.before.known
         answered, refused = False, 0
         answers = ordered_map(
-            (partial(self._rows_of, audience, contact) for contact in walk.to_ask()),
+            (partial(self._rows_of, audience, contact) for contact in to_ask),
             prefetch=context.prefetch,
             memory=context.memory,
             kind=self._name,
@@ -213,7 +200,7 @@ class ChangedContactReader:
                     refused += isinstance(error, ResourceRefused)
                     if isinstance(error, ResourceRefused) and refused >= MAX_REFUSALS and not answered:
                         states[audience.id] = walk.before
-                        self._refuse(audience, error)
+                        self._audiences.refuse(audience, error)
                         return
                 self._account_for(error)
                 states[audience.id] = AskedContacts(known, Asking(now, contact))
@@ -256,10 +243,6 @@ class ChangedContactReader:
     def _hopeless(self) -> bool:
         """Whether the trouble seems to be that of all contacts. The next sync goes on behind those that failed."""
         return self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES or self._skipped["could not be read"] >= _MOST_FAILURES
-
-    def _refuse(self, audience: Partition, error: ResourceRefused) -> None:
-        self._refused.append(error)
-        logger.warning("%s: audience %s was refused and skipped: %s", self._name, audience.id, error)
 
     async def _checkpoint(self, *, now: bool = False) -> None:
         await self._out.emit_state(self._state.dump, now=now)

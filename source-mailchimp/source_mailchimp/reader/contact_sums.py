@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -170,8 +170,20 @@ class ContactIds:
 
     def __iter__(self) -> Iterator[str]:
         for group in self._hashes:
-            yield from (packed.hex() for packed in sorted(set(_cut(group))))
+            yield from _in_order(group)
         yield from sorted(self._others)
+
+    def __len__(self) -> int:
+        """How many were added."""
+        return sum(map(len, self._hashes)) // _HASH_BYTES + len(self._others)
+
+    def taken(self) -> Iterator[str]:
+        """All of them, each of which is forgotten soon after."""
+        for group in self._hashes:
+            yield from _in_order(group)
+            group.clear()
+        yield from sorted(self._others)
+        self._others.clear()
 
 
 def order_of(contact: str) -> tuple[bool, str]:
@@ -188,5 +200,6 @@ def _packed(contact: str) -> bytes:
     return packed if len(packed) == _HASH_BYTES and packed.hex() == contact else b""
 
 
-def _cut(group: bytearray) -> Iterable[bytes]:
-    return (bytes(group[start : start + _HASH_BYTES]) for start in range(0, len(group), _HASH_BYTES))
+def _in_order(group: bytearray) -> Iterator[str]:
+    cut = (bytes(group[start : start + _HASH_BYTES]) for start in range(0, len(group), _HASH_BYTES))
+    return (packed.hex() for packed in sorted(set(cut)))

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
 
 from mailchimp_api.completeness import KeySet
-from mailchimp_api.errors import MailchimpError, ResourceGone, ResourceRefused
+from mailchimp_api.errors import MailchimpError, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import PartlyRefused, RowsMissing
-from source_mailchimp.reader.bounds import audiences_at_once
-from source_mailchimp.reader.concurrency import Budget, run_all, turn_of
+from source_mailchimp.reader.audiences import Audiences
+from source_mailchimp.reader.concurrency import run_all
 from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import listing_of
-from source_mailchimp.reader.partitions import Partition, partitions_of
+from source_mailchimp.reader.partitions import Partition
 from source_mailchimp.reader.places import PartitionKey, pass_key
 from source_mailchimp.reader.records import row_key_of
 from source_mailchimp.reader.state import ResumePoint, StreamState
 from source_mailchimp.reader.window import Bounds, WindowReader
 from source_mailchimp.stream import Record, Stream, Window
-
-logger = logging.getLogger("airbyte.source_mailchimp")
 
 MAX_CATCH_UP_ROUNDS = 5  # between plain and archived contacts at the end of a full refresh
 
@@ -102,27 +99,24 @@ class ContactReader:
         self._state.run = ResumePoint(full_refresh=True) if full_refresh else None
         self.left_out = self._state.left_out
         """As of ``PartitionReader``."""
-        self._refused: list[ResourceRefused] = []
+        self._audiences = Audiences(context, contacts, out.stream.name)
         self.refusal: ResourceRefused | None = None
         """Why nothing at all was readable, None where something was."""
 
     async def read(self) -> None:
         """Read all audiences to the end; raises the first error when the others are done."""
-        audiences = await self._audiences()
+        audiences = await self._audiences.wanted()
         self._context.check_dates(self._name, self._state)
         self._sink.begin(sum(map(_size_of, audiences)))
         try:
-            audience_slots = Budget(audiences_at_once(self._context.fetcher.workers))
-            await run_all(self._read_in_turn(audience, audience_slots) for audience in audiences)
+            await self._audiences.walk(audiences, self._read_audience)
         except MailchimpError:
             await self._checkpoint(now=True)
             raise
         self._sink.ended()
-        refused = self._refused
-        if refused and len(refused) == len(audiences):
-            self.refusal = refused[0]
-            logger.warning("%s is not available to this user, nothing read: %s", self._name, refused[0])
-        elif refused and self._full:
+        refused = self._audiences.refused
+        self.refusal = self._audiences.refusal_of_all(len(audiences))
+        if refused and self._full and not self.refusal:
             await self._checkpoint(now=True)
             raise PartlyRefused(self._name, refused=len(refused), asked=len(audiences), reason=refused[0])
         if self._full and not self._state.missing:
@@ -131,26 +125,12 @@ class ContactReader:
         if self._state.missing:
             raise RowsMissing(self._name, self._state.missing.items())
 
-    async def _audiences(self) -> list[Partition]:
-        rows = await self._context.parent_rows(self._contacts)
-        return [item for item in partitions_of(self._contacts, rows) if self._context.audience_selected(item.audience)]
-
-    async def _read_in_turn(self, audience: Partition, audience_slots: Budget) -> None:
-        async with turn_of(audience_slots):
-            await self._read_audience(audience)
-
     async def _read_audience(self, audience: Partition) -> None:
-        passes = ["", "archived"] if self._context.config.include_archived else [""]
-        try:
-            if self._full:
-                await self._read_and_catch_up(audience, passes)
-            else:
-                await run_all(self._read_pass(audience, status) for status in passes)
-        except ResourceGone:
-            logger.warning("%s: audience %s no longer exists; skipped", self._name, audience.id)
-        except ResourceRefused as error:
-            self._refused.append(error)
-            logger.warning("%s: audience %s was refused and skipped: %s", self._name, audience.id, error)
+        passes = self._audiences.passes
+        if self._full:
+            await self._read_and_catch_up(audience, passes)
+        else:
+            await run_all(self._read_pass(audience, status) for status in passes)
 
     async def _read_and_catch_up(self, audience: Partition, passes: list[str]) -> None:
         """Read all passes, then what changed while they ran: no later sync repairs a full refresh.
