@@ -68,7 +68,7 @@ class Counted:
     each of them.
     """
 
-    told: Callable[[Record], tuple[int | None, ...]]
+    told: Callable[[Mapping[str, Any]], tuple[int | None, ...]]
     shown: Callable[[Record], tuple[int, ...]]
 
 
@@ -114,12 +114,14 @@ class Relist:
 class Reports:
     """The reports of campaigns: relisted, and they tell by themselves which of them, and of what is below, are new.
 
-    ``may_have_changed``: as of ``Relist``. ``versions``: the endpoint that names the versions of a split campaign.
+    ``may_have_changed``: as of ``Relist``. ``versions``: the endpoint that names the versions of a split campaign;
+    ``winners``: the one whose rows name a campaign's winning version.
     """
 
     cursor: Cursor
     may_have_changed: Callable[[Record, datetime], bool]
     versions: Stream
+    winners: Stream
 
 
 @dataclass(frozen=True)

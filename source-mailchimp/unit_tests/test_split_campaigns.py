@@ -183,3 +183,51 @@ class TestVersionsCounted:
         assert self.asked(reader) == 1
 
         assert [row["campaign_id"] for row in reader.emitted] == ["p0-1"]
+
+
+class TestWinners:
+    """The version that won went to the rest of the recipients; whether the sub-reports name it nobody has shown."""
+
+    def site(self, winner: str, *, counted: int) -> Site:
+        """A split campaign with one version that is listed, whose report counts so many opens."""
+        site = Site(now=50_000_000)
+        opened = {"opens": {"opens_total": 2, "last_open": date(2000)}}
+        site.tables["reports"] = [
+            {**report("p0"), "type": "variate", "opens": {"opens_total": counted, "last_open": date(2000)}},
+            {**report("listed"), "type": "variate-child", **opened},
+        ]
+        site.tables["reports/p0/sub-reports"] = [{**report("p0-a"), "type": "variate-child", **opened}]
+        site.tables["campaigns"] = [
+            {"id": "p0", "variate_settings": {"winning_campaign_id": winner}},
+            {"id": "other", "variate_settings": {"winning_campaign_id": "p9"}},
+            {"id": "without"},
+        ]
+        return site
+
+    @pytest.mark.parametrize(
+        "winner, counted, warned",
+        [("p0-w", 5, True), ("p0-w", 2, False), ("p0-a", 5, False), ("listed", 5, False), ("", 5, False)],
+        ids=["in no listing", "counted by the others", "a sub-report", "a report", "none yet"],
+    )
+    def test_one_that_is_in_no_listing_is_warned_of(
+        self,
+        winner: str,
+        counted: int,
+        warned: bool,  # noqa: FBT001
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            assert Reader(self.site(winner, counted=counted), UNSUBSCRIBES).sync()
+
+        assert ("winning version p0-w of campaign p0 is in no listing" in caplog.text) == warned
+        assert "p9" not in caplog.text
+
+    def test_nothing_else_is_missing_where_campaigns_can_not_be_read(self) -> None:
+        site = self.site("p0-w", counted=5)
+        site.faults["campaigns"] = lambda _: refused()
+        leave(site, site.tables["reports/p0/sub-reports"][0], "e0", 2000)
+        reader = Reader(site, UNSUBSCRIBES)
+
+        assert reader.sync()
+
+        assert [row["campaign_id"] for row in reader.emitted] == ["p0-a"]

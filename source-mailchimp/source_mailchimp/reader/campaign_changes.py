@@ -30,6 +30,7 @@ from source_mailchimp.reader.fingerprints import (
     places_of,
     sums_of,
     undated_count,
+    versions_among,
 )
 from source_mailchimp.reader.late_rows import LOOKS, LateRows, look_is_due
 from source_mailchimp.reader.parents import ParentRows
@@ -134,10 +135,7 @@ class CampaignChanges:
         self._state = state
         self._reports = {str(report["id"]): report for report in reports}
         self._unlisted = [versions_key(campaign_id) for campaign_id in parent_rows.unlisted]
-        self._versions: dict[str, list[Record]] = {}
-        for row in reports:
-            if row.get(PARENT_CAMPAIGN) is not None:
-                self._versions.setdefault(str(row[PARENT_CAMPAIGN]), []).append(row)
+        self._versions = versions_among(reports)
         asked = parent_rows.asked
         self._until = until
         self._now = now

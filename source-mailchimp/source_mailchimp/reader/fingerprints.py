@@ -97,10 +97,7 @@ def days_after(
 
     ``asked``: by the campaign's id, whether it did tell them.
     """
-    versions: dict[str, list[Mapping[str, Any]]] = {}
-    for report in reports:
-        if report.get(PARENT_CAMPAIGN) is not None:
-            versions.setdefault(str(report[PARENT_CAMPAIGN]), []).append(report)
+    versions = versions_among(reports)
     after = [today] * BUCKETS
     for report in filter(may_be_split, reports):
         bucket = bucket_of(report.get("id"))
@@ -108,7 +105,7 @@ def days_after(
         told = asked.get(campaign)
         if told is None:
             after[bucket] = min(after[bucket], before[bucket])
-        elif not told or not _counts_versions(report, versions.get(campaign, [])):
+        elif not told or not counts_versions(report, versions.get(campaign, [])):
             after[bucket] = 0
     return tuple(after)
 
@@ -125,7 +122,16 @@ def undated_count(report: Mapping[str, Any]) -> int:
     return sum(_undated_counts(report))
 
 
-def _counts_versions(report: Mapping[str, Any], versions: Sequence[Mapping[str, Any]]) -> bool:
+def versions_among(reports: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The versions of split campaigns, by the campaign's id."""
+    versions: dict[str, list[Mapping[str, Any]]] = {}
+    for report in reports:
+        if report.get(PARENT_CAMPAIGN) is not None:
+            versions.setdefault(str(report[PARENT_CAMPAIGN]), []).append(report)
+    return versions
+
+
+def counts_versions(report: Mapping[str, Any], versions: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all that ``report`` counts is the sum of what its ``versions`` do, and that is something.
 
     One without versions misses none.

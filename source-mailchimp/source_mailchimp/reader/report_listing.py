@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -10,13 +11,24 @@ import orjson
 
 from source_mailchimp.reader.campaign_changes import detector
 from source_mailchimp.reader.context import Selected, SyncContext
-from source_mailchimp.reader.fingerprints import Fingerprint, bucket_of, days_of, is_due, last_activity, may_be_split
+from source_mailchimp.reader.fingerprints import (
+    Fingerprint,
+    bucket_of,
+    counts_versions,
+    days_of,
+    is_due,
+    last_activity,
+    may_be_split,
+    versions_among,
+)
 from source_mailchimp.reader.late_rows import look_is_due
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.places import versions_key
-from source_mailchimp.reader.split_campaigns import versions_of
+from source_mailchimp.reader.split_campaigns import versions_of, winners_of
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.stream import Record, Reports, Stream
+
+logger = logging.getLogger("airbyte.source_mailchimp")
 
 
 class ReportListing:
@@ -85,6 +97,30 @@ class ReportListing:
         await self._add_versions(parent_rows, wanted.anyway(parent_rows.so_far))
         # With these versions there, their campaigns' sums are told apart from those of others.
         await self._add_versions(parent_rows, wanted.moved(parent_rows.so_far, parent_rows.asked))
+        await self._look_for_winners(parent_rows)
+
+    async def _look_for_winners(self, parent_rows: ParentRows) -> None:
+        """Warn of winning versions that nobody lists, where a report counts something else than the versions there."""
+        rows = parent_rows.so_far
+        versions = versions_among(rows)
+
+        def may_lack_some(report: Record) -> bool:
+            campaign = str(report["id"])
+            known = versions.get(campaign, [])
+            asked = report.get("type") == "variate" and parent_rows.asked.get(campaign)
+            return bool(asked) and not (known and counts_versions(report, known))
+
+        doubtful = {str(row["id"]) for row in rows if may_lack_some(row)}
+        if not doubtful:
+            return
+        listed = {str(row.get("id")) for row in rows}
+        winners = await winners_of(self._context, self._reading.winners)
+        for campaign in sorted(doubtful & winners.keys()):
+            if winners[campaign] not in listed:
+                logger.warning(
+                    "The winning version %s of campaign %s is in no listing of reports: what became of it is not read",
+                    winners[campaign], campaign,
+                )  # fmt: skip
 
     async def _add_versions(self, parent_rows: ParentRows, campaigns: list[str]) -> None:
         context = self._context

@@ -50,6 +50,27 @@ async def versions_of(
         raise failures[0]
 
 
+async def winners_of(context: SyncContext, endpoint: Stream) -> dict[str, str]:
+    """The winning version of each split campaign that has one, by the campaign's id; nothing where it can't be read.
+
+    ``endpoint``: the stream whose rows name them.
+    """
+    winners: dict[str, str] = {}
+    try:
+        async with aclosing(PageReader(context, endpoint, memory=Budget(MEMORY_BYTES)).batches({})) as batches:
+            async for batch in batches:
+                for row in batch.rows:
+                    settings = row.get("variate_settings")
+                    winner = settings.get("winning_campaign_id") if isinstance(settings, dict) else None
+                    if winner:
+                        winners[str(row.get("id"))] = str(winner)
+    except ConfigError:
+        raise
+    except MailchimpError as error:
+        logger.info("Which versions of split campaigns have won can't be read: %s", error)
+    return winners
+
+
 async def _sub_reports(
     pages: PageReader, campaign_id: str, refused: set[str], failures: list[MailchimpError]
 ) -> list[Record]:

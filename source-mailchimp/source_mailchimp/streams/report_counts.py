@@ -7,23 +7,24 @@ with their contacts (see ``reader.late_rows``). So nothing is lost by a pair tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from source_mailchimp.stream import Counted, Record
 
 
-def _told(*names: str) -> Callable[[Record], tuple[int | None, ...]]:
-    def told(report: Record) -> tuple[int | None, ...]:
+def _told(*names: str) -> Callable[[Mapping[str, Any]], tuple[int | None, ...]]:
+    def told(report: Mapping[str, Any]) -> tuple[int | None, ...]:
         return tuple(_number(report, name) for name in names)
 
     return told
 
 
-def _number(row: Record, name: str) -> int | None:
+def _number(row: Mapping[str, Any], name: str) -> int | None:
     """The number under ``name``, such as ``opens.opens_total``."""
     value: object = row
     for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+        value = value.get(part) if isinstance(value, Mapping) else None
     return value if isinstance(value, int) else None
 
 

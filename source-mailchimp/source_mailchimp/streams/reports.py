@@ -40,6 +40,15 @@ _VERSIONS = Stream(
     "sub_reports", "reports/{campaign_id}/sub-reports", items="reports", key=("campaign_id", "id"), paging=Paging.NONE
 )
 
+# Which of them went to the rest of the recipients. Whether the sub-reports name it nobody has shown.
+_WINNERS = Stream(
+    "winners",
+    "campaigns",
+    items="campaigns",
+    key=("id",),
+    params={"type": "variate", "fields": "campaigns.id,campaigns.variate_settings.winning_campaign_id,total_items"},
+)
+
 # Sent campaigns only, children of variate and automation campaigns included. What else is kept of a report tells
 # whether its campaign has changed.
 REPORTS = Stream(
@@ -47,7 +56,7 @@ REPORTS = Stream(
     "reports",
     items="reports",
     key=("id",),
-    reading=Reports(Cursor("send_time"), may_have_changed=may_have_changed, versions=_VERSIONS),
+    reading=Reports(Cursor("send_time"), may_have_changed=may_have_changed, versions=_VERSIONS, winners=_WINNERS),
     for_children=(
         *("send_time", "opens", "clicks", "emails_sent", "unsubscribed", "abuse_reports", "bounces", "type"),
         PARENT_CAMPAIGN,
