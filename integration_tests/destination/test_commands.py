@@ -15,13 +15,13 @@ import orjson
 import pytest
 import requests
 
-from integration_tests.harness.destination import DestinationHarness
+from integration_tests.harness.destination import DestinationHarness, DestinationRun
 from mailchimp_simulator.client import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "destination_mailchimp.run"]
 
 
-def status_of(run: Any) -> dict[str, Any]:
+def status_of(run: DestinationRun) -> dict[str, Any]:
     """The CONNECTION_STATUS of a check."""
     (found,) = [message["connectionStatus"] for message in run.messages if message["type"] == "CONNECTION_STATUS"]
     status: dict[str, Any] = found
@@ -128,7 +128,7 @@ class TestCheck:
     )
     @pytest.mark.parametrize("tags", ["a, b", ["a", "b"]])
     def test_options_are_taken_as_people_type_them(
-        self, destination: DestinationHarness, mapping: Any, tags: Any
+        self, destination: DestinationHarness, mapping: object, tags: object
     ) -> None:
         run = destination.run(
             [destination.record({"id": 1, "email": "typed@example.com", "firm": "Ada", "note": "x"})],

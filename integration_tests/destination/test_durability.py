@@ -314,7 +314,9 @@ class TestLastVersionWins:
             (1.5, 2),
         ],
     )
-    def test_cursors_compare_as_what_they_are(self, destination: DestinationHarness, older: Any, newer: Any) -> None:
+    def test_cursors_compare_as_what_they_are(
+        self, destination: DestinationHarness, older: object, newer: object
+    ) -> None:
         for order in ((older, newer), (newer, older)):
             destination.control.reset()
             lines = [

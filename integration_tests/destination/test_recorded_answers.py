@@ -82,7 +82,7 @@ class Player:
         self.ledger = StreamLedger("s")
         self.result = Result()
 
-    def contact(self, address: str = "person1@example.org", request: Any = None) -> Contact:
+    def contact(self, address: str = "person1@example.org", request: object = None) -> Contact:
         """The contact that a recorded request was about."""
         body = {"email_address": address}
         if isinstance(request, dict) and isinstance(request.get("merge_fields"), dict):

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from integration_tests.harness.live import DOMAIN, Json, Live
 from integration_tests.harness.repository import ROOT
 from mailchimp_simulator.client import MEMBERS
 from mailchimp_simulator.settings import readings
+from probes.findings import Probe
 from probes.run import PROBES
 
 SECOND_KEY = "fedcba9876543210fedcba9876543210-us10"
@@ -203,7 +203,7 @@ class TestDocument:
         return (ROOT / "docs" / "live-tests.md").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.fact)
-    def test_every_probe_is_explained(self, text: str, probe: Any) -> None:
+    def test_every_probe_is_explained(self, text: str, probe: Probe) -> None:
         assert f"| `{probe.fact}` |" in text
 
     def test_every_open_fact_has_a_probe(self) -> None:

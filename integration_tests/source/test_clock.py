@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
+from mailchimp_simulator.client import Control
 
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
@@ -19,12 +20,12 @@ def account() -> Json:
     return {"contacts": 600, "audiences": 2, "campaigns": 3, "recipients": 20, "plain": True, "import_size": 90}
 
 
-def latest(control: Any) -> dict[tuple[str, str], tuple[str, str]]:
+def latest(control: Control) -> dict[tuple[str, str], tuple[str, str]]:
     """Status and date of change of every contact, by audience and id."""
     return {(key[0], key[1]): (key[2], key[3]) for key in control.ground_truth(MEMBERS, "keys")["keys"]}
 
 
-def emitted(*runs: Any) -> set[tuple[tuple[str, str], tuple[str, str]]]:
+def emitted(*runs: SourceRun) -> set[tuple[tuple[str, str], tuple[str, str]]]:
     """All versions of contacts that the runs have emitted."""
     return {
         ((record["list_id"], record["id"]), (record["status"], record["last_changed"]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 from integration_tests.source.test_kill import killed_after, whole_lines
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def truth(source: SourceHarness, name: str) -> set[tuple[str, ...]]:
     return {(*row["parents"], str(row["row"]["id"])) for row in rows}
 
 
-def read_ids(run: Any, name: str) -> set[tuple[str, ...]]:
+def read_ids(run: SourceRun, name: str) -> set[tuple[str, ...]]:
     return {(row["list_id"], row["subscriber_hash"], str(row["id"])) for row in run.records(name)}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 from mailchimp_api.retries import RetryPolicy
+from mailchimp_simulator.client import SimulatorProcess
 
 Json = dict[str, Any]
 
@@ -65,7 +66,9 @@ class Calm:
 
 
 @pytest.fixture(scope="module")
-def calm(simulator_process: Any, tmp_path_factory: pytest.TempPathFactory, make_runner: Any) -> Calm:
+def calm(
+    simulator_process: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory, make_runner: type[SourceHarness]
+) -> Calm:
     """What there is to lose."""
     simulator_process.control.reset()
     run = make_runner(simulator_process, tmp_path_factory.mktemp("calm")).read(STREAMS, "full_refresh", page_size=20)
@@ -86,7 +89,7 @@ def plant(
         source.simulator.control.fault(fault["kind"], path, times=times, skip=skip, **given)
 
 
-def rows(run: Any) -> dict[str, set[Any]]:
+def rows(run: SourceRun) -> dict[str, set[Any]]:
     return {name: set(run.keys(name)) for name in STREAMS}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
@@ -18,7 +18,7 @@ def account() -> Json:
     return {"contacts": 160, "audiences": 2, "campaigns": 6, "recipients": 30, "plain": True, "import_size": 5}
 
 
-def state(stream: str, value: Any) -> list[Json]:
+def state(stream: str, value: object) -> list[Json]:
     """A STREAM state as Airbyte hands it over."""
     return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": stream}, "stream_state": value}}]
 
@@ -105,7 +105,7 @@ class TestContacts:
 
         self._brings_what_is_new(source, run, dict.fromkeys(halves, cursor))
 
-    def _brings_what_is_new(self, source: SourceHarness, run: Any, cursors: Mapping[str, str | None]) -> None:
+    def _brings_what_is_new(self, source: SourceHarness, run: SourceRun, cursors: Mapping[str, str | None]) -> None:
         """What is new since the cursors is there, and archived ones, which that connector has never read."""
         assert run.complete == {"list_members"}
         archived = {(row["id"], row["list_id"]) for row in contacts(source) if row["status"] == "archived"}
@@ -169,7 +169,7 @@ STREAMS = ("list_members", "email_activity", "campaigns", "segments", "reports",
 
 @pytest.mark.parametrize("value", UNKNOWN.values(), ids=list(UNKNOWN))
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
-def test_a_state_that_says_nothing_means_everything_is_read(source: SourceHarness, mode: str, value: Any) -> None:
+def test_a_state_that_says_nothing_means_everything_is_read(source: SourceHarness, mode: str, value: object) -> None:
     """Broken or unknown, it may cost a full read; it never costs rows or the sync."""
     everything = source.read(STREAMS, mode)
 

@@ -9,11 +9,12 @@ import struct
 import termios
 import time
 from collections import Counter, defaultdict
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pytest
 
+from integration_tests.harness.connectors import Piped
 from integration_tests.harness.source import SourceHarness
 from mailchimp_simulator.client import wait_until
 
@@ -50,7 +51,7 @@ def slice_of(record: Json) -> tuple[Any, ...]:
     return (record["stream"], place, data.get("status") == "archived")
 
 
-def killed_after(process: Any, records: int) -> bytes:
+def killed_after(process: Piped, records: int) -> bytes:
     """What the process printed until it had printed a number of records and was killed."""
     output = bytearray()
     for line in process.stdout:
@@ -65,7 +66,7 @@ def killed_after(process: Any, records: int) -> bytes:
     return bytes(output)
 
 
-def unread(pipe: Any) -> int:
+def unread(pipe: IO[bytes]) -> int:
     """How many bytes wait in a pipe."""
     [number] = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))
     return int(number)
@@ -147,7 +148,7 @@ def test_a_sync_asked_to_end_does_so_within_seconds(
     assert ended.count("INCOMPLETE") == len(STREAMS)
 
 
-def ends_within_seconds(process: Any) -> None:
+def ends_within_seconds(process: Piped) -> None:
     """Send SIGTERM: the process ends by it, soon, whether or not somebody reads its output."""
     asked = time.monotonic()
     process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ def ids(source: SourceHarness, path: str) -> list[str]:
     return [row["row"]["id"] for row in source.simulator.control.ground_truth(path, "rows")["rows"]]
 
 
-def without(run: Any, stream: str, parameter: str, parent: str) -> set[Any]:
+def without(run: SourceRun, stream: str, parameter: str, parent: str) -> set[Any]:
     """The keys of a stream's records, but for one parent's."""
     names = STREAMS[stream].key
     return {tuple(r.get(name) for name in names) for r in run.records(stream) if r[parameter] != parent}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
@@ -26,7 +28,7 @@ def account() -> Json:
     return {"contacts": 70, "audiences": 2, "campaigns": 14, "recipients": 24, "import_size": 5, "segments": 2}
 
 
-def stages(run: Any) -> dict[str, list[tuple[Json, set[Any]]]]:
+def stages(run: SourceRun) -> dict[str, list[tuple[Json, set[Any]]]]:
     """Of each stream: its states, each with the keys of the records that came before it."""
     found: dict[str, list[tuple[Json, set[Any]]]] = {}
     before: dict[str, set[Any]] = {}
@@ -66,7 +68,9 @@ def test_resuming_from_any_state_loses_no_row(source: SourceHarness, mode: str) 
 
 
 @pytest.fixture(scope="module")
-def long_slices(make_source: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def long_slices(
+    make_source: Callable[[Json, Path], AbstractContextManager[SourceHarness]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SourceHarness]:
     """An account of few campaigns and audiences with many rows each."""
     account = {"contacts": 400, "audiences": 1, "campaigns": 2, "recipients": 300, "plain": True, "import_size": 5}
     with make_source(account, tmp_path_factory.mktemp("long")) as source:
@@ -75,7 +79,7 @@ def long_slices(make_source: Any, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
 @pytest.mark.parametrize("name", ["list_members", "audience_contacts", "email_activity", "sent_to", "member_events"])
-def test_resuming_does_not_begin_anew(long_slices: Any, mode: str, name: str) -> None:
+def test_resuming_does_not_begin_anew(long_slices: SourceHarness, mode: str, name: str) -> None:
     """From a state in the middle a sync reads what is left and little more."""
     whole = long_slices.read([name], mode, page_size=PAGE)
     states = stages(whole)[name]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
+from mailchimp_simulator.client import Control
 from source_mailchimp.stream import Paging, Stream
 from source_mailchimp.streams import STREAMS
 
 Json = dict[str, Any]
+Whole = tuple[SourceHarness, SourceRun]
+MakeSource = Callable[[Json, Path], AbstractContextManager[SourceHarness]]
 # A page that is just full, and one row more. The unit tests play every other border with small pages.
 COUNTS = (0, 1, 1000, 1001, *(pytest.param(count, marks=pytest.mark.nightly) for count in (999, 2500)))
 MEMBERS = "/lists/{list_id}/members"
@@ -82,7 +87,7 @@ def identities(stream: Stream, records: list[Json]) -> list[tuple[str, ...]]:
     return [tuple(str(record.get(name)) for name in identity_of(stream)) for record in records]
 
 
-def truth_of(control: Any, stream: Stream) -> Counter[tuple[str, ...]]:
+def truth_of(control: Control, stream: Stream) -> Counter[tuple[str, ...]]:
     return Counter(facts_of(stream, control.ground_truth(template_of(stream), "rows")["rows"]))
 
 
@@ -164,11 +169,13 @@ class TestAwkwardAccount:
         return {"contacts": 400, "campaigns": 20, "recipients": 40, "import_size": 60}
 
     @pytest.fixture(scope="class")
-    def whole(self, account: Json, tmp_path_factory: pytest.TempPathFactory, make_source: Any) -> Any:
+    def whole(
+        self, account: Json, tmp_path_factory: pytest.TempPathFactory, make_source: MakeSource
+    ) -> Iterator[Whole]:
         with make_source(account, tmp_path_factory.mktemp("whole")) as source:
             yield source, source.run("read", source.config(), source.catalog(mode="full_refresh"))
 
-    def test_the_whole_account_is_read_without_error_or_warning(self, whole: Any) -> None:
+    def test_the_whole_account_is_read_without_error_or_warning(self, whole: Whole) -> None:
         """Nothing in a healthy account is worth a warning, however odd it is."""
         _, run = whole
 
@@ -177,14 +184,14 @@ class TestAwkwardAccount:
         assert run.failures == {}
         assert run.logs("WARN", "ERROR", "FATAL") == []
 
-    def test_every_stream_has_records(self, whole: Any) -> None:
+    def test_every_stream_has_records(self, whole: Whole) -> None:
         """An account that holds everything yields something for every stream, so the tests below see all of them."""
         _, run = whole
 
         assert {name for name in STREAMS if not run.records(name)} == set()
 
     @pytest.mark.parametrize("name", STREAMS)
-    def test_every_record_is_as_the_catalog_says(self, whole: Any, name: str) -> None:
+    def test_every_record_is_as_the_catalog_says(self, whole: Whole, name: str) -> None:
         """Each record validates against its stream's schema, dates included."""
         source, run = whole
         [schema] = [stream["json_schema"] for stream in source.streams() if stream["name"] == name]
@@ -195,7 +202,7 @@ class TestAwkwardAccount:
         assert misfits == []
 
     @pytest.mark.parametrize("name", STREAMS)
-    def test_primary_keys_are_unique_and_never_null(self, whole: Any, name: str) -> None:
+    def test_primary_keys_are_unique_and_never_null(self, whole: Whole, name: str) -> None:
         """Two records of a stream never share a key, and a key is never empty."""
         _, run = whole
         keys = run.keys(name)
@@ -205,7 +212,7 @@ class TestAwkwardAccount:
         assert not any(value is None for key in keys for value in key)
 
     @pytest.mark.parametrize("name", [stream.name for stream in LISTINGS if stream.name != "landing_pages"])
-    def test_every_row_of_the_awkward_account_is_read(self, whole: Any, name: str) -> None:
+    def test_every_row_of_the_awkward_account_is_read(self, whole: Whole, name: str) -> None:
         """Drafts, archived contacts, children of tests and the like are there, each once."""
         source, run = whole
         stream = STREAMS[name]

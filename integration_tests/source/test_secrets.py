@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
+from mailchimp_simulator.client import SimulatorProcess
 
 Json = dict[str, Any]
+Leaks = Callable[[SourceRun], list[str]]
 SECRET = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0"
 KEY = f"{SECRET}-us10"
 TOKEN = "marked-oauth-token-0001"
@@ -29,14 +31,14 @@ def account() -> Json:
 
 
 @pytest.fixture
-def simulator(simulator: Any) -> Any:
+def simulator(simulator: SimulatorProcess) -> SimulatorProcess:
     """The account is opened with the marked key and token."""
     simulator.api_key, simulator.oauth_token = KEY, TOKEN
     return simulator
 
 
 @pytest.fixture
-def leaks(source: SourceHarness) -> Callable[[Any], list[str]]:
+def leaks(source: SourceHarness) -> Leaks:
     """Finds what must not be in an output, records and states left out: they are what the user asked for."""
     rows = [row["row"] for row in source.simulator.control.ground_truth("/lists/{list_id}/members", "rows")["rows"]]
     addresses = {MARKED, *(row["email_address"] for row in rows)}
@@ -46,7 +48,7 @@ def leaks(source: SourceHarness) -> Callable[[Any], list[str]]:
         digest = hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
         hidden |= {address, address.lower(), address.replace("@", "%40"), digest}
 
-    def find(run: Any) -> list[str]:
+    def find(run: SourceRun) -> list[str]:
         kept = b"\n".join(
             line
             for line in run.lines
@@ -65,7 +67,7 @@ def encoded(prefix: str, secret: str) -> str:
     return text[4:-4] if prefix else text[:-4]
 
 
-def test_the_search_would_find_a_leak(source: SourceHarness, leaks: Any) -> None:
+def test_the_search_would_find_a_leak(source: SourceHarness, leaks: Leaks) -> None:
     """A search that finds nothing proves something only if it finds what is there."""
     run = source.in_process("check")
     for leak in (KEY, MARKED, hashlib.md5(MARKED.encode(), usedforsecurity=False).hexdigest(),
@@ -81,7 +83,7 @@ QUOTING = f"The member {MARKED} with key {KEY} ({hashlib.md5(MARKED.encode(), us
 @pytest.mark.parametrize("debug", [False, True])
 def test_reading_with_every_error_that_quotes_secrets_leaks_none(
     source: SourceHarness,
-    leaks: Any,
+    leaks: Leaks,
     debug: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """Answers that quote addresses and keys, contacts that are gone, refused or broken: all of it is masked."""
@@ -127,7 +129,7 @@ BAD: dict[str, Json] = {
 @pytest.mark.parametrize("options", BAD.values(), ids=list(BAD))
 @pytest.mark.parametrize("command", ["check", "read"])
 def test_a_bad_configuration_is_refused_without_showing_it(
-    source: SourceHarness, leaks: Any, command: str, options: Json
+    source: SourceHarness, leaks: Leaks, command: str, options: Json
 ) -> None:
     """Whatever somebody typed into the wrong field, the message doesn't repeat it."""
     catalog = source.catalog(["lists"]) if command == "read" else None
@@ -143,7 +145,7 @@ def test_a_bad_configuration_is_refused_without_showing_it(
 
 
 @pytest.mark.parametrize("command", ["spec", "check", "discover"])
-def test_the_commands_of_a_healthy_account_leak_nothing(source: SourceHarness, leaks: Any, command: str) -> None:
+def test_the_commands_of_a_healthy_account_leak_nothing(source: SourceHarness, leaks: Leaks, command: str) -> None:
     """Even with the debug flag, which makes libraries talk."""
     run = source.run(command, arguments=["--debug"])
 
@@ -151,7 +153,7 @@ def test_the_commands_of_a_healthy_account_leak_nothing(source: SourceHarness, l
     assert leaks(run) == []
 
 
-def test_the_masks_leave_something_to_go_by(source: SourceHarness, leaks: Any) -> None:
+def test_the_masks_leave_something_to_go_by(source: SourceHarness, leaks: Leaks) -> None:
     """A masked message still says which request failed, and Mailchimp's request id."""
     source.simulator.control.fault("status", "/lists/{list_id}/members/{subscriber_hash}/notes", status=400)
 

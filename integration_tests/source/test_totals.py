@@ -37,7 +37,7 @@ def _soon(source: SourceHarness) -> None:
 
 @pytest.mark.parametrize("total", NO_TOTALS.values(), ids=NO_TOTALS)
 @pytest.mark.parametrize("stream", LISTINGS)
-def test_a_total_that_can_be_none_is_an_unreadable_answer(source: SourceHarness, stream: str, total: Any) -> None:
+def test_a_total_that_can_be_none_is_an_unreadable_answer(source: SourceHarness, stream: str, total: object) -> None:
     """Asked for again, and then an error that says so: no page is planned by it, and no row is left out for it."""
     source.simulator.control.fault("edit", LISTINGS[stream], set={"total_items": total})
     begun = time.monotonic()

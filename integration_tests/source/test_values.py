@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source import SourceHarness
+from integration_tests.harness.source import SourceHarness, SourceRun
 
 Json = dict[str, Any]
 CAMPAIGNS, MEMBERS = "/campaigns", "/lists/{list_id}/members"
@@ -22,7 +22,7 @@ def rows(source: SourceHarness, path: str) -> list[Json]:
     return [item["row"] for item in source.simulator.control.ground_truth(path, "rows")["rows"]]
 
 
-def warnings(run: Any, stream: str) -> list[str]:
+def warnings(run: SourceRun, stream: str) -> list[str]:
     return [text for text in run.logs("WARN") if text.startswith(f"{stream}: ")]
 
 
