@@ -54,8 +54,8 @@ lint: venv ## Check style, formatting and types
 	@echo "== ruff"
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@# Folder by folder: modules such as main.py and unit_tests/conftest.py exist in several.
-	@for package in $(PACKAGES) $(FOLDERS); do echo "== mypy $$package"; $(BIN)/mypy $$package || exit 1; done
+	@# Package by package: modules such as main.py and unit_tests/conftest.py exist in several.
+	@for folders in $(PACKAGES) "$(FOLDERS)"; do echo "== mypy $$folders"; $(BIN)/mypy $$folders || exit 1; done
 
 .PHONY: format
 format: venv ## Format the code and mend what ruff can mend
