@@ -40,9 +40,9 @@ help: ## List the commands
 
 .PHONY: test
 test: ## Run all checks and tests, as CI does
+	@# Images, and what dbt needs, are fetched while style and units are checked; then processes run.
 	@if $(DOCKER) version >/dev/null 2>&1; then images=images; tests=test-images; fi; \
-	$(ABREAST) venv $(DBT_VENV)/.requirements $$images \
-	&& $(ABREAST) lint unit \
+	$(ABREAST) lint unit $(DBT_VENV)/.requirements $$images \
 	&& $(ABREAST) integration $$tests \
 	&& { [ "$$tests" ] || echo "== images: skipped, no Docker engine answers"; }
 
