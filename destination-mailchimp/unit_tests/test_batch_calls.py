@@ -25,7 +25,7 @@ class Sending:
 
     def __init__(self, calls: Calls, mock: requests_mock.Mocker, **options: object) -> None:
         config = config_of(**options)
-        policy = StatusPolicy("subscribed", update=config.update_status)
+        policy = StatusPolicy("subscribed", update=config.update_status, allow_resubscribe=config.allow_resubscribe)
         self.outcome = BatchOutcome()
         self.watch = Writing(calls, config).archived.watch()
         self._calls = BatchCalls(calls, config, policy, AcceptedForms())
@@ -116,11 +116,14 @@ def test_it_is_looked_before_an_update_that_carries_a_status(calls: Calls, mock:
     assert sending.sent == [{stays.address: "unsubscribed"}]
 
 
+@pytest.mark.parametrize("allowed", [False, True])
 @pytest.mark.parametrize("wanted", ["subscribed", "pending", "transactional"])
 def test_no_update_carries_a_status_that_anybody_receives_campaigns_in(
-    calls: Calls, mock: requests_mock.Mocker, wanted: str
+    calls: Calls, mock: requests_mock.Mocker, wanted: str, *, allowed: bool
 ) -> None:
-    sending, (contact,) = Sending(calls, mock, status_field="state", update_status=True), people(1)
+    """Though the user allows to bring people back: who was archived a moment ago is not meant by that."""
+    options = {"status_field": "state", "update_status": True, "allow_resubscribe": allowed}
+    sending, (contact,) = Sending(calls, mock, **options), people(1)
     contact.status = wanted
     mock.post(LIST, json=batch_answer(updated=[row_of(contact, status="pending")]))
     sending.send([contact], create=False)
