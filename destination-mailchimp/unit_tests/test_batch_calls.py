@@ -71,6 +71,20 @@ def test_a_call_is_repeated_without_who_is_archived_by_then(calls: Calls, mock: 
     assert gone.possibly_written_since is not None
 
 
+def test_where_the_archived_ones_can_not_be_listed_each_is_looked_up(calls: Calls, mock: requests_mock.Mocker) -> None:
+    """As of a server that ignores offsets."""
+    sending, (gone, stays) = Sending(calls, mock), people(2)
+    somebody = {"id": "f" * 32, "last_changed": LATER}
+    mock.get(ARCHIVED, json={"members": [somebody], "total_items": 1_000_000})
+    for contact, status in ((gone, "archived"), (stays, "subscribed")):
+        mock.get(f"{LIST}/members/{contact.hash}", json={"id": contact.hash, "status": status})
+    mock.post(LIST, [DOWN, {"json": batch_answer(created=[row_of(stays, status="subscribed")])}])
+    sending.send([gone, stays])
+
+    assert [list(call) for call in sending.sent] == [[gone.address, stays.address], [stays.address]]
+    assert sending.outcome.archived == [gone]
+
+
 def test_where_it_can_not_be_known_nothing_is_sent_again(calls: Calls, mock: requests_mock.Mocker) -> None:
     sending, contacts = Sending(calls, mock), people(2)
     mock.post(LIST, [DOWN, {"json": batch_answer(created=map(row_of, contacts))}])
