@@ -231,6 +231,25 @@ class TestSingleCalls:
         assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [(contact, "looks_fake")]
         assert (result.written, result.follow_ups) == ([], [])
 
+    @pytest.mark.parametrize("status,left", [(500, 4), (400, 5)])
+    def test_who_gets_errors_alone_may_have_been_made_and_counts_as_that(
+        self, calls: Calls, mock: requests_mock.Mocker, status: int, left: int
+    ) -> None:
+        singles, contact, limit = self.one(calls, max_new_contacts=5)
+        limit.confirm(limit.reserve(1), 1)
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
+        mock.get(LIST, json={"id": "abc"})
+        mock.get(f"{LIST}/members/{contact.hash}", status_code=404, json=gone, headers=PROBLEM)
+        wrong = {"type": "x", "title": "Wrong", "status": status, "detail": "No."}
+        mock.put(f"{LIST}/members/{contact.hash}", status_code=status, json=wrong, headers=PROBLEM)
+        result = Result()
+        singles.run(FollowUp(contact, Step.CONFIRM), result)
+
+        assert [refused.reject.reason for refused in result.rejected] == [
+            "server_error" if status == 500 else "refused"
+        ]
+        assert limit.reserve(10) == left
+
     def test_who_is_made_anew_counts_as_one_more(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         singles, contact, limit = self.one(calls, max_new_contacts=5)
         gone = {"type": "x", "title": "Resource Not Found", "status": 404}

@@ -115,7 +115,8 @@ class Singles:
             self._archived_policy.apply(contact, result)
         except LastingFault as error:
             text = f"Mailchimp answers this contact with an error each time: {error.message}"
-            self._reject(follow_up, RecordRejected("server_error", text, by_call=True), result)
+            # One of these calls may have made the contact nevertheless, so it goes on counting as made.
+            self._reject(follow_up, RecordRejected("server_error", text, by_call=True), result, may_be_made=True)
         except RecordRejected as reject:
             self._reject(follow_up, reject, result)
         except RequestRefused as error:
@@ -128,11 +129,13 @@ class Singles:
                 return
             self._reject(follow_up, refusal, result)
 
-    def _reject(self, follow_up: FollowUp, reject: RecordRejected, result: Result) -> None:
+    def _reject(
+        self, follow_up: FollowUp, reject: RecordRejected, result: Result, *, may_be_made: bool = False
+    ) -> None:
         if follow_up.step is Step.TAGS:
             result.tags_failed += [TagFailed(follow_up.contact, reject.text) for _ in follow_up.tags]
             return
-        if follow_up.step is Step.CONFIRM:
+        if follow_up.step is Step.CONFIRM and not may_be_made:
             self._limit.give_back()
         result.rejected.append(Rejected(follow_up.contact, reject))
 
