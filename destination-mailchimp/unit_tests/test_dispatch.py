@@ -138,7 +138,7 @@ class TestOutcomes:
     def test_what_nobody_accounts_for_ends_the_sync(self, dispatch: Dispatch) -> None:
         dispatch.contact()
 
-        with pytest.raises(SyncFailure, match="got lost"):
+        with pytest.raises(SyncFailure, match="The connector lost a record"):
             dispatch.run()
 
     def test_everything_beside_an_outcome_is_counted_without_the_address(self, dispatch: Dispatch) -> None:
