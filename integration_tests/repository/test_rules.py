@@ -191,6 +191,18 @@ class TestImages:
             assert floor.specifier.contains(version)
 
 
+def test_images_stand_on_one_that_is_named_by_its_digest() -> None:
+    """A tag can be moved to another image; a digest can't."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    bases = re.findall(r"^ARG BASE_IMAGE=(.+)$", dockerfile, flags=re.MULTILINE)
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, flags=re.MULTILINE))
+    used = set(re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE))
+
+    assert len(bases) == 1
+    assert re.fullmatch(r"[\w./:-]+@sha256:[0-9a-f]{64}", bases[0])
+    assert used - stages == {"${BASE_IMAGE}"}
+
+
 def names_in(file: str) -> list[str]:
     """The entries of a file in ``requirements/``, without comments."""
     lines = (ROOT / "requirements" / f"{file}.txt").read_text(encoding="utf-8").splitlines()
