@@ -43,7 +43,6 @@ TESTED_ELSEWHERE = {
     "commands": "the command line: integration_tests/destination/test_commands.py",
     "run": "the command line: integration_tests/destination/test_commands.py",
     "clear": "Airbyte's “Clear data”: integration_tests/destination/test_commands.py",
-    "progress": "lines of the log while a sync runs: integration_tests/destination",
     "version": "the number of the package: integration_tests/repository/test_versions.py",
     "failures": "declares; what a person reads of each is tested with the commands",
     "errors": "declares one exception",
