@@ -12,7 +12,7 @@ import requests_mock
 from destination_mailchimp.audience.calls import Calls
 from destination_mailchimp.audience.splitting import BatchTooLarge
 from destination_mailchimp.config import read_config
-from destination_mailchimp.failures import Stopped
+from destination_mailchimp.failures import Stopped, SyncFailure
 from destination_mailchimp.sync import open_calls
 from mailchimp_api.client import RetryPolicy
 from mailchimp_api.errors import ServerFault
@@ -82,4 +82,15 @@ class TestCalls:
 
         with pytest.raises(Stopped):
             calls.send("POST", "", json={})
+        assert never.call_count == 0
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    def test_in_a_dry_run_whatever_would_write_is_an_error(
+        self, calls: Calls, mock: requests_mock.Mocker, method: str
+    ) -> None:
+        never = mock.register_uri(method, LIST, json={})
+        calls.read_only = True
+
+        with pytest.raises(SyncFailure, match="dry run"):
+            calls.send(method, "", json={})
         assert never.call_count == 0
