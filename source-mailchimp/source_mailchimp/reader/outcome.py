@@ -28,7 +28,7 @@ _BEGINS_ANEW = "; too many to keep in the state, so the next sync begins where t
 class Outcome:
     """Of one run.
 
-    ``asked``: partitions that were to be read; ``gone``: of them, those that no longer exist. ``failures``: errors that
+    ``asked``: partitions that were to be read; ``gone``: of them, those that no longer exist. ``errors``: errors that
     make the stream incomplete, those of the partitions that ``failed`` among them. ``given_up``: whether the rest was
     not asked. ``most_left_open``: how many the state can name.
     """
@@ -37,7 +37,7 @@ class Outcome:
     gone: int = 0
     refused: list[tuple[Partition, ResourceRefused]] = field(default_factory=list)
     failed: list[Partition] = field(default_factory=list)
-    failures: list[MailchimpError] = field(default_factory=list)
+    errors: list[MailchimpError] = field(default_factory=list)
     given_up: bool = False
     most_left_open: int = MOST_LEFT_OPEN
     _failed_in_a_row: int = 0
@@ -48,7 +48,7 @@ class Outcome:
 
     def fail(self, partition: Partition, error: MailchimpError) -> None:
         """A partition could not be read."""
-        self.failures.append(error)
+        self.errors.append(error)
         self.failed.append(partition)
         # A refusal is the partition's own; anything else may be the trouble of all.
         self._failed_in_a_row += not isinstance(error, RequestRefused)
@@ -97,6 +97,6 @@ class Outcome:
                 name, len(self.failed), self.asked, places, shown,
                 ", …" if len(self.failed) > _SHOWN_WARNINGS else "",
             )  # fmt: skip
-        if not_found and not self.refused and not self.failures:
+        if not_found and not self.refused and not self.errors:
             missing = ", ".join(sorted(not_found))
             logger.warning("%s: list_ids names audiences that do not exist (any more): %s", name, missing)

@@ -78,8 +78,8 @@ class PartitionReader:
     def _missing(self) -> MailchimpError | None:
         """Why the stream is not complete, None if it is."""
         outcome = self._outcome
-        if outcome.failures:
-            return outcome.failures[0]
+        if outcome.errors:
+            return outcome.errors[0]
         above = self._missing_above
         if above:
             return parent_failed(above.stream, above.missing or RuntimeError())
@@ -143,7 +143,7 @@ class PartitionReader:
         except ConfigError:
             raise
         except MailchimpError as error:
-            outcome.failures.append(error)
+            outcome.errors.append(error)
         if outcome.refused and len(outcome.refused) == len(partitions):
             self.refusal = outcome.refused[0][1]
         outcome.warn(stream, refusal=self.refusal, not_found=self._not_found)

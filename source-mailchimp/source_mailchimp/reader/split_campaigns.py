@@ -34,8 +34,8 @@ async def versions_of(
     """
     # A campaign's further pages must not wait for places that other campaigns hold.
     pages = PageReader(context, endpoint, memory=Budget(MEMORY_BYTES))
-    failures: list[MailchimpError] = []
-    jobs = (partial(_sub_reports, pages, campaign_id, refused, failures) for campaign_id in campaigns)
+    errors: list[MailchimpError] = []
+    jobs = (partial(_sub_reports, pages, campaign_id, refused, errors) for campaign_id in campaigns)
     mapped = ordered_map(
         jobs, prefetch=context.prefetch, memory=context.memory, kind=endpoint.name, size_of=size_of_rows
     )
@@ -44,10 +44,10 @@ async def versions_of(
             new = [row for row in rows if str(row.get("id")) not in listed]
             listed |= {str(row.get("id")) for row in new}
             yield new
-            if len(failures) >= MAX_CONSECUTIVE_FAILURES:
+            if len(errors) >= MAX_CONSECUTIVE_FAILURES:
                 break
-    if failures:
-        raise failures[0]
+    if errors:
+        raise errors[0]
 
 
 async def winners_of(context: SyncContext, endpoint: Stream) -> dict[str, str]:
@@ -72,7 +72,7 @@ async def winners_of(context: SyncContext, endpoint: Stream) -> dict[str, str]:
 
 
 async def _sub_reports(
-    pages: PageReader, campaign_id: str, refused: set[str], failures: list[MailchimpError]
+    pages: PageReader, campaign_id: str, refused: set[str], errors: list[MailchimpError]
 ) -> list[Record]:
     rows: list[Record] = []
     try:
@@ -88,5 +88,5 @@ async def _sub_reports(
             "The versions of campaign %s can't be listed, so nothing below them is read: %s", campaign_id, error
         )
     except MailchimpError as error:
-        failures.append(error)
+        errors.append(error)
     return rows
