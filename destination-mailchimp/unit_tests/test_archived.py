@@ -64,6 +64,7 @@ class TestUndo:
         assert index.among([contact.hash]) == set()
         answer = {"title": "Method Not Allowed", "status": code, "detail": "Can not archive a contact that is pending"}
         mock.delete(f"{LIST}/members/{contact.hash}", status_code=code, json=answer, headers=PROBLEM)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"id": contact.hash, "status": "pending"})
         mock.patch(f"{LIST}/members/{contact.hash}", json={"status": "unsubscribed"})
         result = Result()
         ArchivedPolicy(calls, config_of(), index).undo([contact], result)
@@ -80,3 +81,17 @@ class TestUndo:
     def test_who_is_pending_can_confirm_nothing(self, calls: Calls, mock: requests_mock.Mocker) -> None:
         """Mailchimp archives no pending contact (recorded)."""
         assert self.undo(calls, mock, 405) == [("DELETE", None), ("PATCH", {"status": "unsubscribed"})]
+
+    def test_an_answer_that_was_lost_is_none_that_says_no(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        """The first DELETE has archived the contact, so the second one is refused, and so would a PATCH be."""
+        (contact,), result = people(1), Result()
+        url = f"{LIST}/members/{contact.hash}"
+        refused = {"title": "Method Not Allowed", "status": 405, "detail": "Can not archive a contact that is archived"}
+        no = {"status_code": 405, "json": refused, "headers": PROBLEM}
+        mock.get(url, json={"id": contact.hash, "status": "archived"})
+        mock.delete(url, [{"status_code": 503, "text": ""}, no])
+        patch = mock.patch(url, [no])
+        ArchivedPolicy(calls, config_of(), StatusIndex(calls, "archived")).undo([contact], result)
+
+        assert result == Result(skipped=[Skipped(contact, "archived again")])
+        assert not patch.called

@@ -78,6 +78,11 @@ class ArchivedPolicy:
         except RequestRefused as error:
             if error.problem.status != _METHOD_NOT_ALLOWED:
                 raise
-            # Pending ones can't be archived (recorded): unsubscribed they get nothing, and can confirm nothing.
+            # So answered for archived contacts as for pending ones (recorded), and archived they are where an answer
+            # of ours was lost.
+            present = self._calls.member(contact.hash)
+            if present is None or present.status == "archived":
+                return
+            # Pending ones can't be archived: unsubscribed they get nothing, and can confirm nothing.
             off = {"status": "unsubscribed"}
             self._calls.send("PATCH", f"members/{contact.hash}", json=off, read=readers.member)
