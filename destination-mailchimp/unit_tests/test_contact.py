@@ -45,6 +45,7 @@ class TestSupersede:
         ("jane@straße.example", "jane@strasse.example", False),
         ("jane@xn--\u00fc.example", "jane@xn--u.example", False),
         ("xn--a@example.com", "a@example.com", False),
+        ("jane@xn--a-.example", "jane@a.example", False),
     ],
 )
 def test_two_addresses_of_one_contact(one: str, other: str, *, same: bool) -> None:

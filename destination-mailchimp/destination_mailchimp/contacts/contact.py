@@ -31,10 +31,25 @@ def key_of(address: object) -> str:
 
 def _letters(label: str) -> str:
     """A label of a domain by its letters."""
+    if not label.startswith("xn--"):
+        return label
     try:
-        return label[4:].encode().decode("punycode").lower() if label.startswith("xn--") else label
+        letters = label[4:].encode().decode("punycode").lower()
     except UnicodeError:
         return label
+    return label if letters.isascii() else letters
+
+
+def spellings_of(address: str) -> tuple[str, ...]:
+    """An address in lower case, as it is and in the other ways to write its domain (see ``key_of``), if it has some."""
+    own, key = address.strip().lower(), key_of(address)
+    local, at, domain = key.rpartition("@")
+    return tuple(dict.fromkeys((own, key, f"{local}{at}{'.'.join(_wire(label) for label in domain.split('.'))}")))
+
+
+def _wire(label: str) -> str:
+    """A label of a domain as it goes over the wire."""
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode()
 
 
 @dataclass
@@ -69,6 +84,7 @@ class Contact:
         "receipt",
         "removed",
         "removed_tags",
+        "shown_hash",
         "shown_status",
         "shown_tags",
         "sms",
@@ -108,6 +124,8 @@ class Contact:
         """Calls that are still to be made for it."""
         self.asked_status: str | None = None
         """The status that was sent for it last."""
+        self.shown_hash: str | None = None
+        """Its id within the audience as an answer has shown it."""
         self.shown_status: str | None = None
         self.shown_tags: frozenset[str] | None = None
         """Its status and (in lower case) its tags in the newest answer that shows them."""
@@ -123,8 +141,8 @@ class Contact:
 
     @property
     def hash(self) -> str:
-        """Its id within the audience."""
-        return subscriber_hash(self.address)
+        """Its id within the audience: as an answer has shown it, else the one that its address makes."""
+        return self.shown_hash or subscriber_hash(self.address)
 
     def supersede(self, older: Contact) -> None:
         """Take the place of ``older``, which has not been written.

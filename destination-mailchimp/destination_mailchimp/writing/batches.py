@@ -29,6 +29,7 @@ from destination_mailchimp.writing.batch_outcome import (
 )
 from destination_mailchimp.writing.consent import ACTIVE_STATUSES, StatusPolicy
 from destination_mailchimp.writing.existing import ExistingContacts
+from destination_mailchimp.writing.hashes import find_hashes
 from destination_mailchimp.writing.languages import by_language
 from destination_mailchimp.writing.membership import StatusIndex, Watch, changed_since
 from destination_mailchimp.writing.moves import Mover
@@ -95,6 +96,7 @@ class BatchWriter:
 
         It must be known who is archived before anything is written: a create call may revive them (*open*).
         """
+        find_hashes(self._calls, contacts)
         archived = self._archived.among([contact.hash for contact in contacts])
         rest = []
         for contact in contacts:

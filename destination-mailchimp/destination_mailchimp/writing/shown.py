@@ -13,11 +13,15 @@ from destination_mailchimp.contacts.contact import Contact, Json
 
 _NOT_WORD = re.compile(r"[\W_]+")
 _STUBBORN_FROM = 20
+_HASH = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
 def note_shown(contact: Contact, row: Json) -> None:
-    """Remember a contact's status and tags as an answer shows them."""
+    """Remember a contact's id, status and tags as an answer shows them."""
+    digest = row.get("id")
+    if isinstance(digest, str) and _HASH.fullmatch(digest):
+        contact.shown_hash = digest
     status = row.get("status")
     contact.shown_status = status if isinstance(status, str) else None
     tags = row.get("tags")
