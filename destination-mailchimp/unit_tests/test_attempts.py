@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import Any
@@ -131,6 +132,17 @@ class TestOneContact:
         assert sync.engine.failure is None
         assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 39, Outcome.REJECTED: 1}
         assert [cause.reason for cause in sync.rejects.causes] == ["server_error"]
+        assert len(sync.emitted) == 1
+
+    def test_nor_does_one_that_can_not_even_be_looked_at(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        """Whatever of a contact spoils the answer to a call that writes it spoils the one to a look at it, too."""
+        Mailchimp(mock).unreadable = True
+        mock.get(re.compile(f"{LIST}/members/[0-9a-f]+"), text="<html>")
+        sync = Sync(calls)
+        sync.run(40)
+
+        assert sync.engine.failure is None
+        assert dict(sync.ledger.outcomes) == {Outcome.CREATED: 39, Outcome.REJECTED: 1}
         assert len(sync.emitted) == 1
 
     def test_its_tag_costs_nobody_else_anything_either(self, calls: Calls, mock: requests_mock.Mocker) -> None:

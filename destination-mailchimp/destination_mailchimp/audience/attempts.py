@@ -173,7 +173,8 @@ class Attempts:
         if error.status is None:
             return False
         if isinstance(error, UnreadableAnswer):
-            return self._writes and self._equal >= max(enough, _EQUAL_UNREADABLE)
+            about_contacts = self._writes or self._suspect is not None  # a listing is about nobody alone
+            return about_contacts and self._equal >= max(enough, _EQUAL_UNREADABLE)
         if isinstance(error, RateLimited):
             return error.status == _FORBIDDEN and self._equal >= max(enough, _EQUAL_FORBIDDEN)
         return self._equal >= enough
