@@ -45,6 +45,10 @@ MAX_BODY = 64 * 2**20
 """Bytes, as they come and unpacked. A thousand contacts with eighty full fields take half of it."""
 _LINKED_TO = re.compile(r"linked to data ?cent(?:er|re) '?(?P<name>[a-z]+[0-9]+)", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_GZIP = frozenset({"gzip", "x-gzip"})
+_GZIP_HEADER = zlib.MAX_WBITS | 16
+_FEW = 64
+_BEGINNING = 4096  # bytes, as they come: enough for what stands before the first letters
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 
@@ -65,10 +69,9 @@ class Answer:
     @cached_property
     def body(self) -> bytes:
         """The body, unpacked when it is first asked for. Raises UnreadableAnswer, AnswerTooLarge."""
-        coding = self.headers.get("Content-Encoding", "").strip().lower()
-        if not self.packed or coding in {"", "identity"}:
+        if not self.packed or self._coding in {"", "identity"}:
             return self.packed
-        body = _unzipped(self.packed) if coding in {"gzip", "x-gzip"} else None
+        body = _unzipped(self.packed) if self._coding in _GZIP else None
         if body is None:
             raise UnreadableAnswer(_say(self, "with a body that could not be unpacked"), status=self.status)
         if len(body) > MAX_BODY:
@@ -77,9 +80,19 @@ class Answer:
 
     @property
     def looks_whole(self) -> bool:
-        """Whether the body begins and ends as a JSON object does; decoding it may still fail."""
+        """Whether the body begins and ends as a JSON object does; decoding it may still fail.
+
+        Of a packed one only the beginning is unpacked, so that it takes no more memory than it has to while it waits.
+        How large it will be stands at its end; where that can't be or is too much, it is unpacked now.
+        """
+        if self._coding in _GZIP and len(self.packed) < _told_size(self.packed) <= MAX_BODY:
+            return _unzipped_beginning(self.packed).lstrip()[:1] == b"{"
         body = self.body.strip()
         return body[:1] == b"{" and body[-1:] == b"}"
+
+    @property
+    def _coding(self) -> str:
+        return self.headers.get("Content-Encoding", "").strip().lower()
 
     @property
     def ok(self) -> bool:
@@ -282,7 +295,7 @@ def _unzipped(packed: bytes) -> bytes | None:
     parts: list[bytes] = []
     room = MAX_BODY + 1
     while packed and room > 0:
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header
+        member = zlib.decompressobj(_GZIP_HEADER)
         try:
             part = member.decompress(packed, room)
         except zlib.error:
@@ -294,6 +307,19 @@ def _unzipped(packed: bytes) -> bytes | None:
         room -= len(part)
         packed = member.unused_data
     return b"".join(parts)
+
+
+def _unzipped_beginning(packed: bytes) -> bytes:
+    """The first letters that ``packed`` holds; none if it is broken there."""
+    try:
+        return zlib.decompressobj(_GZIP_HEADER).decompress(packed[:_BEGINNING], _FEW)
+    except zlib.error:
+        return b""
+
+
+def _told_size(packed: bytes) -> int:
+    """How many bytes the last member of ``packed`` holds, by its own last four (RFC 1952): mostly all there are."""
+    return int.from_bytes(packed[-4:], "little")
 
 
 def _http_date(value: str) -> datetime | None:

@@ -52,7 +52,7 @@ class Page:
         self.asked = asked
         self.total: int | None = None
         self.rows: list[Record] = []
-        self.size = len(answer.body)
+        self.size = len(answer.packed)
         self._answer: Answer | None = answer
         self._items = items
         self._ask_again = ask_again
