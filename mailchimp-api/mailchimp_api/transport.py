@@ -176,6 +176,9 @@ def _body_of(response: requests.Response, call: str) -> bytes:
     parts: list[bytes] = []
     size = 0
     with response:
+        if (length := response.raw.length_remaining) is not None and length <= MAX_BODY:
+            whole: bytes = response.raw.read(decode_content=False)
+            return whole
         for part in response.raw.stream(_CHUNK, decode_content=False):
             parts.append(part)
             size += len(part)
