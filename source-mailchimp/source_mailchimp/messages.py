@@ -26,6 +26,7 @@ from source_mailchimp.reader.output import Checkpoint, Ended, Estimate, Event, P
 logger = logging.getLogger("airbyte.source_mailchimp")
 
 _REASONS_TOLD = 3
+_AT_ONCE = 100  # records: more are a needless copy of a megabyte
 
 
 class SyncFailed(CommandFailed):
@@ -84,7 +85,9 @@ class EventWriter:
                     self._status(name, "RUNNING")
                 count.records += len(records)
                 count.since_state += len(records)
-                self._output.add(messages.records(name, self._namespaces.get(name), records))
+                for begin in range(0, len(records), _AT_ONCE):
+                    part = records[begin : begin + _AT_ONCE]
+                    self._output.add(messages.records(name, self._namespaces.get(name), part))
             case Checkpoint(_, state):
                 self._output.emit(messages.state(name, self._namespaces.get(name), state, count.since_state))
                 count.since_state = 0
