@@ -187,17 +187,18 @@ class WindowReader:
                     while index < len(ranks) and await chunk_of_page[index] is chunk:
                         planned += len(plans[index])
                         index += 1
-                    seen: Counter[str] = Counter()
+                    seen: list[str] = []  # of each page its dates, as one text: a chunk has ten thousand of them
                     gaps: Sequence[Gap] = ()
                     try:
                         async with aclosing(self._reader(chunk).rows(planned=_take(pages, planned))) as batches:
                             async for batch in batches:
-                                seen.update(str(row.get(self._cursor.field)) for row in batch.rows)
+                                seen.append("\n".join([str(row.get(self._cursor.field)) for row in batch.rows]))
                                 yield ChunkRows(batch.rows)
                     except IncompleteListing:
                         if chunk.until is None:
                             raise
-                        found = await find_gaps(chunk.since, chunk.until, seen, self._total_between)
+                        dates = Counter("\n".join(seen).split("\n"))
+                        found = await find_gaps(chunk.since, chunk.until, dates, self._total_between)
                         if found is None:
                             raise
                         gaps = found
