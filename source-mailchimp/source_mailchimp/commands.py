@@ -176,6 +176,7 @@ def read(
         with Progress(progress.lines, progress.line, live=live):
             for event in sync.events():
                 writer.write(event)
+                del event  # likewise
                 yield
         logger.info("%s", client.usage)
         if shape and shape.unknown:

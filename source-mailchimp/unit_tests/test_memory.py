@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from mailchimp_api.errors import (
-    ServerFault,
-)
+from mailchimp_api.answers import Answer
+from mailchimp_api.client import Params as ClientParams
+from mailchimp_api.errors import ServerFault
 from mailchimp_api.retries import RetryPolicy
 from source_mailchimp.reader.fetcher import Page, Params
+from source_mailchimp.reader.output import Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import ModelFetcher, Reader, Site, every_state_goes_out
+from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Reader, Site, every_state_goes_out
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,43 @@ class TestMemory:
 
         page = 60 * 20_000
         assert 20_000_000 < most <= 40_000_000 + 2 * len(streams) * page, "as docs/architecture.md has it"
+
+    @pytest.mark.parametrize("audiences", [2, 10])
+    def test_records_of_a_page_or_two_are_there_however_many_listings_are_read(self, audiences: int) -> None:
+        """Each listing's next page waits undecoded, and what has been printed is let go."""
+        site = Site(
+            tables={
+                "lists": [{"id": f"l{number}"} for number in range(audiences)],
+                **{
+                    f"lists/l{number}/segments": [{"id": row, "name": "x" * 20_000} for row in range(120)]
+                    for number in range(audiences)
+                },
+            },
+            workers=10,
+        )
+        answers: list[weakref.ref[Answer]] = []
+        most = 0
+
+        class WatchingClient(ModelClient):
+            def answer_once(self, path: str, params: ClientParams | None = None, *, items: str) -> Answer:
+                answer = super().answer_once(path, params, items=items)
+                answer = replace(answer, packed=bytes(memoryview(answer.packed)))  # orjson keeps room for more
+                answers.append(weakref.ref(answer))
+                return answer
+
+        def look(_: Event) -> None:
+            nonlocal most
+            reader.emitted.clear()
+            held = tracemalloc.get_traced_memory()[0]
+            waiting = sum(len(answer.packed) for known in answers if (answer := known()))
+            most = max(most, held - waiting)
+
+        reader = Reader(site, STREAMS["segments"], full_refresh=True, page_size=60)
+        reader.client = WatchingClient(site)
+        tracemalloc.start()
+        try:
+            assert reader.sync(on_event=look)
+        finally:
+            tracemalloc.stop()
+
+        assert most < 2.5 * 60 * 20_000

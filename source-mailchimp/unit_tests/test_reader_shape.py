@@ -41,7 +41,7 @@ def test_no_module_names_a_stream() -> None:
 
 def test_no_other_module_says_how_much_is_under_way_at_once() -> None:
     """Only together can it be seen that nobody waits for ever."""
-    bounding = {"Budget", "Queue", "ThreadPoolExecutor", "ordered_map", "run_bounded"}
+    bounding = {"Budget", "EventQueue", "ThreadPoolExecutor", "ordered_map", "run_bounded"}
     met: set[str] = set()
     said: set[tuple[str, str]] = set()
     for module, tree in MODULES.items():

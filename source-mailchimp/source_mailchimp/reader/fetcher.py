@@ -36,6 +36,7 @@ class Page:
     ``asked`` is the number of rows asked for, ``count`` of those that came: fewer means the end, or rows that
     moved. Until ``load`` it is kept as the bytes that came, a quarter of what its rows take: many pages wait while an
     early one is slow. ``size``: how many bytes those are. ``counted``: without a total it is unreadable.
+    ``room``: waits until rows could be handed on.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Page:
         ask_again: Callable[[], Awaitable[dict[str, Any]]],
         *,
         counted: bool = True,
+        room: Callable[[], Awaitable[None]],
     ) -> None:
         self.offset = offset
         self.asked = asked
+        self.count = 0
         self.total: int | None = None
         self.rows: list[Record] = []
         self.size = len(answer.packed)
@@ -57,6 +60,13 @@ class Page:
         self._items = items
         self._ask_again = ask_again
         self._counted = counted
+        self._room = room
+
+    async def load_in_turn(self) -> Page:
+        """As ``load``, when its rows can be handed on."""
+        if self._answer is not None:
+            await self._room()
+        return await self.load()
 
     async def load(self) -> Page:
         """Decode it; before, ``rows`` and ``total`` are not there. What turns out to be unreadable is asked for again.
@@ -71,12 +81,13 @@ class Page:
             self._answer = None
             self.total = told_total(body)
             self.rows = body[self._items]
+            self.count = len(self.rows)
         return self
 
-    @property
-    def count(self) -> int:
-        """How many rows came."""
-        return len(self.rows)
+    def take_rows(self) -> list[Record]:
+        """Its rows, once: from now on they are the caller's, however long the page is kept."""
+        rows, self.rows = self.rows, []
+        return rows
 
 
 @dataclass
@@ -125,6 +136,8 @@ class Fetcher:
 
     def __init__(self, client: MailchimpClient, *, workers: int, page_size: int = MAX_PAGE_SIZE) -> None:
         self.client = client
+        self.room: Callable[[], Awaitable[None]] = _at_once
+        """Waits until what is made of a page could be handed on."""
         self.workers = workers
         self.page_size = max(MIN_PAGE_SIZE, min(page_size, MAX_PAGE_SIZE))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=THREADS)
@@ -185,7 +198,7 @@ class Fetcher:
                 continue
             once = partial(self.client.get_once, path, query, items=items, counted=counted)
             again = partial(self._ask, path, once, again=True)
-            page = Page(offset + done, size, answer, items, again, counted=counted)
+            page = Page(offset + done, size, answer, items, again, counted=counted, room=self.room)
             pages.append(page)
             done += size
             if load or done < count:
@@ -266,6 +279,10 @@ class Fetcher:
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+
+async def _at_once() -> None:
+    pass
 
 
 async def _wait(seconds: float) -> None:

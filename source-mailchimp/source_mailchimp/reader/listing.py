@@ -183,7 +183,7 @@ class ListingReader:
         self._completeness.note(page, dates)
 
     def _new(self, page: Page, keys: list[Hashable]) -> Batch:
-        return Batch(self._completeness.new(page.rows, keys), page.total)
+        return Batch(self._completeness.new(page.take_rows(), keys), page.total)
 
     async def _between(self, before: PageEnd, after: Page, following: list[Hashable]) -> AsyncGenerator[Batch, None]:
         """Rows between ``before`` and ``after``; marks the pass if they don't join the two."""
@@ -215,7 +215,7 @@ class ListingReader:
             async with aclosing(beginning_at) as beginning:
                 async for parts in beginning:
                     for page in parts:
-                        last = await page.load()
+                        last = await page.load_in_turn()
                         yield page
             if last is None:
                 return
@@ -225,7 +225,7 @@ class ListingReader:
         async with aclosing(planned) as rest:
             async for parts in rest:
                 for page in parts:
-                    last = await page.load()
+                    last = await page.load_in_turn()
                     yield page
                 if cut_short and last is not None and (not last.count or self._completeness.endless):
                     break  # however many rows are counted, there is nothing further on
@@ -239,7 +239,7 @@ class ListingReader:
             async with aclosing(self._pages_at(offsets, ahead=exact)) as rest:
                 async for parts in rest:
                     for page in parts:
-                        last = await page.load()
+                        last = await page.load_in_turn()
                         yield page
             more = min(more * 2, self._prefetch)  # how far it goes on is unknown: ask for more and more at once
 

@@ -72,11 +72,41 @@ class Ended:
 Event = Records | Checkpoint | Estimate | ParentsRead | Started | Ended
 
 
+class EventQueue(asyncio.Queue[Event]):
+    """What waits to be printed: so little that readers wait for room, and no records pile up."""
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._in_line = asyncio.Lock()
+        self._wanted = asyncio.Event()
+
+    async def get(self) -> Event:
+        """The next event, when there is one."""
+        self._wanted.set()
+        try:
+            return await super().get()
+        finally:
+            self._wanted.clear()
+
+    async def room(self) -> None:
+        """Wait until somebody waits for an event and none is there: then is the time to decode a page.
+
+        Those who wait are let go one after the other, the next one when there is still room.
+        """
+        async with self._in_line:
+            while True:
+                await self._wanted.wait()
+                if self._wanted.is_set():  # not taken meanwhile
+                    if self.empty():
+                        return
+                    self._wanted.clear()  # it is about to be taken
+
+
 class RecordSink(Protocol):
     """Takes what a reader has read, in order."""
 
     async def emit_records(self, rows: list[Record], params: PathValues) -> None:
-        """Hand on what becomes of ``rows``; returns when there is room for more."""
+        """Hand on what becomes of ``rows``, which are the caller's no more; returns when there is room for more."""
 
     async def emit_state(self, dump: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
         """Hand on a checkpoint, unless there was one a moment ago and ``now`` is not set."""
@@ -117,8 +147,9 @@ class StreamOutput:
         self._maker = RecordMaker(self.stream, self.shape)
 
     async def emit_records(self, rows: list[Record], params: PathValues) -> None:
-        """Make records of ``rows`` and hand them on; returns when there is room for more."""
+        """Make records of ``rows``, which are the caller's no more, and hand them on; returns when there is room."""
         records = self._maker.records(rows, params)
+        rows.clear()  # or those who have read them would keep them until they have read the next
         if records:
             if self.deletions:
                 self.deletions.note(records)

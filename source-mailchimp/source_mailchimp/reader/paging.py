@@ -156,9 +156,9 @@ class PageReader:
         rows, total = body[items], told_total(body)
         key_of = row_key_of(stream)
         # Before they are handed on: rows become records, which hold other things.
-        seen = {key_of(row) for row in rows}
-        yield Batch(rows, len(rows))
-        if len(rows) >= MAX_PAGE_SIZE if total is None else total > len(rows):
+        seen, came = {key_of(row) for row in rows}, len(rows)
+        yield Batch(rows, came)
+        if came >= MAX_PAGE_SIZE if total is None else total > came:
             for direction in ("ASC", "DESC"):
                 query |= {"sort_field": "created_at", "sort_dir": direction}
                 body = await self._context.fetcher.get_object(path_of(stream, params), query, items=items)

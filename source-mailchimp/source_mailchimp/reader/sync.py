@@ -21,7 +21,7 @@ from source_mailchimp.reader.deletions import Deletions
 from source_mailchimp.reader.embedded import EmbeddedOutput, listing_with, state_of_listing
 from source_mailchimp.reader.fetcher import Fetcher
 from source_mailchimp.reader.outcome import MOST_LEFT_OPEN
-from source_mailchimp.reader.output import Ended, Event, Started, StreamOutput
+from source_mailchimp.reader.output import Ended, Event, EventQueue, Started, StreamOutput
 from source_mailchimp.reader.parents import ParentRows
 from source_mailchimp.reader.partition_reader import PartitionReader
 from source_mailchimp.reader.per_contact import RowsPerContact
@@ -64,7 +64,7 @@ class Sync:
         # Nearly a page, so that every page and every chunk of one page is followed by a STATE.
         self._rows_per_state = max(1, config.page_size * 9 // 10) if rows_per_state is None else rows_per_state
         self._most_left_open = most_left_open
-        self._queue: asyncio.Queue[Event] | None = None
+        self._queue: EventQueue | None = None
         self._stopped = False
         self._refused: list[tuple[Stream, ResourceRefused]] = []
         self._something_readable = False
@@ -83,6 +83,7 @@ class Sync:
                 if event is None:
                     break
                 yield event
+                del event  # a page's records need not wait for the next one's
             if not self._stopped:
                 self._loop.run_until_complete(main)
         finally:
@@ -116,9 +117,9 @@ class Sync:
         return None
 
     async def _run(self) -> None:
-        queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=EVENTS_WAITING)
-        self._queue = queue
+        queue = self._queue = EventQueue(EVENTS_WAITING)
         fetcher = self._fetcher(self._client, workers=self._config.num_workers, page_size=self._config.page_size)
+        fetcher.room = queue.room
         try:
             await self._read_all(self._context(fetcher), queue)
         finally:
@@ -145,7 +146,7 @@ class Sync:
             most_left_open=self._most_left_open,
         )
 
-    async def _read_all(self, context: SyncContext, queue: asyncio.Queue[Event]) -> None:
+    async def _read_all(self, context: SyncContext, queue: EventQueue) -> None:
         selected = {item.stream.name for item in self._selected}
         tasks = [
             asyncio.ensure_future(reading)
@@ -168,7 +169,7 @@ class Sync:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read_stream(self, context: SyncContext, item: Selected, queue: asyncio.Queue[Event]) -> None:
+    async def _read_stream(self, context: SyncContext, item: Selected, queue: EventQueue) -> None:
         deletions = None
         if item.known is not None:
             deletions = Deletions(item.stream, item.known, self._config.list_ids)
