@@ -8,7 +8,8 @@
 - Borders that are looked for in a window whose size is guessed: ``BORDERS_AT_ONCE``.
 - Partitions that are done beyond the first that is not: ``PARTITIONS_AHEAD``; what takes long is left behind then.
 - Answers that wait for a second stream: ``SHARED_ANSWERS``; who finds none asks again.
-- Events that wait to be printed: ``EVENTS_WAITING``.
+- Events that wait to be printed: ``EVENTS_WAITING``. A page is decoded when none does (``EventQueue.room``), and its
+  rows are let go once they are printed: so those of a page or two are there, however many streams are read.
 
 Whoever waits for its next try holds nothing of these: ``set_aside`` frees what its task has reserved.
 
@@ -27,7 +28,7 @@ When to give up is no such bound: nobody waits for it, see ``outcome``.
 from __future__ import annotations
 
 MEMORY_BYTES = 40_000_000
-"""Of answers that wait. Two dozen full pages of contacts, thousands of small ones."""
+"""Of answers that wait, as they came: two hundred full pages of contacts, or forty that are not compressed."""
 PAGES_PER_CHUNK_AGAIN = 4
 """Pages of a chunk that is read again, under way at once."""
 CONTACT_PAGES_AHEAD = 2
