@@ -72,6 +72,25 @@ class TestWhoHasComeBack:
 
         assert (len(outcome.revived), len(outcome.updated)) == (int(back), int(not back))
 
+    @pytest.mark.parametrize("creating", [True, False])
+    @pytest.mark.parametrize(
+        "shown,back",
+        [
+            (REVIVED, True),
+            ({"stats": {"avg_open_rate": 0.2, "avg_click_rate": 0}}, True),
+            # As all new contacts were that have been recorded.
+            ({"timestamp_signup": "", "stats": {"avg_open_rate": 0, "avg_click_rate": 0}}, False),
+        ],
+    )
+    def test_though_the_answer_calls_them_new(self, shown: Json, *, back: bool, creating: bool) -> None:
+        """Under which name a batch lists whom it brings back is *open*."""
+        (contact,) = people(1)
+        outcome = BatchOutcome(creating=creating)
+        row = row_of(contact, **{"status": "subscribed", "member_rating": 2, "timestamp_opt": seconds(1), **shown})
+        outcome.read([contact], batch_answer(created=[row]), BEGUN, AcceptedForms())
+
+        assert (len(outcome.revived), len(outcome.created)) == (int(back), int(not back))
+
     def test_by_a_larger_call_whose_answer_was_lost(self) -> None:
         """It was made smaller after that, and the smaller one is answered."""
         (contact,) = people(1)

@@ -64,7 +64,12 @@ class BatchOutcome:
                 if contact is None:
                     continue
                 note_shown(contact, row)
-                if name == "updated_members" and self._came_back(contact, row, since):
+                if name == "new_members":
+                    # Whether those who come back may be listed here is open.
+                    back = _has_traces(contact, row, contact.possibly_written_since or since)
+                else:
+                    back = self._came_back(contact, row, since)
+                if back:
                     self.revived.append(contact)
                     continue
                 found.append(contact)
