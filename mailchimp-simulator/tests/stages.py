@@ -58,7 +58,7 @@ class Scene:
                 continue
             collection = CONTRACT.operations["GET", above.rpartition("/")[0]]
             rows = self.api.get(real, count=1000)[collection.items_key]
-            key = {"merge_id": "merge_id", "feedback_id": "feedback_id"}.get(part[1:-1], "id")
+            key = {"merge_id": "merge_id", "feedback_id": "feedback_id", "month": "month"}.get(part[1:-1], "id")
             chosen = [row for row in rows if row.get("status") == "sent"] or rows
             real += f"/{chosen[0].get(key) or chosen[0].get('email_id')}"
         return real or "/"

@@ -48,6 +48,7 @@ OF_OTHERS = {
     "list_members": {"last_note", "marketing_permissions"},
     # The contract has both, and nobody has shown whether the API leaves them out or had none.
     "segment_members": {"full_name", "last_note", "marketing_permissions"},
+    "reports": {"industry_stats"},  # recorded elsewhere; this account had none
     "segments": {"options"},  # of saved segments; the record is of a tag
 }
 MERGE_FIELDS = {

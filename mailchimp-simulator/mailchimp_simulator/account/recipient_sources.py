@@ -114,7 +114,7 @@ class OpenDetails(Recipients):
                  if e["action"] == "open"]  # fmt: skip
         opens = opens or [{"timestamp": iso(campaign.sent + 60), "is_proxy_open": False}]
         proxies = sum(o["is_proxy_open"] for o in opens)
-        return {"contact_status": "A", "merge_fields": self.reports.merge_fields(campaign, recipient),
+        return {"contact_status": "subscribed", "merge_fields": self.reports.merge_fields(campaign, recipient),
                 "vip": False, "opens_count": len(opens), "proxy_excluded_opens_count": len(opens) - proxies,
                 "opens": opens}  # fmt: skip
 
@@ -188,7 +188,7 @@ class ClickMembers(Recipients):
         """How often."""
         link = self.link(parents)
         events = self.reports.events(campaign, recipient)
-        return {"contact_status": "A", "merge_fields": self.reports.merge_fields(campaign, recipient),
+        return {"contact_status": "subscribed", "merge_fields": self.reports.merge_fields(campaign, recipient),
                 "vip": False, "url_id": parents[1],
                 "clicks": max(1, sum(e.get("url") == url(link) for e in events))}  # fmt: skip
 
