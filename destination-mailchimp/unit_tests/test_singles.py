@@ -75,6 +75,7 @@ class TestSingleCalls:
         assert result.skipped == [Skipped(contact, "archived")]
         assert result.written == []
 
+    @pytest.mark.parametrize("before", [False, True], ids=["first version", "later version"])
     @pytest.mark.parametrize("step", [Step.CONFIRM, Step.UPDATE])
     @pytest.mark.parametrize(
         "shown,back",
@@ -91,10 +92,11 @@ class TestSingleCalls:
         ],
     )
     def test_who_was_brought_back_by_a_call_whose_answer_was_lost_is_archived_again(
-        self, calls: Calls, mock: requests_mock.Mocker, step: Step, shown: Json, *, back: bool
+        self, calls: Calls, mock: requests_mock.Mocker, step: Step, shown: Json, *, back: bool, before: bool
     ) -> None:
         writing = Writing(calls)
         (contact,) = people(1)
+        contact.written_before = before
         contact.asked_status, contact.possibly_written_since = "subscribed", BEGUN
         row = row_of(contact, status="subscribed", last_changed=LATER, **shown)
         mock.get(f"{LIST}/members/{contact.hash}", json=row)

@@ -191,12 +191,13 @@ class Singles:
         if present is not None and present["status"] == "archived":
             raise StatusChanged("archived")
         made = present is None
-        if present is not None and contact.possibly_written_since and not contact.written_before:
+        if present is not None and contact.possibly_written_since:
             since = contact.possibly_written_since - timedelta(seconds=1)
-            made = is_since(present.get("last_changed"), since)
-            if made and has_lived_before(contact, present, since) and self._undo_revival(contact, result):
+            changed = is_since(present.get("last_changed"), since)
+            if changed and has_lived_before(contact, present, since) and self._undo_revival(contact, result):
                 self._limit.give_back()
                 return
+            made = changed and not contact.written_before
         if not made and self._existing.left_alone(contact):
             self._limit.give_back()
             result.skipped.append(Skipped(contact, "in the audience already"))
