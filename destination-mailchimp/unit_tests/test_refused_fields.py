@@ -96,6 +96,16 @@ def test_the_value_is_not_shown(field: str, message: str, shown: str) -> None:
     assert drop_refused(contact_with(**BODY), refusal(field, message)) == [f"{field} was refused by Mailchimp: {shown}"]
 
 
+@pytest.mark.parametrize("number", ["+49 30 1234-5678", "(555) 555-0100", "15555550100"])
+def test_nor_is_the_number_that_the_contact_has_of_earlier(number: str) -> None:
+    """No record holds it, so it is known by its look."""
+    reject = RecordRejected("field_refused", f"Your merge fields were invalid. {number} is no number", "PHONE")
+    (lost,) = drop_refused(contact_with(**BODY), reject, exists=True)
+
+    assert lost.startswith("merge_fields were refused by Mailchimp for the contact's own PHONE: ")
+    assert lost.endswith("… is no number")
+
+
 def test_a_birthday_that_is_refused_in_one_order_has_another() -> None:
     fields = [MergeField("BDAY", "Birthday", "birthday", date_format="DD/MM")]
     forms = AcceptedForms(fields, list)

@@ -38,6 +38,15 @@ class TestRejects:
         # The same cause, though each text quotes another address.
         assert len(rejects.causes) == 1
 
+    def test_the_log_shows_no_telephone_number(self, caplog: pytest.LogCaptureFixture) -> None:
+        rejects = Rejects(None)
+        for last in range(3):
+            reject = RecordRejected("field_refused", f"+49 30 1234-567{last} is no number, since 2026-11-25", "PHONE")
+            rejects.add("s", reject, address="jane@example.com")
+
+        assert "1234" not in caplog.text
+        assert [cause.text for cause in rejects.causes] == ["… is no number, since 2026-11-25"]
+
     def test_a_bucket_url_gets_an_object_of_its_own(self) -> None:
         fsspec = pytest.importorskip("fsspec")
         rejects = Rejects("memory://bucket/rejects.jsonl")

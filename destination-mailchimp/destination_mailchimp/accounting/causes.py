@@ -13,6 +13,7 @@ _QUOTED = re.compile(r"\S?\*\*\*@\S?\*\*\*")
 _NUMBER = re.compile(r"\+?\(?\d[\d\s().\-/]{5,}\d")
 _SHORTEST_NUMBER = 7
 _SHORTEST_VALUE = 3
+_LONGEST_DATE = 8
 
 
 def anonymised(text: str, address: str = "") -> str:
@@ -38,6 +39,16 @@ def without_value(text: str, value: object) -> str:
         return text
     own = _digits(quoted)[-_SHORTEST_NUMBER:]
     return _NUMBER.sub(lambda found: "…" if own in _digits(found[0]) else found[0], text)
+
+
+def without_numbers(text: str) -> str:
+    """The text without what looks like a telephone number, for where the value that Mailchimp quotes is not known."""
+    return _NUMBER.sub(lambda found: "…" if len(_digits(found[0])) > _LONGEST_DATE else found[0], text)
+
+
+def shown_text(reject: RecordRejected) -> str:
+    """The text of a reject without the telephone number that the refusal of a field may quote."""
+    return without_numbers(reject.text) if reject.reason == "field_refused" else reject.text
 
 
 def _digits(text: str) -> str:
@@ -75,7 +86,7 @@ class Cause:
     @classmethod
     def of(cls, reject: RecordRejected, address: str = "") -> Cause:
         """The cause of one reject."""
-        return cls(reject.reason, reject.field, anonymised(reject.text, address))
+        return cls(reject.reason, reject.field, anonymised(shown_text(reject), address))
 
     def __str__(self) -> str:
         where = f" (field {self.field})" if self.field and self.field not in self.text else ""

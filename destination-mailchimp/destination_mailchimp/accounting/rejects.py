@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from destination_mailchimp.accounting.causes import Cause
+from destination_mailchimp.accounting.causes import Cause, shown_text
 from destination_mailchimp.accounting.lines import LinesFile
 from destination_mailchimp.failures import RecordRejected
 from mailchimp_api.masking import mask, mask_address
@@ -54,7 +54,8 @@ class Rejects:
         if self._logged[reject.reason] <= _LOGGED_PER_REASON:
             who = f" of {mask_address(address)}" if address else ""
             where = f" ({reject.field})" if reject.field else ""
-            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, mask(reject.text, address))
+            text = mask(shown_text(reject), address)
+            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, text)
         if self._logged[reject.reason] == _LOGGED_PER_REASON:
             logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", reject.reason)
 

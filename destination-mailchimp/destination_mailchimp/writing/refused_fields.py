@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from destination_mailchimp.accounting.causes import without_value
+from destination_mailchimp.accounting.causes import without_numbers, without_value
 from destination_mailchimp.audience.forms import AcceptedForms
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
@@ -53,7 +53,8 @@ def drop_refused(contact: Contact, reject: RecordRejected, *, exists: bool = Fal
         lost.append(f"{name} was refused by Mailchimp: {without_value(reject.text, values.get(name))}")
     if not lost and exists and reject.field and _MERGE_FIELDS in reject.text.lower() and contact.merge_fields:
         _whole(contact, "merge_fields")
-        lost.append(f"merge_fields were refused by Mailchimp for the contact's own {reject.field}: {reject.text}")
+        text = without_numbers(reject.text)
+        lost.append(f"merge_fields were refused by Mailchimp for the contact's own {reject.field}: {text}")
     return lost
 
 
