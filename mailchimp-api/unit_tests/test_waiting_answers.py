@@ -1,4 +1,4 @@
-"""An answer that waits to be decoded: it takes as much memory as came, and what is wrong with it shows all the same."""
+"""An answer that waits to be decoded: it takes as much memory as came, and what is wrong with it shows anyway."""
 
 from __future__ import annotations
 
