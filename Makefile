@@ -65,7 +65,7 @@ format: venv ## Format the code and mend what ruff can mend
 .PHONY: unit
 unit: venv ## Run the unit tests of the packages
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST) $(UNIT_TESTS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST) $(UNIT_TESTS)
 
 .PHONY: integration
 integration: venv $(DBT_VENV)/.requirements ## Run the tests across processes, against the simulator
