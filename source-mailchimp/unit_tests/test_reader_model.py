@@ -84,9 +84,12 @@ def _every_state_goes_out() -> Iterator[None]:
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("shuffle", [False, True], ids=["stable ties", "shuffled ties"])
-def test_nothing_is_lost_over_many_page_borders(reading: str, shuffle: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    "seeds", [range(20), pytest.param(range(20, 200), marks=pytest.mark.nightly)], ids=["by day", "by night"]
+)
+def test_nothing_is_lost_over_many_page_borders(reading: str, shuffle: bool, seeds: range) -> None:  # noqa: FBT001
     """Every seed draws an account, its changes, the order of answers, time-outs, and when the sync is killed."""
-    for seed in range(45):
+    for seed in seeds:
         draw = random.Random(seed)  # noqa: S311 - a model, not a secret
         world = World(
             seed=seed,
