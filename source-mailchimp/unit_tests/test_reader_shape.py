@@ -66,6 +66,20 @@ def test_no_other_module_says_how_much_is_under_way_at_once() -> None:
     assert met == bounding, "nothing would be found"
 
 
+def test_what_is_called_a_bound_stands_with_the_others() -> None:
+    """Whatever it is handed to."""
+    called = {
+        (module, target.id)
+        for module, tree in MODULES.items()
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and is_number(statement.value)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and target.id.endswith(("_AT_ONCE", "_AHEAD", "_WAITING"))
+    }
+
+    assert {module for module, _ in called} == {"bounds"}
+
+
 def is_number(node: ast.expr) -> bool:
     """Whether it is made of numbers."""
     parts = [part for part in ast.walk(node) if not isinstance(part, ast.BinOp | ast.operator)]
