@@ -18,7 +18,7 @@ from source_mailchimp.reader.output import RecordSink
 from source_mailchimp.reader.paging import PageReader
 from source_mailchimp.reader.parents import ParentRows, parent_failed
 from source_mailchimp.reader.partitions import Partition, Progress, partitions_of
-from source_mailchimp.reader.places import BEGINNING, AtOffset
+from source_mailchimp.reader.places import ALL_PARTITIONS, BEGINNING, AtOffset
 from source_mailchimp.reader.state import ResumePoint, StreamState, scope_of
 from source_mailchimp.reader.strategies import Past, everything, open_strategy
 from source_mailchimp.stream import Record, Reports, Stream
@@ -149,9 +149,8 @@ class PartitionReader:
         outcome.warn(stream, refusal=self.refusal, not_found=self._not_found)
         late = strategy.still_late()
         if late:
-            logger.info(
-                "%s: %d campaigns whose counts have moved will be asked again within a week", stream.name, len(late)
-            )
+            which = "all campaigns" if ALL_PARTITIONS in late else f"{len(late)} campaigns whose counts have moved"
+            logger.info("%s: %s will be asked again within a week", stream.name, which)
         if self._missing_above:
             self._state.run = None  # what is missing is not in any order: the next sync begins where this one did
         elif not self._missing or (outcome.failed and not self._unfinished):
