@@ -9,6 +9,7 @@ import struct
 import termios
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import IO, Any
 
 import orjson
@@ -117,6 +118,15 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_repeats_little(
     assert seen == expected
 
 
+@pytest.fixture
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """What a script has started in the background ignores it, and so does whatever that starts in turn."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_heard")
 @pytest.mark.parametrize("unbuffered, number", [("", signal.SIGTERM), ("1", signal.SIGTERM), ("", signal.SIGINT)])
 def test_a_sync_asked_to_end_does_so_within_seconds(
     source: SourceHarness, monkeypatch: pytest.MonkeyPatch, unbuffered: str, number: signal.Signals
