@@ -143,7 +143,7 @@ class TestCommands:
     @pytest.mark.parametrize(
         "args, words",
         [
-            ((), "There is no command; give one of spec, read"),
+            ((), "There is no command; give one of spec, check, read"),
             (("raed",), "invalid choice: 'raed'"),
             (("read",), "--config"),
             (("read", "--config", "x", "--nonsense"), "--nonsense"),
