@@ -14,6 +14,7 @@ from destination_mailchimp.failures import NewContactLimitReached
 from destination_mailchimp.writing.consent import StatusPolicy
 from destination_mailchimp.writing.preview import Preview
 from destination_mailchimp.writing.result import Result
+from mailchimp_api.members import subscriber_hash
 from unit_tests.builders import config_of, contact_of, people
 
 
@@ -102,3 +103,12 @@ def test_it_stops_where_a_sync_would_stop() -> None:
     with pytest.raises(NewContactLimitReached):
         preview.write_batch(people(3), result)
     assert [written.outcome for written in result.written] == [Outcome.CREATED] * 2
+
+
+@pytest.mark.parametrize("theirs", ["jane@müller.example", "jane@xn--mller-kva.example"])
+def test_a_contact_is_found_by_either_spelling_of_its_domain(theirs: str) -> None:
+    contact, result = contact_of(StreamLedger("s"), "jane@müller.example"), Result()
+    statuses = Statuses({subscriber_hash(theirs): "archived"})
+    Preview(statuses, config_of(), StatusPolicy("subscribed"), None).write_batch([contact], result)
+
+    assert [skipped.why for skipped in result.skipped] == ["archived"]

@@ -43,6 +43,8 @@ def _letters(label: str) -> str:
 def spellings_of(address: str) -> tuple[str, ...]:
     """An address in lower case, as it is and in the other ways to write its domain (see ``key_of``), if it has some."""
     own, key = address.strip().lower(), key_of(address)
+    if key.isascii():
+        return (own,)
     local, at, domain = key.rpartition("@")
     return tuple(dict.fromkeys((own, key, f"{local}{at}{'.'.join(_wire(label) for label in domain.split('.'))}")))
 

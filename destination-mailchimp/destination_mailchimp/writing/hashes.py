@@ -9,6 +9,11 @@ from destination_mailchimp.contacts.contact import Contact, spellings_of
 from mailchimp_api.members import subscriber_hash
 
 
+def possible_hashes(contact: Contact) -> list[str]:
+    """The ids that Mailchimp may have made of a contact's address, the likeliest first."""
+    return [subscriber_hash(spelling) for spelling in spellings_of(contact.address)]
+
+
 def find_hashes(calls: Calls, contacts: Iterable[Contact]) -> None:
     """Look those up whose domain goes beyond ASCII, so that ``hash`` is their id, if they are in the audience.
 
@@ -20,8 +25,7 @@ def find_hashes(calls: Calls, contacts: Iterable[Contact]) -> None:
         return
 
     def find(contact: Contact) -> str | None:
-        digests = map(subscriber_hash, spellings_of(contact.address))
-        return next((digest for digest in digests if calls.member(digest) is not None), None)
+        return next((digest for digest in possible_hashes(contact) if calls.member(digest) is not None), None)
 
     with calls.pool() as pool:
         for contact, digest in zip(several, pool.map(find, several), strict=True):

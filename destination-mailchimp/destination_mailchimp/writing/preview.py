@@ -15,6 +15,7 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.failures import RecordRejected
 from destination_mailchimp.writing.consent import StatusPolicy, statuses_upgradable_to
+from destination_mailchimp.writing.hashes import possible_hashes
 from destination_mailchimp.writing.moves import held_by_several, not_unique
 from destination_mailchimp.writing.new_contact_limit import NewContactLimit
 from destination_mailchimp.writing.result import Noted, Rejected, Result, Skipped, Written
@@ -49,7 +50,9 @@ class Preview:
 
     def write_batch(self, contacts: list[Contact], result: Result) -> None:
         """Decide for up to 500 contacts, no address twice, what would come of them. Fills ``result``."""
-        found = self._statuses.of([contact.hash for contact in contacts])
+        found = self._statuses.of([digest for contact in contacts for digest in possible_hashes(contact)])
+        for contact in contacts:
+            contact.shown_hash = next((digest for digest in possible_hashes(contact) if digest in found), None)
         with self._lock:
             for contact in contacts:
                 if not self._claims(contact):
