@@ -108,6 +108,22 @@ class TestSingleCalls:
         assert result.skipped == ([Skipped(contact, "archived again")] if back else [])
         assert [written.contact for written in result.written] == ([] if back else [contact])
 
+    @pytest.mark.parametrize(
+        "present,set_to",
+        [("pending", "subscribed"), ("unsubscribed", None), ("cleaned", None), ("archived", None), ("subscribed", None)],
+    )
+    def test_the_status_of_the_record_brings_nobody_back(
+        self, calls: Calls, mock: requests_mock.Mocker, present: str, set_to: str | None
+    ) -> None:
+        """Whoever has left since it was seen who may be moved is seen to have left right before the call."""
+        singles, contact, _ = self.one(calls)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": present})
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", json=row_of(contact, status="subscribed"))
+        result = self.ran(singles, contact, Step.MOVE)
+
+        assert [request.json() for request in patch.request_history] == ([{"status": set_to}] if set_to else [])
+        assert result.written == [Written(contact, Outcome.UPDATED)]
+
     def test_who_is_archived_while_their_call_is_put_off_stays_archived(
         self, calls: Calls, mock: requests_mock.Mocker
     ) -> None:
