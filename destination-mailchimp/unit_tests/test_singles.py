@@ -110,7 +110,13 @@ class TestSingleCalls:
 
     @pytest.mark.parametrize(
         "present,set_to",
-        [("pending", "subscribed"), ("unsubscribed", None), ("cleaned", None), ("archived", None), ("subscribed", None)],
+        [
+            ("pending", "subscribed"),
+            ("unsubscribed", None),
+            ("cleaned", None),
+            ("archived", None),
+            ("subscribed", None),
+        ],
     )
     def test_the_status_of_the_record_brings_nobody_back(
         self, calls: Calls, mock: requests_mock.Mocker, present: str, set_to: str | None
@@ -122,6 +128,17 @@ class TestSingleCalls:
         result = self.ran(singles, contact, Step.MOVE)
 
         assert [request.json() for request in patch.request_history] == ([{"status": set_to}] if set_to else [])
+        assert result.written == [Written(contact, Outcome.UPDATED)]
+
+    def test_nor_does_it_when_the_call_is_made_again(self, calls: Calls, mock: requests_mock.Mocker) -> None:
+        singles, contact, _ = self.one(calls)
+        seen = [{"json": {"status": status}} for status in ("pending", "unsubscribed")]
+        mock.get(f"{LIST}/members/{contact.hash}", seen)
+        lost = {"status_code": 503, "text": ""}
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", [lost, {"json": row_of(contact, status="subscribed")}])
+        result = self.ran(singles, contact, Step.MOVE)
+
+        assert patch.call_count == 1
         assert result.written == [Written(contact, Outcome.UPDATED)]
 
     def test_who_is_archived_while_their_call_is_put_off_stays_archived(
