@@ -13,7 +13,7 @@ from destination_mailchimp.contacts.contact import Contact
 from destination_mailchimp.writing.result import FollowUp, Noted, Result, Step, TagChange
 from destination_mailchimp.writing.tags import TagBuffer, Tagger, TagIds
 from mailchimp_api.errors import IncompleteListing, RequestRefused, UnreadableAnswer
-from unit_tests.builders import LIST, people
+from unit_tests.builders import LIST, PROBLEM, people
 
 
 class TestTags:
@@ -131,6 +131,20 @@ class TestWhatATagsCallDoesNotConfirm:
 
         assert result.notes == [Noted(contact, "no tag Vlp to take away in the audience") for contact in contacts]
         assert [request.method for request in mock.request_history] == ["GET"], "no tag is made for it"
+
+    def test_one_that_is_deleted_meanwhile_is_not_made_to_be_taken_away(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        mock.get(f"{LIST}/segments", json={"segments": [{"id": 7, "name": "vip"}], "total_items": 1})
+        gone = {"type": "x", "title": "Resource Not Found", "status": 404}
+        mock.post(f"{LIST}/segments/7", status_code=404, json=gone, headers=PROBLEM)
+        make = mock.post(f"{LIST}/segments", json={"id": 8, "name": "vip"})
+        mock.post(f"{LIST}/segments/8", json={"members_removed": [], "errors": []})
+        (contact,), result = people(1), Result()
+        Tagger(calls, TagIds(calls)).tag("vip", [contact], result, remove=True)
+
+        assert not make.called
+        assert result == Result(notes=[Noted(contact, "no tag vip to take away in the audience")])
 
     def test_one_that_only_mailchimp_knows_is_taken_away_by_its_name(
         self, tagger: Tagger, mock: requests_mock.Mocker

@@ -180,12 +180,12 @@ class Tagger:
         if len(name) > _LONGEST_NAME:
             result.tags_failed += [TagFailed(contact, "its name is longer than 100 characters") for contact in contacts]
             return
-        if remove and not self._ids.knows(name):
-            # Nobody can have it, and it is not made for being taken away. A misspelt name shows by this.
-            result.notes += [Noted(contact, f"no tag {name} to take away in the audience") for contact in contacts]
-            return
         change = TagChange(name, remove)
         for _ in range(2):
+            if remove and not self._ids.knows(name):
+                # Nobody can have it, and it is not made for being taken away. A misspelt name shows by this.
+                result.notes += [Noted(contact, f"no tag {name} to take away in the audience") for contact in contacts]
+                return
             try:
                 segment = self._ids.id_of(name)
             except UnlistedTag:
