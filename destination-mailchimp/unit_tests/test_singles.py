@@ -169,6 +169,18 @@ class TestSingleCalls:
 
         assert [call.json().get("status") for call in patch.request_history] == [None]
 
+    def test_who_is_archived_while_a_status_is_asked_for_again_stays_archived(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        singles, contact, _ = self.one(calls, allow_resubscribe=True)
+        contact.asked_status = "subscribed"
+        mock.get(f"{LIST}/members/{contact.hash}", [{"json": {"status": now}} for now in ("pending", "archived")])
+        answers = [{"json": row_of(contact, status="pending")}, {"status_code": 503, "text": ""}]
+        patch = mock.patch(f"{LIST}/members/{contact.hash}", [*answers, {"json": row_of(contact, status="subscribed")}])
+        self.ran(singles, contact, Step.INSIST)
+
+        assert [call.json().get("status") for call in patch.request_history] == [None, "subscribed"]
+
     @pytest.mark.parametrize("named,sent", [(False, [None]), (True, [None, "subscribed"])])
     def test_whom_mailchimp_has_made_pending_is_not_subscribed_by_asking_for_a_value_again(
         self, calls: Calls, mock: requests_mock.Mocker, *, named: bool, sent: list[str | None]
