@@ -175,7 +175,7 @@ class TestSingleCalls:
         singles, contact, _ = self.one(calls, allow_resubscribe=True)
         contact.asked_status = "subscribed"
         mock.get(f"{LIST}/members/{contact.hash}", [{"json": {"status": now}} for now in ("pending", "archived")])
-        answers = [{"json": row_of(contact, status="pending")}, {"status_code": 503, "text": ""}]
+        answers: list[Json] = [{"json": row_of(contact, status="pending")}, {"status_code": 503, "text": ""}]
         patch = mock.patch(f"{LIST}/members/{contact.hash}", [*answers, {"json": row_of(contact, status="subscribed")}])
         self.ran(singles, contact, Step.INSIST)
 
