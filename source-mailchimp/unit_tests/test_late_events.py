@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -364,3 +365,49 @@ class TestLinksAndVersions:
         site.now += DAY
         assert reader.sync()
         assert not reader.emitted
+
+
+@pytest.mark.parametrize("named", [5, 2_000])
+@pytest.mark.parametrize("stream", ["unsubscribes", "email_activity", "domain_performance"])
+def test_whatever_comes_late_in_whatever_order_has_come_in_the_end(stream: str, named: int) -> None:
+    """Rows of many campaigns, up to two days after their counts, while every third sync is cut short.
+
+    ``named``: so many campaigns a state can name.
+    """
+    site = quiet(30)
+    chance = random.Random(named)  # noqa: S311 - a model, not a secret
+    reader = Reader(site, STREAMS[stream], activity_lookback_days=0)
+    reader.most_left_open = named
+    assert reader.sync()
+    address, row, counts = BELOW_REPORTS[stream]
+    waiting: list[tuple[int, str, Record]] = []
+    written: set[tuple[str, int]] = set()
+    for hour in range(24 * 7):
+        site.now += HOUR
+        if hour < 48:
+            number = chance.randrange(30)
+            report_row = site.tables["reports"][number]
+            for name in counts:
+                _count_one_more(report_row, name)
+            event = {**row, "campaign_id": report_row["id"], "number": hour}
+            waiting.append((site.now + chance.choice([0, MINUTE, HOUR, DAY, 2 * DAY]), report_row["id"], event))
+        for entry in [entry for entry in waiting if entry[0] <= site.now]:
+            waiting.remove(entry)
+            site.tables.setdefault(f"reports/{entry[1]}/{address}", []).append(entry[2])
+            written.add((entry[1], entry[2]["number"]))
+        reader.sync(kill_after=chance.randrange(2, 40) if chance.random() < 1 / 3 else None)
+    assert reader.sync()
+
+    assert {(record["campaign_id"], record["number"]) for record in reader.emitted} == written
+    assert len(written) == 48
+
+
+def _count_one_more(report_row: Record, name: str) -> None:
+    if name == "opens":
+        opens = report_row["opens"]
+        report_row["opens"] = {**opens, "opens_total": opens["opens_total"] + 1}
+    elif name == "bounces":
+        bounces = report_row["bounces"]
+        report_row["bounces"] = {**bounces, "soft_bounces": bounces["soft_bounces"] + 1}
+    else:
+        report_row[name] += 1
