@@ -98,6 +98,21 @@ class TestWriting:
         made = [request for request in mock.request_history if request.method != "GET"]
         assert [request.json().get("status") for request in made] == [sent]
 
+    @pytest.mark.parametrize("present,sent", [("archived", ["subscribed"] * 2), ("unsubscribed", ["subscribed", None])])
+    def test_nor_by_the_repeat_of_the_call_that_brings_them_back(
+        self, calls: Calls, mock: requests_mock.Mocker, present: str, sent: list[str | None]
+    ) -> None:
+        (contact,) = people(1)
+        url = f"{LIST}/members/{contact.hash}"
+        mock.get(url, [{"json": {"status": status}} for status in ("archived", present)])
+        mock.put(url, [{"status_code": 503, "text": ""}, {"json": row_of(contact, status="subscribed")}])
+        mock.patch(url, json=row_of(contact, status=present))
+        singles = Writing(calls, config_of(archived_contacts="revive")).singles
+        singles.run(FollowUp(contact, Step.REVIVE), Result())
+
+        made = [request for request in mock.request_history if request.method != "GET"]
+        assert [request.json().get("status") for request in made] == sent
+
 
 LONG_AGO, LATER = "2024-02-01T09:00:00+00:00", "2099-01-01T00:00:00+00:00"
 EXISTS = {"error": "It is in the list already.", "error_code": "ERROR_CONTACT_EXISTS"}
