@@ -52,6 +52,8 @@ class TestArchiving:
         assert [(refused.contact, refused.reject.reason) for refused in result.rejected] == [
             (self.contact, "not_removable")
         ]
+        # Who is cleaned gets nothing, so their status is left as it is.
+        assert self.patched.called is (status == "pending")
 
     def test_whom_this_sync_has_archived_no_later_record_brings_back(
         self, calls: Calls, mock: requests_mock.Mocker
