@@ -80,6 +80,14 @@ def test_who_was_brought_back_by_it_is_archived_again(calls: Calls, mock: reques
     assert mailchimp.undone() == [("DELETE", None)]
 
 
+def test_who_is_new_stays(calls: Calls, mock: requests_mock.Mocker) -> None:
+    """They opted in a moment before, in the same second by Mailchimp's clock."""
+    mailchimp = Mailchimp(mock, status("subscribed", timestamp_opt=NOW))
+    mailchimp.write(calls)
+
+    assert mailchimp.undone() == []
+
+
 def test_a_number_that_is_refused_is_shown_nowhere(
     calls: Calls, mock: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
 ) -> None:
