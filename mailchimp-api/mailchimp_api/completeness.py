@@ -167,9 +167,11 @@ class Totals:
 class _PassResult:
     """What one pass over the listing has shown: its totals, whether its pages joined, and what they span.
 
-    ``reordered`` of the ``boundaries`` were not as they should be though the total was the same on both sides.
+    ``begin``: the offset of its first page. ``reordered`` of the ``boundaries`` were not as they should be though the
+    total was the same on both sides.
     """
 
+    begin: int | None = None
     totals: Totals = field(default_factory=Totals)
     joined: bool = True
     endless: bool = False
@@ -259,6 +261,8 @@ class Completeness:
 
     def note(self, page: PageLike, dates: tuple[datetime | None, datetime | None] | None = None) -> None:
         """A page came. ``dates``: those of its first and last row, where the listing is sorted by a date."""
+        if self._pass.begin is None:
+            self._pass.begin = page.offset
         self._pass.totals.note(page.total)
         self._totals.note(page.total)
         if self._exact and dates is not None:
@@ -327,7 +331,7 @@ class Completeness:
             return False
         first = self._pass.totals.first
         there = self.distinct if first is None or not self._trust_total else max(first, self.distinct)
-        if last.offset > _RUNAWAY_TIMES * there + _RUNAWAY_PAGES * last.asked:
+        if last.offset - (self._pass.begin or 0) > _RUNAWAY_TIMES * there + _RUNAWAY_PAGES * last.asked:
             self._pass.endless = True
             return False
         if last.count < last.asked:

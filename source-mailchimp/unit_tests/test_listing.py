@@ -197,6 +197,15 @@ class TestPlainListing:
 
         assert [row["id"] for row in rows] == list(range(size))
 
+    @pytest.mark.parametrize("parts", [0, 1, 2], ids=["no total", "all", "half of all"])
+    def test_a_read_that_goes_on_near_the_end_of_a_long_one_comes_to_it(self, parts: int) -> None:
+        """The rows before that are not among those it sees, and are no sign of a server that ignores offsets."""
+        world = Shelf(numbers=list(range(600)), told=lambda total: total // parts if parts else None)
+
+        rows = read(world, plain(trust_total=False), page_size=10, start=570)
+
+        assert {row["id"] for row in rows} == set(range(570, 600))
+
     def test_a_total_that_is_too_big_is_told_and_not_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
         world = Shelf(numbers=list(range(50)), told=lambda total: total + 5)
 
