@@ -316,6 +316,23 @@ class TestLinksAndVersions:
 
         assert [(row["link_id"], row["email_id"]) for row in reader.emitted] == [("k1", "late")]
 
+    def test_who_clicked_is_read_again_after_a_state_of_the_future(self) -> None:
+        """The links are asked for, too: they are read for the sake of who clicked them only."""
+        site = quiet()
+        site.tables["reports"][7]["clicks"] = {"clicks_total": 1, "last_click": date(3000)}
+        site.tables["reports/r0007/click-details"] = [{"id": "k1", "campaign_id": "r0007", "total_clicks": 1}]
+        members = [{"email_id": "e1", "campaign_id": "r0007", "url_id": "k1"}]
+        site.tables["reports/r0007/click-details/k1/members"] = members
+        reader = Reader(site, STREAMS["click_detail_members"], activity_lookback_days=0)
+        assert reader.sync()
+        reader.state["cursor"] = date(site.now + 10 * DAY)
+        reader.emitted.clear()
+        site.now += HOUR
+
+        assert reader.sync()
+
+        assert [row["email_id"] for row in reader.emitted] == ["e1"]
+
     def test_what_happened_to_a_version_of_a_split_campaign(self) -> None:
         """Its campaign is asked for its versions again, which no other listing names."""
         site = quiet()

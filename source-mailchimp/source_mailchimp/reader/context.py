@@ -73,6 +73,7 @@ class SyncContext:
     most_left_open: int = MOST_LEFT_OPEN
     _began: float = field(default_factory=time.monotonic)
     _upper_bound: asyncio.Task[datetime] | None = None
+    _told: set[str] = field(default_factory=set)
 
     @property
     def prefetch(self) -> int:
@@ -80,8 +81,15 @@ class SyncContext:
         return bounds.prefetch(self.fetcher.workers)
 
     def below(self, stream: Stream) -> list[Selected]:
-        """What somebody wants of the rows below those of ``stream``."""
-        return [item for item in self.selected if stream in item.stream.ancestors]
+        """What somebody wants of the rows below those of ``stream``, whose states say nothing of the future any more.
+
+        To be asked when Mailchimp has answered something, and so told its clock.
+        """
+        items = [item for item in self.selected if stream in item.stream.ancestors]
+        for item in items:
+            if not item.full_refresh:
+                self.check_dates(item.stream.name, item.state)
+        return items
 
     async def parent_rows(self, stream: Stream) -> list[Record]:
         """The rows that ``stream`` looks under, when all are there; none for a stream without a parent.
@@ -96,7 +104,8 @@ class SyncContext:
 
     def check_dates(self, name: str, state: StreamState) -> None:
         """Forget what ``state`` of stream ``name`` says of the future: a wrong clock has told it to an earlier sync."""
-        if state.forget_future(self.fetcher.client.clock.latest()):
+        if state.forget_future(self.fetcher.client.clock.latest()) and name not in self._told:
+            self._told.add(name)  # its reader has a copy of the state
             logger.warning(
                 "%s: the state has a date that lies in the future by Mailchimp's clock and by that of this machine, so "
                 "what it stands for is read from the beginning", name,
