@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailchimp_api.errors import ServerFault
+from source_mailchimp.reader.places import ALL_PARTITIONS
 from source_mailchimp.stream import Record, Stream
 from source_mailchimp.streams import STREAMS
 from unit_tests.mailchimp_model import Reader, Site, date, every_state_goes_out
@@ -136,6 +137,26 @@ class TestCountedBeforeListed:
 
         assert max(len(state.get("slices", {})) + len(state.get("late", {})) for state in reader.states) <= 30
         assert self.listed(site, reader) == ids(site.tables["reports"])
+
+    def test_one_time_with_more_than_a_state_can_name_is_over_after_a_week(self) -> None:
+        """Though each sync finds unsubscribes of a few campaigns that are counted and not listed yet."""
+        site, reader = self.counted(50)
+        reader.most_left_open = 30
+        assert reader.sync()
+        assert self.listed(site, reader) == ids(site.tables["reports"])
+
+        for number in range(8 * 24):
+            row = site.tables["reports"][number % 3]
+            row["unsubscribed"] += 1
+            site.now += 3_600
+            site.requests.clear()
+            assert reader.sync()
+            leave(site, row, f"e{number}", site.now)
+
+        assert 1 <= len([path for path, _ in site.requests if path.endswith("unsubscribed")]) <= 3
+        emitted = {row["email_id"] for row in reader.emitted}
+        assert emitted >= {f"e{number}" for number in range(8 * 24 - 1)}
+        assert ALL_PARTITIONS not in reader.state.get("late", {})
 
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400

@@ -36,7 +36,7 @@ class LateRows:
     """Keeps account of one stream's ``late`` campaigns, which it changes in place, while a run up to ``until`` reads.
 
     ``late``: when the counts were seen to have moved. ``last``: up to when the last sync has read. ``most``: so many a
-    state can name; of more, all campaigns are asked again.
+    state can name; of more, all campaigns are asked again for a week, and those named whose counts move then.
     """
 
     def __init__(
@@ -53,7 +53,10 @@ class LateRows:
 
     def expect(self, key: PartitionKey) -> None:
         """Rows of the campaign may come yet: its counts have moved."""
-        if ALL_PARTITIONS in self._late or (key not in self._late and len(self._late) >= self._most):
+        if self._late.get(ALL_PARTITIONS) == self._until:
+            return  # it is among all
+        # It is named beside all, whose week is not to begin anew with each count that moves.
+        if key not in self._late and len(self._late) >= self._most:
             self._late.clear()
             key = ALL_PARTITIONS
         self._late[key] = self._until
