@@ -381,6 +381,23 @@ class TestLinksAndVersions:
         assert reader.sync()
         assert not [path for path, _ in site.requests if path.startswith("reports/")]
 
+    def test_the_summary_of_a_campaign_that_was_opened_before_the_first_sync(self) -> None:
+        site = quiet()
+        sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}
+        site.tables["campaigns"] = [
+            {"id": row["id"], **sent, "report_summary": {"opens": 0, "clicks": 0}} for row in site.tables["reports"]
+        ]
+        site.tables["reports"][7]["opens"] = {"opens_total": 3, "last_open": date(site.now - MINUTE)}
+        reader = Reader(site, STREAMS["campaigns"])
+        assert reader.sync()
+        site.tables["campaigns"][7]["report_summary"]["opens"] = 3
+        reader.emitted.clear()
+        site.now += HOUR
+
+        assert reader.sync()
+
+        assert [(row["id"], row["report_summary"]["opens"]) for row in reader.emitted] == [("r0007", 3)]
+
     def test_the_summary_of_a_campaign(self) -> None:
         site = quiet()
         sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}

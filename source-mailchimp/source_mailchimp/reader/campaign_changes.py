@@ -171,7 +171,7 @@ class CampaignChanges:
         report = self.report_of(partition)
         return self._detector.changed_since(report, since) or self._late.is_due(_late_key(report))
 
-    def in_campaign(self, campaign: Record, since: datetime, counted: Counted | None) -> bool:
+    def in_campaign(self, campaign: Record, since: datetime | None, counted: Counted | None) -> bool:
         """Whether it was sent, and something of it may be new; its row may come later than its report, too."""
         report = self._reports.get(str(campaign.get("id")))
         if report is None:

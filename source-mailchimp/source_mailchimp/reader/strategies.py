@@ -168,12 +168,12 @@ def relisted(past: Past, reading: Relist, changes: CampaignChanges | None) -> St
     test = reading.may_have_changed
 
     def changed(rows: list[Record], since: datetime | None) -> list[Record]:
+        # Of all rows, also where all are new: that of a campaign may come later than its report.
+        news = [changes is not None and changes.in_campaign(row, since, reading.counted) for row in rows]
         if since is None or test is None:
             return rows
         window = since - timedelta(days=past.context.config.refresh_window_days)
-        return [
-            row for row in rows if (changes and changes.in_campaign(row, since, reading.counted)) or test(row, window)
-        ]
+        return [row for row, is_new in zip(rows, news, strict=True) if is_new or test(row, window)]
 
     strategy = Strategy(past, since=past.read_to, changed=changed)
     if changes:
