@@ -63,6 +63,17 @@ class TestMover:
         assert (others, holders) == ([], [])
         assert [rejected.contact for rejected in result.rejected] == [case.contact]
 
+    def test_who_keeps_the_old_address_without_a_word_is_rejected_and_not_added(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        case = Case(calls, mock)
+        unchanged = {"email_address": case.old.address, "status": "subscribed"}
+        mock.patch(f"{LIST}/members/{case.old.hash}", json=unchanged)
+        others, holders, result = case.run()
+
+        assert (others, holders) == ([], [])
+        assert [rejected.reject.reason for rejected in result.rejected] == ["refused"]
+
     @pytest.mark.parametrize(
         "status,options,skipped",
         [
