@@ -55,3 +55,14 @@ def test_what_the_record_and_the_configuration_do_not_name_is_to_be_taken_away(
     Writing(calls, config_of(tags="news", replace_tags=True)).singles.run(FollowUp(contact, Step.COMPARE_TAGS), result)
 
     assert result.untag == [Untag(contact, "Old")]
+
+
+def test_tags_that_can_never_be_read_are_one_contacts_matter(calls: Calls, mock: requests_mock.Mocker) -> None:
+    (contact,), result = people(1), Result()
+    contact.tags = []
+    fault = {"type": "x", "title": "InternalServerError", "status": 500, "detail": "No."}
+    mock.get(f"{LIST}/members/{contact.hash}/tags", status_code=500, json=fault, headers=PROBLEM)
+    mock.get(LIST, json={"id": "abc"})
+    Writing(calls, config_of(replace_tags=True)).singles.run(FollowUp(contact, Step.COMPARE_TAGS), result)
+
+    assert [rejected.reject.reason for rejected in result.rejected] == ["server_error"]

@@ -153,15 +153,19 @@ class Calls:
         self._health.went_well(wrote=method != "GET")
         return Answered(body, attempts.replayed, since)
 
-    def pages(self, path: str, items: str, params: Params, *names: str) -> Iterator[dict[str, Any]]:
+    def pages(
+        self, path: str, items: str, params: Params, *names: str, suspect: Suspect | None = None
+    ) -> Iterator[dict[str, Any]]:
         """All rows of a collection, each with something under each of ``names``; the first tells it from others.
 
-        Raises IncompleteListing where they can't be seen to be all: see ``mailchimp_api.listing``.
+        ``suspect`` as in ``send``. Raises IncompleteListing where they can't be seen to be all: see
+        ``mailchimp_api.listing``.
         """
         read = readers.listed(items, *names)
 
         def ask(offset: int, count: int) -> Page:
-            page = self.send("GET", path, {**params, "count": count, "offset": offset}, read=read).body
+            query: Params = {**params, "count": count, "offset": offset}
+            page = self.send("GET", path, query, read=read, suspect=suspect).body
             return Page(offset, count, page.rows, page.total)
 
         # Two recorded answers show fewer fields and interests than they count.

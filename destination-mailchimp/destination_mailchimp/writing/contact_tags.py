@@ -20,9 +20,8 @@ class ContactTags:
         """Find the tags that the contact has and its record has not."""
         wanted = {name.casefold() for name in (*(contact.tags or ()), *self._config.tag_names)}
         try:
-            rows = list(
-                self._calls.pages(f"members/{contact.hash}/tags", "tags", {"fields": "tags.name,total_items"}, "name")
-            )
+            path, params = f"members/{contact.hash}/tags", {"fields": "tags.name,total_items"}
+            rows = list(self._calls.pages(path, "tags", params, "name", suspect=contact.suspect))
         except ResourceGone:
             rows = []
         result.untag += [Untag(contact, str(row["name"])) for row in rows if str(row["name"]).casefold() not in wanted]
