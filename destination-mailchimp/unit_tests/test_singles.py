@@ -75,6 +75,17 @@ class TestSingleCalls:
         assert result.skipped == [Skipped(contact, "archived")]
         assert result.written == []
 
+    def test_nor_does_the_next_version_of_the_record_bring_them_back(
+        self, calls: Calls, mock: requests_mock.Mocker
+    ) -> None:
+        (contact,) = people(1)
+        writing = Writing(calls)
+        mock.get(f"{LIST}/members/{contact.hash}", json={"status": "archived"})
+        before = writing.archived.among([contact.hash])
+        writing.singles.run(FollowUp(contact, Step.CONFIRM), Result())
+
+        assert (before, writing.archived.among([contact.hash])) == (set(), {contact.hash})
+
     @pytest.mark.parametrize("before", [False, True], ids=["first version", "later version"])
     @pytest.mark.parametrize("step", [Step.CONFIRM, Step.UPDATE])
     @pytest.mark.parametrize(
