@@ -83,7 +83,8 @@ class Config(BaseModel):
             le=365,
             title="Activity look-back (days)",
             description="How many days after a campaign was sent every sync asks for its activity. "
-            "Later the connector looks at it again only when its report shows something new.",
+            "Later the connector asks again when its report shows something new, "
+            "and a few times in the week after that.",
         ),
     ] = 5
     refresh_window_days: Annotated[
