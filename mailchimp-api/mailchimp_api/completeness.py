@@ -374,7 +374,9 @@ class Completeness:
         if self._exact:
             # While nothing leaves, the count must be met: a page may lack a row that is counted at its place.
             return seen >= totals.most or (not totals.stable and result.covered)
-        return seen >= totals.most if totals.stable else result.chained and seen >= (result.totals.least or 0)
+        if totals.stable:
+            return seen == totals.most or (seen > totals.most and result.chained)
+        return result.chained and seen >= (result.totals.least or 0)
 
     def _will_not_change(self, result: _PassResult) -> bool:
         """Without a total to count against, and rows in any order, many passes without a new row must do."""
@@ -382,7 +384,8 @@ class Completeness:
             return False
         if result.chained:
             return self._without_progress >= _PASSES_AGAINST_A_WRONG_TOTAL
-        return not self._trust_total and self._without_progress >= self._patience
+        too_small = self._totals.most is not None and self.distinct > self._totals.most
+        return (too_small or not self._trust_total) and self._without_progress >= self._patience
 
     def _ended(self, before: PageEnd, after: PageLike) -> bool:
         """Whether a short page is short because the listing ended there."""

@@ -189,6 +189,14 @@ class TestPlainListing:
 
         assert [row["id"] for row in rows] == list(range(size))
 
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_total_that_is_too_small_proves_nothing_of_rows_in_any_order(self, seed: int) -> None:
+        world = Shelf(seed=seed, numbers=list(range(60)), shuffle=True, told=lambda _: 5)
+
+        rows = read(world, plain(), page_size=10)
+
+        assert {row["id"] for row in rows} == set(world.numbers)
+
     @pytest.mark.parametrize("size", [0, 9, 10, 11, 100])
     def test_no_total_is_needed_where_none_is_trusted(self, size: int) -> None:
         world = Shelf(numbers=list(range(size)), told=lambda _: None)
