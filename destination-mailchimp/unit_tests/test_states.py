@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_mailchimp.accounting.states import with_stats
+from destination_mailchimp.accounting.ledger import Outcome, StreamLedger
+from destination_mailchimp.accounting.states import States, with_stats
 
 
 class TestStates:
@@ -34,3 +35,21 @@ class TestStates:
 
         assert back == message
         assert stats == {"recordCount": 3, "rejectedRecordCount": 1}
+
+
+def test_a_state_of_all_streams_waits_for_what_an_earlier_one_of_a_stream_waits_for() -> None:
+    """Its own segment of that stream is empty, as the earlier STATE has begun a new one."""
+    emitted: list[bytes] = []
+    states, ledger, other = States(emitted.append), StreamLedger("s"), StreamLedger("t")
+    record = ledger.receive()
+    states.arrive(b'{"type":"STATE","state":{"n":1}}', ledger, [ledger, other])
+    states.arrive(b'{"type":"STATE","state":{"n":2}}', None, [ledger, other])
+    states.arrive(b'{"type":"STATE","state":{"n":3}}', other, [ledger, other])
+    states.emit_ready()
+    before = list(emitted)
+    record.record_outcome(Outcome.CREATED)
+    record.mark_durable()
+    states.emit_ready()
+
+    assert before == []
+    assert [json.loads(line)["state"]["n"] for line in emitted] == [1, 2, 3]
