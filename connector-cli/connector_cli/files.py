@@ -95,17 +95,20 @@ def parse_documents(content: bytes, path: str, option: str) -> list[Any]:
     return [parse_json(content, path, option)]
 
 
-def read_states(path: str | None, option: str = "--state") -> tuple[list[Json], str | None]:
-    """The ``state`` objects in the file, in order, and a warning if there is a file that holds none.
+def read_states(path: str | None, option: str = "--state") -> tuple[list[Json], list[str]]:
+    """The ``state`` objects in the file, in order, and warnings: what a person who names a file may not expect.
 
     It holds what the platform passes, a JSON list of states, or lines of a connector's output, one message each, of
-    which the STATE messages count. Raises UsageError for anything else: a state that isn't understood must not pass
-    for none, as everything would be read again.
+    which the STATE messages count; what a killed one wrote may end within a line. ``null`` is no state, as the CDK
+    has it. Raises UsageError for anything else: a state that isn't understood must not pass for none, as everything
+    would be read again.
     """
     if path is None:
-        return [], None
+        return [], []
     content = read_text(path, option)
-    documents = parse_documents(content, path, option)
+    documents, warnings = _messages(content, path, option)
+    if documents in ([None], [[]], [{}]):
+        return [], warnings  # what the platform and PyAirbyte pass to a first sync
     if len(documents) == 1 and isinstance(documents[0], list):
         items, messages = documents[0], False
     else:
@@ -123,12 +126,37 @@ def read_states(path: str | None, option: str = "--state") -> tuple[list[Json], 
         if _says_nothing(item):
             raise _no_state(path, option, number)
         states.append(item)
-    warning = None
     if not content.strip():
-        warning = f"{option}: {path} is empty, so everything is read, as without a state."
-    elif messages and not states:
-        warning = f"{option}: {path} holds messages but no STATE, so everything is read, as without a state."
-    return states, warning
+        warnings.append(f"{option}: {path} is empty, so everything is read, as without a state.")
+    elif not states:
+        what = "messages but no STATE" if messages else "only empty states"
+        warnings.append(f"{option}: {path} holds {what}, so everything is read, as without a state.")
+    return states, warnings
+
+
+def _messages(content: bytes, path: str, option: str) -> tuple[list[Any], list[str]]:
+    """``parse_documents`` without a last line that is cut off, if there is a STATE before it, and a warning of that.
+
+    A read that was killed, or whose disk was full, leaves such a line. Every line before it is whole.
+    """
+    try:
+        return parse_documents(content, path, option), []
+    except UsageError:
+        before, line_feed, last = content.rpartition(b"\n")
+        if not line_feed or not last.strip() or _is_json(last):
+            raise
+        documents = [] if not _is_json(before.partition(b"\n")[0]) else parse_documents(before, path, option)
+        if not any(isinstance(item, dict) and item.get("type") == "STATE" for item in documents):
+            raise
+    return documents, [f"{option}: the last line of {path} is cut off; the state before it is used."]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _says_nothing(state: Json) -> bool:

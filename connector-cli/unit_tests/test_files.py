@@ -106,29 +106,28 @@ class TestStates:
     def test_states_are_read_in_every_shape_people_keep_them(self, file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
 
-        assert read_states(str(file)) == ([state("lists", "b"), state("reports", "c")], None)
+        assert read_states(str(file)) == ([state("lists", "b"), state("reports", "c")], [])
 
     def test_one_state_by_itself_is_read(self, file: Path) -> None:
         file.write_text(json.dumps(message("lists", "a"), indent=1), encoding="utf-8")
 
-        assert read_states(str(file)) == ([state("lists", "a")], None)
+        assert read_states(str(file)) == ([state("lists", "a")], [])
 
-    @pytest.mark.parametrize("text", ["[]", "{}"])
+    @pytest.mark.parametrize("text", ["[]", "{}", "null"])
     def test_an_empty_list_is_no_state(self, file: Path, text: str) -> None:
-        """The platform and PyAirbyte say so in a first sync: that is worth no warning."""
+        """The platform and PyAirbyte say so in a first sync, or may, as the CDK takes it: that is worth no warning."""
         file.write_text(text, encoding="utf-8")
 
-        assert read_states(str(file)) == ([], None)
+        assert read_states(str(file)) == ([], [])
 
-    @pytest.mark.parametrize("text", ["", "\n", f"{json.dumps(RECORD)}\n{json.dumps(RECORD)}"])
+    @pytest.mark.parametrize("text", ["", "\n", f"{json.dumps(RECORD)}\n{json.dumps(RECORD)}", "[{}]", "[{}, {}]"])
     def test_a_file_that_holds_none_is_warned_of(self, file: Path, text: str) -> None:
         """Everything is read again, which a person who gave a state did not mean."""
         file.write_text(text, encoding="utf-8")
 
-        states, warning = read_states(str(file))
+        states, [warning] = read_states(str(file))
 
         assert states == []
-        assert warning is not None
         assert "so everything is read" in warning
 
     @pytest.mark.parametrize(
@@ -138,6 +137,46 @@ class TestStates:
         file.write_text(text, encoding="utf-8")
 
         with pytest.raises(UsageError, match="--state"):
+            read_states(str(file))
+
+    @pytest.mark.parametrize("length", [1, 40, 70, len(json.dumps(message("lists", "é"), ensure_ascii=False).encode())])
+    def test_a_last_line_that_is_cut_off_is_left_out(self, file: Path, length: int) -> None:
+        """What a read that was killed, or whose disk was full, has written."""
+        cut = json.dumps(message("lists", "é"), ensure_ascii=False).encode()[: length - 1] or b"{"
+        whole = [RECORD, message("lists", "a"), RECORD, message("reports", "c")]
+        file.write_bytes("".join(json.dumps(line) + "\n" for line in whole).encode() + cut)
+
+        states, [warning] = read_states(str(file))
+
+        assert states == [state("lists", "a"), state("reports", "c")]
+        assert warning == f"--state: the last line of {file} is cut off; the state before it is used."
+
+    def test_one_state_before_the_line_that_is_cut_off_is_enough(self, file: Path) -> None:
+        file.write_text(json.dumps(message("lists", "a")) + '\n{"type":"REC', encoding="utf-8")
+
+        assert read_states(str(file))[0] == [state("lists", "a")]
+
+    def test_a_last_line_without_a_line_feed_that_is_whole_counts(self, file: Path) -> None:
+        lines = [json.dumps(message("lists", "a")), json.dumps(message("lists", "b"))]
+        file.write_text("\n".join(lines), encoding="utf-8")
+
+        assert read_states(str(file)) == ([state("lists", "a"), state("lists", "b")], [])
+
+    @pytest.mark.parametrize(
+        "text, line",
+        [
+            (f'{json.dumps(message("lists", "a"))}\n{{"type":"REC\n', 2),
+            (f'{json.dumps(message("lists", "a"))}\n{{"type":"REC\n{json.dumps(RECORD)}', 2),
+            (f'{json.dumps(message("lists", "a"))}\n{{"type":"REC\n{{"type":"REC', 2),
+            (f'{json.dumps(RECORD)}\n{json.dumps(RECORD)}\n{{"type":"REC', 3),
+            (f'[\n{json.dumps(message("lists", "a"))},\n{{"type":"REC', 3),
+        ],
+        ids=["with a line feed", "not the last", "two of them", "no state before it", "a list"],
+    )
+    def test_any_other_broken_line_is_an_error(self, file: Path, text: str, line: int) -> None:
+        file.write_text(text, encoding="utf-8")
+
+        with pytest.raises(UsageError, match=rf"is not JSON: line {line}, "):
             read_states(str(file))
 
 

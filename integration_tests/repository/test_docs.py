@@ -255,7 +255,12 @@ class TestDestinationPage:
 @pytest.mark.parametrize("connector", ["source", "destination"])
 def test_messages_under_troubleshooting_are_those_of_the_code(connector: str) -> None:
     """Each literal part of a quoted message stands in the code; `…` stands for what varies."""
-    said = set(_texts(f"{connector}-mailchimp/{connector}_mailchimp")) | set(_texts("mailchimp-api/mailchimp_api"))
+    folders = (
+        f"{connector}-mailchimp/{connector}_mailchimp",
+        "mailchimp-api/mailchimp_api",
+        "connector-cli/connector_cli",
+    )
+    said = {text for folder in folders for text in _texts(folder)}
     section = text_of(f"docs/{connector}s/mailchimp.md").partition("## Troubleshooting")[2].partition("\n## ")[0]
     quoted = re.findall(r"^\| `(.+?)` \|", section, flags=re.MULTILINE)
     unknown = [

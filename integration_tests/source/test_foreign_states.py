@@ -11,6 +11,7 @@ from integration_tests.harness.source import SourceHarness, SourceRun
 
 Json = dict[str, Any]
 MEMBERS = "/lists/{list_id}/members"
+GOOD: Json = {"version": 1, "slices": {}}
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +211,37 @@ def test_a_state_of_a_stream_that_does_not_exist_is_passed_over(source: SourceHa
 
     assert run.complete == {"lists"}
     assert run.counts["lists"] == 2
+
+
+class TestWhatCountsForNothing:
+    """Everything is read from the beginning then, and nobody who gave a state meant that: it is said."""
+
+    @pytest.mark.parametrize(
+        "states, warning",
+        [
+            (state("lists", "x"), "Read from the beginning, as the saved state is no JSON object: lists"),
+            (
+                state("reports", GOOD) + state("list", GOOD),
+                (
+                    "No saved state is of a stream that is read, so everything is read from the beginning. "
+                    "There are states of reports, list (Did you mean lists?)"
+                ),
+            ),
+            (
+                state("lists", GOOD) + state("list_member", GOOD),
+                "Saved states of streams that don't exist: list_member (Did you mean list_members?)",
+            ),
+        ],
+        ids=["no object", "other streams", "a misspelt one"],
+    )
+    def test_it_is_warned_of(self, source: SourceHarness, states: list[Json], warning: str) -> None:
+        run = source.read(["lists"], state=states)
+
+        assert run.succeeded().logs("WARN") == [warning]
+
+    @pytest.mark.parametrize(
+        "states", [state("lists", GOOD) + state("reports", GOOD), state("lists", None), state("lists", {})]
+    )
+    def test_what_is_usual_is_not(self, source: SourceHarness, states: list[Json]) -> None:
+        """Fewer streams than the last time, or one that was reset."""
+        assert source.read(["lists"], state=states).succeeded().logs("WARN") == []

@@ -34,6 +34,7 @@ from source_mailchimp.reader.context import Selected
 from source_mailchimp.reader.deletions import DELETED_AT
 from source_mailchimp.reader.state import StreamState
 from source_mailchimp.reader.sync import Sync
+from source_mailchimp.saved_states import saved_states
 from source_mailchimp.schemas import schema_of
 from source_mailchimp.stream import Stream
 from source_mailchimp.streams import STREAMS
@@ -219,7 +220,7 @@ def _streams_of(catalog: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletions: bool) -> list[Selected]:
-    saved = dict(map(_stream_state, states))  # the last one of a stream counts
+    saved = saved_states(states, configured)
     selected = []
     for name, item in configured.items():
         stream = STREAMS.get(name)
@@ -245,15 +246,6 @@ def _selected(configured: Mapping[str, Json], states: Sequence[Json], *, deletio
     return selected
 
 
-def _stream_state(state: Json) -> tuple[str, Json | None]:
-    stream = state.get("stream")
-    if not isinstance(stream, dict):
-        logger.warning("A state of all streams together (GLOBAL or LEGACY) is ignored: this source has one a stream")
-        return "", None
-    found = stream.get("stream_state")
-    return stream["stream_descriptor"]["name"], found if isinstance(found, dict) else None
-
-
 def _run(parsed: argparse.Namespace, context: commands.Context, *, retry: RetryPolicy | None = None) -> None:
     output = context.output
     if parsed.command == "spec":
@@ -270,8 +262,8 @@ def _run(parsed: argparse.Namespace, context: commands.Context, *, retry: RetryP
         catalog = (
             choose(parsed.streams, streams) if parsed.streams is not None else read_catalog(parsed.catalog, streams)
         )
-        states, warning = read_states(parsed.state)
-        if warning:
+        states, warnings = read_states(parsed.state)
+        for warning in warnings:
             logger.warning("%s", warning)
         for _ in read(config, catalog, states, output, retry=retry, on_end=context.on_end, live=context.live):
             pass

@@ -35,6 +35,8 @@ from mailchimp_api.errors import MailchimpError
 from source_mailchimp.commands import check, discovered, read, specification
 from source_mailchimp.messages import failure_of
 
+logger = logging.getLogger("airbyte.source_mailchimp")
+
 
 class SourceMailchimp(Source):
     """Reads everything a Mailchimp account holds."""
@@ -50,9 +52,11 @@ class SourceMailchimp(Source):
     def read_state(cls, state_path: str | None) -> list[AirbyteStateMessage]:
         """The states in the file; none without one. Raises AirbyteTracedException for a file that holds none."""
         try:
-            states, _ = read_states(state_path or None)
+            states, warnings = read_states(state_path or None)
         except CommandFailed as error:
             raise _traced(error) from None
+        for warning in warnings:
+            logger.warning("%s", warning)
         return [AirbyteStateMessageSerializer.load(state) for state in states]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
