@@ -55,8 +55,10 @@ def memory_for(results: int) -> Budget:
     return memory
 
 
-def mapped(jobs: list[Callable[[], Awaitable[int]]], prefetch: int, memory: Budget) -> AsyncGenerator[int, None]:
-    return ordered_map(jobs, prefetch=prefetch, memory=memory, kind="numbers", size_of=lambda _: 1)
+def mapped(
+    jobs: list[Callable[[], Awaitable[int]]], prefetch: int, memory: Budget, places: Budget | None = None
+) -> AsyncGenerator[int, None]:
+    return ordered_map(jobs, prefetch=prefetch, memory=memory, kind="numbers", size_of=lambda _: 1, places=places)
 
 
 class TestInOrder:
@@ -80,16 +82,16 @@ class TestInOrder:
         run(read)
         assert work.most_alive <= min(ahead + 1, budget)
 
-    @given(budget=st.integers(1, 4), readers=st.integers(2, 6), seed=st.integers(0, 999))
+    @given(budget=st.integers(1, 4), most=st.integers(1, 4), readers=st.integers(2, 6), seed=st.integers(0, 999))
     def test_callers_that_share_a_budget_never_wait_for_each_other_for_ever(
-        self, budget: int, readers: int, seed: int
+        self, budget: int, most: int, readers: int, seed: int
     ) -> None:
         """The loop raises where nothing can go on."""
         work = Work(seed)
 
-        async def read_one(free: Budget) -> list[int]:
+        async def read_one(free: Budget, places: Budget) -> list[int]:
             got = []
-            async with aclosing(mapped(work.jobs(12), 5, free)) as results:
+            async with aclosing(mapped(work.jobs(12), 5, free, places)) as results:
                 async for result in results:
                     for _ in range(work.random.choice((0, 3))):
                         await asyncio.sleep(0)
@@ -98,12 +100,13 @@ class TestInOrder:
             return got
 
         async def read() -> None:
-            free = memory_for(budget)
-            assert await run_all(read_one(free) for _ in range(readers)) == [list(range(12))] * readers
+            free, places = memory_for(budget), Budget(most)
+            assert await run_all(read_one(free, places) for _ in range(readers)) == [list(range(12))] * readers
             assert await used(free) == 0
+            assert places.used == 0
 
         run(read)
-        assert work.most_alive <= budget
+        assert work.most_alive <= min(budget, most)
 
     @pytest.mark.parametrize("failing", [0, 3, 19])
     def test_the_first_error_ends_it_and_gives_every_place_back(self, failing: int) -> None:

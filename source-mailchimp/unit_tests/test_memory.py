@@ -19,7 +19,7 @@ from mailchimp_api.retries import RetryPolicy
 from source_mailchimp.reader.fetcher import Page, Params
 from source_mailchimp.reader.output import Event
 from source_mailchimp.streams import STREAMS
-from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Reader, Site, every_state_goes_out
+from unit_tests.mailchimp_model import ModelClient, ModelFetcher, Reader, Site, World, every_state_goes_out, seconds
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +100,24 @@ class TestMemory:
             tracemalloc.stop()
 
         assert most < 2.5 * 60 * 20_000
+
+    def test_archived_contacts_do_not_double_the_pages_that_wait(self) -> None:
+        world = World(workers=4)
+        seconds(world, [1] * 2000, archived_every=2)
+        answers: list[weakref.ref[Answer]] = []
+        most = 0
+
+        class WatchingClient(ModelClient):
+            def answer_once(self, path: str, params: ClientParams | None = None, *, items: str) -> Answer:
+                nonlocal most
+                answer = super().answer_once(path, params, items=items)
+                answers.append(weakref.ref(answer))
+                most = max(most, sum(known() is not None for known in answers))
+                return answer
+
+        reader = Reader(world, STREAMS["list_members"], full_refresh=True, page_size=10, include_archived=True)
+        reader.client = WatchingClient(world)
+
+        assert reader.sync()
+        assert {row["id"] for row in reader.emitted} == set(world.rows)
+        assert most <= 2 * world.workers + 4, "twice the connections, and what is asked out of turn"

@@ -4,7 +4,8 @@
   wait for (a page between two that don't join) takes the next turn, before pages that are asked for in advance.
 - Requests that have failed before, or those like them (``RetryLane``): ``retries_at_once``, while they go on failing.
 - Bytes of answers that wait for their turn: ``Budget(MEMORY_BYTES)``.
-- Pages or partitions of one stream: ``prefetch``; audiences of which contacts are read: ``audiences_at_once``.
+- Pages or partitions of one stream: ``prefetch``, of contacts those of all audiences together, archived or not.
+- Audiences of which contacts are read: ``audiences_at_once``.
 - Borders that are looked for in a window whose size is guessed: ``BORDERS_AT_ONCE``.
 - Partitions that are done beyond the first that is not: ``PARTITIONS_AHEAD``; what takes long is left behind then.
 - Answers that wait for a second stream: ``SHARED_ANSWERS``; who finds none asks again.
@@ -15,8 +16,9 @@ Whoever waits for its next try holds nothing of these: ``set_aside`` frees what 
 
 Why nobody waits for ever: reservations are granted in the order they were asked for, and the jobs of one reader ask in
 the order in which their results are taken, so a result that is waited for always has its reservation, and what holds
-one is either on its way or next to be taken. Partitions begin in their order, so the first that is not done is always
-under way. Events are taken by whoever prints, who waits for nobody here.
+one is either on its way or next to be taken. Who needs two asks in one order: a place first, then memory.
+Partitions begin in their order, so the first that is not done is always under way. Events are taken by whoever prints,
+who waits for nobody here.
 
 The one rule for callers: never ask the same budget for more while a result of it is in hand. Who must (the pages under
 a contact, a chunk that is read again) has a budget of its own. What was set aside comes back without waiting, so that a

@@ -123,8 +123,8 @@ _reserved: ContextVar[tuple[Reservation, ...]] = ContextVar("reserved", default=
 
 
 @contextmanager
-def _holding(reservation: Reservation) -> Iterator[None]:
-    token = _reserved.set((*_reserved.get(), reservation))
+def _holding(*reservations: Reservation) -> Iterator[None]:
+    token = _reserved.set((*_reserved.get(), *reservations))
     try:
         yield
     finally:
@@ -188,29 +188,37 @@ def size_of_rows(rows: list[Any]) -> int:
 
 
 async def ordered_map(
-    jobs: Iterable[Job[T]], *, prefetch: int, memory: Budget, kind: str, size_of: Callable[[T], int]
+    jobs: Iterable[Job[T]],
+    *,
+    prefetch: int,
+    memory: Budget,
+    kind: str,
+    size_of: Callable[[T], int],
+    places: Budget | None = None,
 ) -> AsyncGenerator[T, None]:
     """Yield the results of ``jobs`` in order while up to ``prefetch`` of them are under way or waiting their turn.
 
     Each holds its ``size_of`` in ``memory`` (before it is there, that of the last one of ``kind``) from its start until
-    the caller asks for the next result, so ``memory`` bounds the results over all callers.
+    the caller asks for the next result, so ``memory`` bounds the results over all callers; each holds one of
+    ``places`` as well, if there are any, which callers share.
     The first error ends the iteration; what is under way is cancelled then, as it is when the caller stops early.
     """
     jobs = iter(jobs)
-    under_way: deque[asyncio.Task[tuple[T, Reservation]]] = deque()
+    under_way: deque[asyncio.Task[tuple[T, list[Reservation]]]] = deque()
 
-    async def run(job: Job[T]) -> tuple[T, Reservation]:
-        reservation = await memory.reserve(memory.expected(kind))
+    async def run(job: Job[T]) -> tuple[T, list[Reservation]]:
+        held = [await places.reserve()] if places else []
         try:
-            with _holding(reservation):
+            held.append(await memory.reserve(memory.expected(kind)))
+            with _holding(*held):
                 result = await job()
         except BaseException:
-            reservation.release()
+            _release(held)
             raise
         size = size_of(result)
         memory.learn(kind, size)
-        reservation.resize(size)
-        return result, reservation
+        held[-1].resize(size)
+        return result, held
 
     def start_next() -> None:
         job = next(jobs, None)
@@ -221,14 +229,14 @@ async def ordered_map(
         for _ in range(prefetch):
             start_next()
         while under_way:
-            result, reservation = await under_way[0]
+            result, held = await under_way[0]
             under_way.popleft()
             start_next()
             try:
                 yield result
             finally:
                 del result
-                reservation.release()
+                _release(held)
     finally:
         await _cancel(under_way)
 
@@ -294,11 +302,16 @@ async def run_all(readings: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[tuple[T, Reservation]]]) -> None:
+def _release(held: Iterable[Reservation]) -> None:
+    for reservation in held:
+        reservation.release()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[tuple[T, list[Reservation]]]]) -> None:
     """Cancel ``tasks`` and release what those hold that had finished with a result."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(result, BaseException):
-            result[1].release()
+            _release(result[1])

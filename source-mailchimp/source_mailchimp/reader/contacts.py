@@ -13,7 +13,7 @@ from mailchimp_api.errors import MailchimpError, ResourceRefused
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import PartlyRefused, RowsMissing
 from source_mailchimp.reader.audiences import Audiences
-from source_mailchimp.reader.concurrency import run_all
+from source_mailchimp.reader.concurrency import Budget, run_all
 from source_mailchimp.reader.context import SyncContext, look_back
 from source_mailchimp.reader.output import StreamOutput
 from source_mailchimp.reader.paging import listing_of
@@ -51,7 +51,8 @@ class ContactRecords:
     """Makes a record of each contact."""
 
     def __init__(self, context: SyncContext, out: StreamOutput) -> None:
-        self.bounds = Bounds(context.prefetch, context.memory)
+        # Those of archived contacts and of other audiences are read beside these.
+        self.bounds = Bounds(context.prefetch, context.memory, places=Budget(context.prefetch))
         self._out = out
 
     def begin(self, contacts: int) -> None:

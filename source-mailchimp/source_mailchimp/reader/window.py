@@ -71,11 +71,13 @@ class Bounds:
     """How much of a window is read at once.
 
     ``prefetch``: pages under way; ``memory``: bounds them in memory; ``pages_per_chunk``: bounds a chunk's length.
+    ``places``: bounds the pages of all windows together that are read at once.
     """
 
     prefetch: int
     memory: Budget
     pages_per_chunk: int = _LONGEST_CHUNK
+    places: Budget | None = None
 
 
 class WindowReader:
@@ -179,6 +181,7 @@ class WindowReader:
                     memory=self._bounds.memory,
                     kind=self._listing.kind,
                     size_of=size_of_pages,
+                    places=self._bounds.places,
                 )
             ) as pages:
                 index = 0
