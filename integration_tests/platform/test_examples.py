@@ -93,7 +93,64 @@ class TestCsv:
             "bjarne@example.com": "Stroustrup; B.",
         }
         assert "6 received = 3 created" in wet.stdout
+        assert (
+            "1 of 7 rows are left out, as their column Newsletter says none of yes, y, true, 1, x: rows 6" in wet.stderr
+        )
+        assert "Newsletter" not in wet.stdout
         assert "ada@example.com" not in wet.stdout
+
+    def test_another_file_is_written_too(
+        self, simulator: SimulatorProcess, account: dict[str, str], tmp_path: Path
+    ) -> None:
+        """Its columns have other names, and everybody in it has agreed."""
+        file = tmp_path / "people.csv"
+        file.write_text("email, first_name\nada@example.com,Ada\ngrace@example.com,Grace\n", encoding="utf-8")
+        audience = simulator.control.ground_truth("/lists", "rows")["rows"][0]["row"]["id"]
+
+        done = self._run(account, file, audience, "--email", "email", "--everybody")
+
+        assert done.returncode == 0, done.stdout
+        assert "2 received = 2 created" in done.stdout
+        assert "left out" not in done.stderr
+
+    @pytest.mark.parametrize(
+        "text, options, words",
+        [
+            (b"E-Mail,Name\na@example.com,Ada\n", [], "has no column Newsletter; name the one that says who agreed"),
+            (b"E-Mail,Name\na@example.com,Ada\n", [], "or give --everybody if all have. It has E-Mail, Name"),
+            (
+                b"mail,Newsletter\na@example.com,yes\n",
+                [],
+                "has no column E-Mail; name the one that holds the addresses",
+            ),
+            (b"E-Mail,Opt\na@example.com,nein\n", ["--consent", "Opt"], "nothing to write: all 1 rows of"),
+            (b"E-Mail,Name\na@example.com,J\xfcrgen\n", [], "is not UTF-8"),
+            (b"", [], "It has none"),
+            (None, [], "No such file"),
+        ],
+    )
+    def test_a_file_of_which_nothing_would_be_written_is_refused(
+        self, account: dict[str, str], tmp_path: Path, text: bytes | None, options: list[str], words: str
+    ) -> None:
+        file = tmp_path / "people.csv"
+        if text is not None:
+            file.write_bytes(text)
+
+        done = self._run(account, file, "a1b2c3d4e5", *options)
+
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert done.stdout == ""
+
+    def test_without_arguments_it_says_how_it_is_called(self, account: dict[str, str]) -> None:
+        done = self._run(account)
+
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage: csv_to_audience")
+
+    @staticmethod
+    def _run(account: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return run([sys.executable, "-m", "examples.csv_to_audience", *arguments], cwd=ROOT, env=account)
 
 
 SCRIPTS = {
