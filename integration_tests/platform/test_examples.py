@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import pytest
 import yaml
 
 from integration_tests.harness.repository import CONNECTORS, ROOT, version_of
-from mailchimp_simulator.client import SimulatorProcess
+from mailchimp_simulator.client import SimulatorProcess, wait_until
 
 Json = dict[str, Any]
 EXAMPLES = ROOT / "examples"
@@ -159,27 +161,111 @@ SCRIPTS = {
 }
 
 
+class Container:
+    """The script of a container, with its two folders."""
+
+    def __init__(self, script: str, simulator: SimulatorProcess, env: dict[str, str], folder: Path) -> None:
+        for name in ("secrets", "data"):
+            (folder / name).mkdir()
+            script = script.replace(f"/{name}", f"{folder}/{name}")
+        self.data = folder / "data"
+        self._command = ["sh", "-ceu", script]
+        self._env = {**env, "STREAMS": POD["containers"][0]["env"][0]["value"]}
+        credentials = {"auth_type": "apikey", "apikey": simulator.api_key}
+        config = {"credentials": credentials, "api_url": simulator.base_url, "retry_seconds": 1}
+        (folder / "secrets" / "source.json").write_text(json.dumps(config), encoding="utf-8")
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return run([*self._command], env=self._env)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Begin it; the caller ends it."""
+        return subprocess.Popen(self._command, env=self._env)
+
+    def has_ended(self, stream: str) -> bool:
+        """Whether the run that goes on has read that stream."""
+        said = f'"name":"{stream}"}},"status":"COMPLETE"'
+        return any(said in file.read_text(encoding="utf-8") for file in self.data.glob("*.part"))
+
+    def messages(self) -> list[str]:
+        """What each run has left, the first one first."""
+        assert not list(self.data.glob("*.part"))
+        return [file.read_text(encoding="utf-8") for file in sorted(self.data.glob("messages-*.jsonl"))]
+
+    def streams_with_state(self) -> set[str]:
+        """Those in the file of states, which has one of each."""
+        lines = (self.data / "states.jsonl").read_text(encoding="utf-8").splitlines()
+        names = [json.loads(line)["state"]["stream"]["stream_descriptor"]["name"] for line in lines]
+        assert len(names) == len(set(names))
+        return set(names)
+
+
+@pytest.fixture
+def container(simulator: SimulatorProcess, account: dict[str, str], tmp_path: Path) -> Container:
+    """Compose's, which is Kubernetes' as well."""
+    return Container(SCRIPTS["docker-compose"], simulator, account, tmp_path)
+
+
 class TestScheduled:
     """Compose, Kubernetes and GitHub's workflow: a first run reads everything, a second goes on from there."""
 
-    @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-    def test_a_container_goes_on_from_its_last_run(
-        self, simulator: SimulatorProcess, account: dict[str, str], script: str, tmp_path: Path
+    def test_a_container_goes_on_from_its_last_run(self, container: Container) -> None:
+        done = [container.run() for _ in range(2)]
+
+        assert [run.returncode for run in done] == [0, 0], done[0].stderr
+        assert [self._contacts(text) for text in container.messages()] == [60, 0]
+        assert container.streams_with_state() == {"lists", "list_members", "campaigns", "reports"}
+
+    def test_a_container_that_is_told_to_end_does_and_goes_on(
+        self, simulator: SimulatorProcess, container: Container
     ) -> None:
-        for folder in ("secrets", "data"):
-            (tmp_path / folder).mkdir()
-            script = script.replace(f"/{folder}/", f"{tmp_path}/{folder}/")
-        self._configure(simulator, tmp_path / "secrets" / "source.json")
-        streams = POD["containers"][0]["env"][0]["value"]
+        """The signal reaches the connector, and what it had read by then is kept."""
+        simulator.control.latency(seconds=60, path="/lists/{list_id}/members")
+        process = container.start()
+        wait_until(lambda: container.has_ended("campaigns"), seconds=30)
+        began = time.monotonic()
+        process.terminate()
+        code = process.wait(timeout=30)
+        seconds = time.monotonic() - began
+        simulator.control.clear_faults()
+        simulator.control.latency()
+        again = container.run()
 
-        counts = []
-        for _ in range(2):
-            done = run(["sh", "-ceu", script], env={**account, "STREAMS": streams})
-            assert done.returncode == 0, done.stderr
-            counts.append(self._contacts((tmp_path / "data" / "messages.jsonl").read_text(encoding="utf-8")))
+        first, second = container.messages()
+        assert code == 128 + signal.SIGTERM
+        assert seconds < 10
+        assert (self._campaigns(first), self._contacts(first)) == (4, 0)
+        assert again.returncode == 0, again.stderr
+        assert (self._campaigns(second), self._contacts(second)) == (0, 60)
 
-        assert counts[0] == 60
-        assert counts[1] == 0
+    def test_a_container_that_was_killed_loses_nothing(self, container: Container) -> None:
+        """Its script could keep nothing, and its last line is cut off: the next run does."""
+        container.run()
+        [file] = container.data.glob("messages-*")
+        (container.data / "states.jsonl").unlink()
+        file.write_text(file.read_text(encoding="utf-8") + '{"type":"REC', encoding="utf-8")
+        file.rename(f"{file}.part")
+
+        assert container.run().returncode == 0
+
+        first, second = container.messages()
+        assert first.endswith("}\n")
+        assert [self._contacts(text) for text in (first, second)] == [60, 0]
+
+    def test_a_stream_that_fails_holds_no_other_back(self, simulator: SimulatorProcess, container: Container) -> None:
+        simulator.control.fault("status", "/reports", status=500, times=1_000_000)
+        done = [container.run() for _ in range(2)]
+        simulator.control.clear_faults()
+        healed = container.run()
+
+        assert [run.returncode for run in done] == [1, 1], done[0].stderr
+        assert healed.returncode == 0, healed.stderr
+        assert [self._contacts(text) for text in container.messages()] == [60, 0, 0]
+        assert [text.count('"stream":"reports","data"') for text in container.messages()][2] > 0
+
+    def test_both_containers_run_the_same_script(self) -> None:
+        assert SCRIPTS["docker-compose"] == SCRIPTS["kubernetes"]
 
     def test_a_workflow_goes_on_from_its_last_run(
         self, simulator: SimulatorProcess, account: dict[str, str], tmp_path: Path
@@ -204,13 +290,12 @@ class TestScheduled:
         assert not (tmp_path / "config.json").exists()
 
     @staticmethod
-    def _configure(simulator: SimulatorProcess, path: Path) -> None:
-        credentials = {"auth_type": "apikey", "apikey": simulator.api_key}
-        path.write_text(json.dumps({"credentials": credentials, "api_url": simulator.base_url}), encoding="utf-8")
-
-    @staticmethod
     def _contacts(messages: str) -> int:
         return messages.count('"stream":"list_members","data"')
+
+    @staticmethod
+    def _campaigns(messages: str) -> int:
+        return messages.count('"stream":"campaigns","data"')
 
 
 def test_a_dagster_asset_reads_what_is_new(
