@@ -270,24 +270,46 @@ class TestScheduled:
     def test_a_workflow_goes_on_from_its_last_run(
         self, simulator: SimulatorProcess, account: dict[str, str], tmp_path: Path
     ) -> None:
-        """Its steps, with the API's address added."""
-        steps = {step.get("name"): step.get("run", "") for step in ACTIONS["jobs"]["sync"]["steps"]}
-        address = f'"api_url": "{simulator.base_url}", "credentials"'
-        script = steps["Read"].replace('"credentials"', address) + steps["Keep the state"]
-
+        """Its steps, with the API's address added. A stream that fails goes on from the state that it had."""
         counts = []
-        for _ in range(2):
-            done = run(
-                [shutil.which("bash") or "bash", "-e", "-c", script],
-                cwd=tmp_path,
-                env={**account, "STREAMS": ACTIONS["jobs"]["sync"]["env"]["STREAMS"]},
-            )
-            assert done.returncode == 0, done.stderr
-            counts.append(self._contacts((tmp_path / "messages.jsonl").read_text(encoding="utf-8")))
+        reports = []
+        for fails in (False, True, False):
+            if fails:
+                simulator.control.fault("status", "/reports", status=500, times=1_000_000)
+            outcomes = [self._step(name, simulator, account, tmp_path) for name in ("Read", "Keep the state")]
+            simulator.control.clear_faults()
+            messages = (tmp_path / "messages.jsonl").read_text(encoding="utf-8")
+            assert outcomes == [1 if fails else 0, 0]
+            assert not (tmp_path / "config.json").exists()
+            counts.append(self._contacts(messages))
+            reports.append(messages.count('"stream":"reports","data"'))
 
-        assert counts[0] == 60
-        assert counts[1] == 0
-        assert not (tmp_path / "config.json").exists()
+        assert counts == [60, 0, 0]
+        assert reports[0] > 0
+        assert reports[1:] == [0, 0]
+
+    def test_a_workflow_saves_its_state_after_a_failed_sync_too(self) -> None:
+        """The records first. An action that saves when its job ends saves nothing after a failure."""
+        steps = ACTIONS["jobs"]["sync"]["steps"]
+        read = next(number for number, step in enumerate(steps) if step.get("name") == "Read")
+        upload, keep, save = steps[read + 1 :]
+        [fetch] = [step for step in steps[:read] if "cache" in step.get("uses", "")]
+
+        assert upload["uses"].startswith("actions/upload-artifact@")
+        assert upload["if"] == "always()"
+        assert keep["if"] == f"always() && steps.{upload['id']}.outcome == 'success'"
+        assert save["if"] == f"always() && steps.{keep['id']}.outcome == 'success'"
+        assert save["uses"].startswith("actions/cache/save@")
+        assert fetch["uses"].startswith("actions/cache/restore@")
+        assert {key: fetch["with"][key] for key in save["with"]} == save["with"]
+
+    @staticmethod
+    def _step(name: str, simulator: SimulatorProcess, account: dict[str, str], folder: Path) -> int:
+        [step] = [step for step in ACTIONS["jobs"]["sync"]["steps"] if step.get("name") == name]
+        more = f'"api_url": "{simulator.base_url}", "retry_seconds": 1, "credentials"'
+        script = step["run"].replace('"credentials"', more)
+        env = {**account, "STREAMS": ACTIONS["jobs"]["sync"]["env"]["STREAMS"]}
+        return run([shutil.which("bash") or "bash", "-e", "-c", script], cwd=folder, env=env).returncode
 
     @staticmethod
     def _contacts(messages: str) -> int:
