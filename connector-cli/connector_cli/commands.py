@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
-import gc
 import logging
 import os
 import sys
@@ -22,8 +20,6 @@ from connector_cli.progress import Live, live_line
 from connector_cli.signals import EndRequests
 
 logger = logging.getLogger("airbyte.commands")
-
-_M_ARENA_MAX = -8  # malloc.h
 
 
 @dataclass(frozen=True)
@@ -112,19 +108,6 @@ def leave(code: int, requests: EndRequests) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
     os._exit(code)
-
-
-def prepare_for_many_records() -> None:
-    """Set this process up for records by the hundred thousand, of which none is part of a cycle.
-
-    Collecting garbage seldom saves a quarter of the CPU. One heap for all threads: glibc's separate ones keep a third
-    more memory than is in use, for no speed here. Only glibc knows ``mallopt``; elsewhere there is nothing to do.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _fail(connector: Connector, error: Exception, output: Output) -> int:

@@ -11,6 +11,7 @@ from connector_cli.arguments import Command
 from connector_cli.catalogs import read_catalog
 from connector_cli.deadline import TookTooLong, within
 from connector_cli.files import read_object
+from connector_cli.memory import prepare_for_many_records
 from destination_mailchimp.checks import check, destination_catalog
 from destination_mailchimp.clear import asks_to_clear, clear_data
 from destination_mailchimp.config import Config, read_config
@@ -76,7 +77,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context) -> None:
     elif parsed.command == "discover":
         output.emit(messages.dumps(destination_catalog(read_config(config))))
     else:
-        commands.prepare_for_many_records()
+        prepare_for_many_records()
         catalog = read_catalog(parsed.catalog, forms=f"It must hold {_CATALOG_FORMS}.")
         options = read_config(config)
         if asks_to_clear(catalog):

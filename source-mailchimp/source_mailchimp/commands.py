@@ -15,6 +15,7 @@ from connector_cli.arguments import Command
 from connector_cli.catalogs import choose, did_you_mean, read_catalog
 from connector_cli.deadline import TookTooLong, within
 from connector_cli.files import read_object, read_states
+from connector_cli.memory import prepare_for_many_records
 from connector_cli.output import Output
 from connector_cli.progress import Live, Progress
 from mailchimp_api.access import open_access
@@ -257,7 +258,7 @@ def _run(parsed: argparse.Namespace, context: commands.Context, *, retry: RetryP
     elif parsed.command == "discover":
         output.emit(messages.dumps({"type": "CATALOG", "catalog": {"streams": discovered(config)}}))
     else:
-        commands.prepare_for_many_records()
+        prepare_for_many_records()
         streams = discovered(config, with_schemas=False)
         catalog = (
             choose(parsed.streams, streams) if parsed.streams is not None else read_catalog(parsed.catalog, streams)

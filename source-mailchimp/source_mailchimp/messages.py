@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from connector_cli import messages
 from connector_cli.errors import CommandFailed, FailureType
+from connector_cli.memory import return_freed_memory
 from connector_cli.output import Output
 from mailchimp_api.errors import ConfigError, MailchimpError, TransientError
 from mailchimp_api.masking import mask
@@ -91,6 +92,7 @@ class EventWriter:
             case Checkpoint(_, state):
                 self._output.emit(messages.state(name, self._namespaces.get(name), state, count.since_state))
                 count.since_state = 0
+                return_freed_memory()
             case Estimate(_, rows):
                 count.estimate = rows
                 self._output.emit(messages.estimate(name, self._namespaces.get(name), rows))
