@@ -12,7 +12,7 @@ from connector_cli.errors import UsageError
 _OPTIONS = {
     "config": "the configuration, a JSON file",
     "catalog": "the streams, a JSON file: a configured catalog, the output of discover, or a list of names",
-    "streams": "names of streams, separated by commas, instead of --catalog",
+    "streams": "names of streams, separated by commas, or '*' for all, instead of --catalog",
     "state": "where to go on from, a JSON file: a list of states, or the output of an earlier read",
 }
 

@@ -31,7 +31,8 @@ _CHECK_SECONDS = 25.0  # somebody waits in front of a screen
 _CATALOG_FORMS = (
     'a configured catalog such as {"streams": [{"stream": {"name": "people", "json_schema": {"properties": {"id": {}, '
     '"email": {}}}, "supported_sync_modes": ["full_refresh"]}, "sync_mode": "full_refresh", "destination_sync_mode": '
-    '"append_dedup", "primary_key": [["id"]]}]}, or what the discover of a source says'
+    '"append_dedup", "primary_key": [["id"]]}]}, or what the discover of a source says, cut down to its streams of '
+    "contacts"
 )
 _EXAMPLES = """examples:
   destination-mailchimp check --config config.json
@@ -93,7 +94,7 @@ CONNECTOR = commands.Connector(
     examples=_EXAMPLES,
     commands=[
         Command("spec", "print the options"),
-        Command("check", "check that the configuration works", needs=("config",)),
+        Command("check", "check that the configuration works: prints SUCCEEDED or FAILED, exits 0", needs=("config",)),
         Command("discover", "print what a contact of the audience looks like", needs=("config",)),
         Command(
             "write",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,7 +14,7 @@ from destination_mailchimp.failures import SyncFailure
 from mailchimp_api.account import WHERE_IDS_ARE
 from mailchimp_api.credentials import ApiKeyCredentials, OAuthCredentials
 from mailchimp_api.masking import mask
-from mailchimp_api.options import complaint, unknown_options
+from mailchimp_api.options import complaint, misspelt, unknown_options
 
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
@@ -358,10 +359,18 @@ def read_config(values: Any) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         mistakes = "; ".join(
-            f"{'.'.join(str(part) for part in mistake['loc']) or 'configuration'}: {complaint(mistake)}"
-            for mistake in error.errors(include_url=False, include_input=False)
+            _mistake(mistake, values) for mistake in error.errors(include_url=False, include_input=False)
         )
         raise SyncFailure(f"The configuration is not valid. {mask(mistakes)}") from None
     for sentence in unknown_options(Config, {key: value for key, value in values.items() if key != "apikey"}):
         logger.warning("%s", sentence)
     return config
+
+
+def _mistake(mistake: Mapping[str, Any], values: Any) -> str:
+    """The field and what it should be. Below ``credentials`` comes the name of their kind, which is no field."""
+    path = [str(part) for part in mistake["loc"]]
+    if path[:1] != ["credentials"] or len(path) <= 2:  # noqa: PLR2004 - credentials, kind, field
+        return f"{'.'.join(path) or 'configuration'}: {complaint(mistake)}"
+    meant = misspelt(path[2], values["credentials"]) if mistake["type"] == "missing" else ""
+    return f"{'.'.join([path[0], *path[2:]])}: {complaint(mistake)}{meant}"

@@ -6,6 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator, model_validator
 
+from mailchimp_api.options import misspelt
+
+_MAPPING_FORMS = (
+    'must be a list such as [{"column": "firstname", "field": "FNAME"}], an object such as {"firstname": "FNAME"}, '
+    "or a text such as firstname=FNAME, lastname=LNAME"
+)
+
 
 class AsWritten(BaseModel):
     """What the model of the options takes beside the types of its fields; it has no fields of its own."""
@@ -27,6 +34,8 @@ class AsWritten(BaseModel):
         given = {name: value for name, value in values.items() if value is not None}
         if isinstance(credentials := given.get("credentials"), dict):
             given["credentials"] = {name: value for name, value in credentials.items() if value is not None}
+            if "auth_type" not in credentials and ("apikey" in credentials or misspelt("apikey", credentials)):
+                given["credentials"]["auth_type"] = "apikey"
         return given
 
     @field_validator(
@@ -60,8 +69,17 @@ class AsWritten(BaseModel):
         if isinstance(value, str):
             pairs = [part.partition("=") for part in value.split(",") if part.strip()]
             if not all(equals and column.strip() for column, equals, _ in pairs):
-                raise ValueError("must be pairs such as firstname=FNAME, lastname=LNAME")
+                raise ValueError(_MAPPING_FORMS)
             value = {column.strip(): field.strip() for column, _, field in pairs}
         if isinstance(value, dict):
-            return [{"column": column, "field": "" if field is None else field} for column, field in value.items()]
+            value = [{"column": column, "field": "" if field is None else field} for column, field in value.items()]
+        if not isinstance(value, list) or not all(map(_is_mapping_entry, value)):
+            raise ValueError(_MAPPING_FORMS)
         return value
+
+
+def _is_mapping_entry(entry: Any) -> bool:
+    """Whether it names a column and a field; models come from programs."""
+    if isinstance(entry, BaseModel):
+        return True
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("column", "field"))

@@ -27,7 +27,7 @@ def test_a_mapping_is_a_list_an_object_or_a_text(written: object) -> None:
 
 @pytest.mark.parametrize("written", ["firstname", "firstname=FNAME, =LNAME"])
 def test_a_text_that_holds_no_pairs_is_no_mapping(written: str) -> None:
-    with pytest.raises(SyncFailure, match="field_mapping: must be pairs such as firstname=FNAME"):
+    with pytest.raises(SyncFailure, match="or a text such as firstname=FNAME, lastname=LNAME"):
         config_of(field_mapping=written)
 
 
@@ -51,3 +51,31 @@ def test_null_in_the_credentials_is_unset_too() -> None:
 def test_what_is_no_object_is_no_configuration() -> None:
     with pytest.raises(SyncFailure):
         read_config([CONFIG])
+
+
+@pytest.mark.parametrize(
+    "written", [7, True, ["firstname"], [{"firstname": "FNAME"}], [{"column": "firstname"}], {"firstname": ["FNAME"]}]
+)
+def test_a_wrong_mapping_is_told_the_forms_that_work(written: object) -> None:
+    with pytest.raises(SyncFailure) as caught:
+        config_of(field_mapping=written)
+
+    assert caught.value.message == (
+        'The configuration is not valid. field_mapping: must be a list such as [{"column": "firstname", "field": '
+        '"FNAME"}], an object such as {"firstname": "FNAME"}, or a text such as firstname=FNAME, lastname=LNAME'
+    )
+
+
+@pytest.mark.parametrize("kind", [{}, {"auth_type": "apikey"}])
+def test_a_misspelt_key_is_told_the_right_name(kind: dict[str, str]) -> None:
+    with pytest.raises(SyncFailure) as caught:
+        config_of(credentials={**kind, "api_key": "0123-us10"})
+
+    assert caught.value.message == (
+        "The configuration is not valid. credentials.apikey: is missing. There is api_key: did you mean apikey?"
+    )
+
+
+def test_a_key_needs_no_type() -> None:
+    """As the source takes it."""
+    assert config_of(credentials={"apikey": KEY}).credentials.auth_type == "apikey"

@@ -225,3 +225,15 @@ class TestWriting:
         help_text = subprocess.run([script, "write", "--help"], capture_output=True, check=True, text=True).stdout
         assert shown[1] in " ".join(help_text.split())
         assert "list of names" not in help_text
+
+
+def test_the_help_says_how_everything_is_read_and_how_a_check_fails() -> None:
+    """A failed check exits with 0, as Airbyte wants it: whoever types one looks at its message."""
+    script = Path(sys.executable).with_name("source-mailchimp")
+    texts = [
+        " ".join(subprocess.run([script, *options], capture_output=True, check=True, text=True).stdout.split())
+        for options in (["--help"], ["read", "--help"])
+    ]
+
+    assert "prints SUCCEEDED or FAILED, exits 0" in texts[0]
+    assert "'*' for all" in texts[1]

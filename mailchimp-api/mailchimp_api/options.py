@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,6 +26,12 @@ def unknown_options(model: type[BaseModel], given: Mapping[str, Any]) -> list[st
         hint = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"The configuration has an option that does not exist, and does nothing: {name}.{hint}")
     return sentences
+
+
+def misspelt(name: str, given: Iterable[str]) -> str:
+    """For an option ``name`` that is missing: a sentence with the one of ``given`` that may be meant, or nothing."""
+    near = difflib.get_close_matches(name, given, n=1)
+    return f". There is {near[0]}: did you mean {name}?" if near else ""
 
 
 _SHOULD_BE = {

@@ -279,7 +279,9 @@ def connector(retry: RetryPolicy | None = None) -> commands.Connector:
         examples=_EXAMPLES,
         commands=[
             Command("spec", "print the options"),
-            Command("check", "check that the configuration works", needs=("config",)),
+            Command(
+                "check", "check that the configuration works: prints SUCCEEDED or FAILED, exits 0", needs=("config",)
+            ),
             Command("discover", "print the streams and their schemas", needs=("config",)),
             Command("read", "read streams to standard output", needs=("config", "catalog|streams"), takes=("state",)),
         ],

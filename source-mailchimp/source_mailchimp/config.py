@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mailchimp_api.credentials import ApiKeyCredentials, Credentials, OAuthCredentials
 from mailchimp_api.errors import ConfigError
-from mailchimp_api.options import complaint, unknown_options
+from mailchimp_api.options import complaint, misspelt, unknown_options
 from source_mailchimp.dates import parse_date
 
 logger = logging.getLogger("airbyte.source_mailchimp")
@@ -209,15 +209,21 @@ def parse_config(raw: dict[str, Any]) -> Config:
     given = {key: value for key, value in raw.items() if value is not None}
     credentials = given.get("credentials")
     if isinstance(credentials, dict) and "auth_type" not in credentials:
-        given["credentials"] = {"auth_type": "apikey" if "apikey" in credentials else "oauth2.0", **credentials}
+        is_key = "apikey" in credentials or misspelt("apikey", credentials)
+        given["credentials"] = {"auth_type": "apikey" if is_key else "oauth2.0", **credentials}
     try:
         config = Config.model_validate(given)
     except ValidationError as error:
         field, problem = _complaint(error)
+        section, _, name = field.partition(".")
+        if section == "credentials" and name and (meant := misspelt(name, given["credentials"])):
+            raise ConfigError(f"Invalid configuration: {field}: {problem}{meant}", field=field) from None
         raise ConfigError(f"Invalid configuration: {field}: {problem}.", field=field) from None
     _ = config.access_credentials
     for sentence in unknown_options(Config, raw):
         logger.warning("%s", sentence)
+    if config.start and config.start > datetime.now(timezone.utc) + timedelta(days=1):
+        logger.warning("start_date lies in the future, so nothing that has a date is read: %s", config.start_date)
     if config.page_size < MIN_PAGE_SIZE:
         logger.warning("page_size: %d counts as %d, the smallest page there is", config.page_size, MIN_PAGE_SIZE)
     return config

@@ -67,6 +67,12 @@ class TestMistakes:
     def test_wrong_credentials_are_told_by_the_field_a_person_sees(self, credentials: object, field: str) -> None:
         assert complaint({"credentials": credentials}).field == field
 
+    @pytest.mark.parametrize("kind", [{}, {"auth_type": "apikey"}])
+    def test_a_misspelt_key_is_told_the_right_name(self, kind: dict[str, str]) -> None:
+        told = complaint({"credentials": {**kind, "api_key": SECRET}})
+
+        assert str(told).endswith("credentials.apikey: is missing. There is api_key: did you mean apikey?")
+
     def test_an_item_of_a_list_is_told_by_its_place(self) -> None:
         assert complaint({"credentials": KEY, "list_ids": ["a", 7]}).field == "list_ids.1"
 
@@ -113,3 +119,11 @@ def test_a_misspelt_option_is_a_warning(caplog: pytest.LogCaptureFixture) -> Non
 
     assert "does nothing: list_id. Did you mean list_ids?" in caplog.text
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("text, warnings", [("2999-01-01", 1), ("2020-01-01", 0)])
+def test_a_start_date_in_the_future_is_warned_of(text: str, warnings: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A check succeeds, and a sync would read hardly anything."""
+    parse_config({"credentials": KEY, "start_date": text})
+
+    assert caplog.text.count("start_date lies in the future") == warnings
