@@ -317,3 +317,20 @@ def test_columns_that_look_like_consent_are_warned_of_before_anything_is_written
 
     assert all(column in log[warned] for column in columns)
     assert warned < log.index("Created tag First write")
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}], ids=["write", "dry run"])
+@pytest.mark.parametrize("columns", [["id", "email", "sub_state"], []], ids=["listed", "not listed"])
+@pytest.mark.parametrize("option", ["status_field", "deleted_field"])
+def test_a_misspelt_column_of_consent_subscribes_nobody(
+    destination: DestinationHarness, option: str, columns: list[str], options: dict[str, Any]
+) -> None:
+    lines = [destination.record({"id": 1, "email": "left@example.com", "sub_state": "unsubscribed"})]
+    before = len(destination.members())
+    run = destination.write(
+        lines, destination.config(**{option: "sub_stat"}, **options), [destination.stream_of(columns=columns)]
+    )
+
+    assert run.exit_code == 1
+    assert f"The stream people has no column 'sub_stat', which {option} names." in run.error_traces[0]["message"]
+    assert len(destination.members()) == before

@@ -7,14 +7,18 @@ from typing import Any
 
 from destination_mailchimp.config import Config
 from destination_mailchimp.failures import SyncFailure
-from destination_mailchimp.mapping.addresses import email_column, plain
+from destination_mailchimp.mapping.addresses import email_column
+from destination_mailchimp.mapping.named_columns import NamedByOption, has_column, some, to_be_shown
 
 Json = dict[str, Any]
 
 
 @dataclass
 class ConfiguredStream:
-    """One stream to be written. ``columns`` are the schema's properties; empty if it has none."""
+    """One stream to be written. ``columns`` are the schema's properties; empty if it has none.
+
+    ``sought``: columns that options name and, as the schema lists none, the first record must show.
+    """
 
     name: str
     namespace: str | None
@@ -22,6 +26,12 @@ class ConfiguredStream:
     cursor: list[str]
     columns: dict[str, Json] = field(default_factory=dict)
     generations: bool = False
+    sought: list[NamedByOption] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """The stream as a person knows it."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
 
 
 def read_catalog(catalog: Any, config: Config) -> list[ConfiguredStream]:
@@ -37,6 +47,9 @@ def read_catalog(catalog: Any, config: Config) -> list[ConfiguredStream]:
     read = [_read(item, config) for item in streams]
     if len({(stream.namespace, stream.name) for stream in read}) < len(read):
         raise SyncFailure("The catalog names a stream twice.", "system_error")
+    sought = to_be_shown(config, {stream.label: stream.columns for stream in read})
+    for stream in read:
+        stream.sought = sought.get(stream.label, [])
     return read
 
 
@@ -72,18 +85,13 @@ def _check_address(name: str, columns: dict[str, Json], config: Config) -> None:
     if not columns:
         return
     if config.email_field:
-        if plain(config.email_field) not in {plain(column) for column in columns}:
+        if not has_column(columns, config.email_field):
             raise SyncFailure(
                 f"The stream {name} has no column {config.email_field!r}, which email_field names. "
-                f"It has: {_some(columns)}."
+                f"It has: {some(columns)}."
             )
     elif email_column(columns) is None:
         raise SyncFailure(
             f"No column of the stream {name} looks like an e-mail address. Name it in the option email_field. "
-            f"The stream has: {_some(columns)}."
+            f"The stream has: {some(columns)}."
         )
-
-
-def _some(columns: dict[str, Json]) -> str:
-    names = sorted(columns)
-    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004 - enough to recognise it by

@@ -68,6 +68,8 @@ class Columns:
             ("merge_fields", self._merge_fields),
         ):
             self._special[plain(name)] = (name, put)
+        self.permission_columns: set[str] = set()
+        """The columns that ``field_mapping`` sends to a marketing permission."""
         self._explicit: dict[str, Target | None] = {}
         for entry in config.field_mapping:
             target = entry.field.strip()
@@ -167,6 +169,8 @@ class Columns:
             return Target(Rank.MAPPED, label, put)
         for found in (self.interests, self._permissions):
             if flag := found.flag(target):
+                if found is self._permissions:
+                    self.permission_columns.add(column)
                 return Target(Rank.MAPPED, f"{found.what} {target}", flag)
         address = " The column of the address is named in email_field." if email_column([target]) else ""
         raise SyncFailure(

@@ -8,9 +8,11 @@ from typing import Any
 
 from destination_mailchimp.audience.fields import MergeField
 from destination_mailchimp.config import Config
+from destination_mailchimp.failures import SyncFailure
 from destination_mailchimp.mapping.catalog import ConfiguredStream
 from destination_mailchimp.mapping.columns import MEMBER_COLUMNS, Columns
 from destination_mailchimp.mapping.consent_columns import looks_like_consent
+from destination_mailchimp.mapping.named_columns import has_column, missing
 from destination_mailchimp.mapping.partial_contact import Put
 from destination_mailchimp.mapping.roles import Roles
 
@@ -38,11 +40,17 @@ class ColumnPlan:
         """The columns that go nowhere, but for those that have another use or are kept out."""
         self._announced = 0
         self._warned_of_audience = False
+        self._sought = stream.sought
         if stream.columns:
             self._add(stream.columns)
 
     def see(self, data: dict[str, Any]) -> None:
-        """Take in the columns of a record that have not been seen yet."""
+        """Take in the columns of a record that have not been seen yet.
+
+        Raises SyncFailure if the first record lacks one that tells who may be written to.
+        """
+        if self._sought:
+            self._look_for_named(data)
         if new := data.keys() - self._seen:
             # In the order of the record, so that the first of two equals is the same in every sync.
             self._add([column for column in data if column in new])
@@ -58,6 +66,20 @@ class ColumnPlan:
         if isinstance(value, dict | list) and not self._config.nested_as_json:
             return False
         return not ("merge_fields" in data and column in MEMBER_COLUMNS)
+
+    def _look_for_named(self, data: dict[str, Any]) -> None:
+        """Look in the first record for the columns that options name, where the catalog lists none."""
+        for named in self._sought:
+            if has_column(data, named.column):
+                continue
+            text = missing(self._stream.label, named, data, "Its first record has")
+            if named.consent or named.column in self._columns.permission_columns:
+                raise SyncFailure(
+                    f"{text} Nobody in it is written, as the column tells who may be written to. Correct the option; "
+                    "or, if not every record has the column, list it in the catalog's json_schema."
+                )
+            logger.warning("%s It counts in the records that have it.", text)
+        self._sought = []
 
     def _add(self, columns: Iterable[str]) -> None:
         """Of several columns for one field the better match counts; the others are left out and named in the log."""
