@@ -119,6 +119,7 @@ def _run_sync(
                 "Stream %s: a refresh replaces nothing in Mailchimp: contacts of earlier generations stay", stream.name
             )
     messages = MessageReader(by_name, states, rejects)
+    states.withheld = lambda: _is_too_bad(messages, rejects, config.max_rejected_percent)
     forms = AcceptedForms(audience.merge_fields, lambda: some_merge_fields(calls), config.placeholders)
     mover = Mover(calls, config, keys) if keys else None
     writer = BatchWriter(calls, config, policy, archived, forms, mover)
@@ -230,7 +231,7 @@ def input_failure(messages: MessageReader, most_percent: float) -> SyncFailure |
             "No input came, so nothing was to be written. If the source should have sent something: in Docker, is "
             "--interactive (-i) missing?"
         )
-    if not messages.unreadable or (messages.understood and 100 * messages.unreadable / lines <= most_percent):
+    if not _too_little_read(messages, most_percent):
         return None
     way_out = "" if messages.understood else " For CSV or bare rows see examples/csv_to_audience.py in the repository."
     return SyncFailure(
@@ -240,21 +241,39 @@ def input_failure(messages: MessageReader, most_percent: float) -> SyncFailure |
     )
 
 
+def _too_little_read(messages: MessageReader, most_percent: float) -> bool:
+    lines = messages.unreadable + messages.understood
+    return bool(messages.unreadable) and not (messages.understood and 100 * messages.unreadable / lines <= most_percent)
+
+
+def _is_too_bad(messages: MessageReader, rejects: Rejects, most_percent: float) -> bool:
+    """Whether the sync would fail if it ended now, as too much of what has been done was refused or unreadable."""
+    too_little_read = _too_little_read(messages, most_percent)
+    return too_little_read or too_many_rejects(messages.ledgers, rejects, most_percent) is not None
+
+
 def too_many_rejects(ledgers: list[StreamLedger], rejects: Rejects, most_percent: float) -> SyncFailure | None:
-    """Why the rejects fail the sync; None if they do not: all for one cause, or more than ``most_percent`` of them."""
-    received = sum(ledger.received for ledger in ledgers)
+    """Why the rejects fail the sync; None if they do not: all for one cause, or more than ``most_percent`` of them.
+
+    While it runs, what is still under way does not count.
+    """
+    received = sum(sum(ledger.outcomes.values()) for ledger in ledgers)
     rejected = sum(ledger.outcomes[Outcome.REJECTED] for ledger in ledgers)
     if not rejected:
         return None
     if rejected == received and len(rejects.causes) == 1:
         cause = next(iter(rejects.causes))
         if cause.reason not in ABOUT_A_PERSON:
-            return SyncFailure(f"All {received} records were rejected for the same cause: {cause}")
+            return SyncFailure(
+                f"All {received} records were rejected for the same cause: {cause} "
+                "Mend the cause and run the sync again: the source has not been told to go on, so they come again."
+            )
     percent = 100 * rejected / received
     if percent > most_percent:
         return SyncFailure(
             f"{rejected} of {received} records were rejected ({percent:.1f} %), more than the {most_percent:g} % "
             f"that max_rejected_percent admits. Most of them: {rejects.causes.most_common(1)[0][0]} "
-            "The log (or the rejects file) names the others."
+            "The log (or the rejects file) names the others. Mend the causes, or raise max_rejected_percent, and run "
+            "the sync again: what came after the last STATE that was acknowledged comes again."
         )
     return None

@@ -16,7 +16,7 @@ from connector_cli.output import Output
 from destination_mailchimp import DestinationMailchimp
 from destination_mailchimp.config import read_config
 from destination_mailchimp.sync import run_sync
-from integration_tests.harness.destination import DestinationHarness
+from integration_tests.harness.destination import DestinationHarness, record, state
 
 BATCH = "/lists/{list_id}"
 
@@ -238,3 +238,54 @@ class TestAccountTroubles:
 
         assert [message.type.value for message in written if message.state] == ["STATE"]
         assert destination.status("a@example.com") == "subscribed"
+
+
+class TestStatesOfFailedSyncs:
+    """What the source is told to go on past it does not send again: a sync that fails by rejects keeps that back."""
+
+    def bad(self, count: int) -> list[bytes]:
+        """Records without a usable address."""
+        return [record({"id": n, "email": "nobody"}) for n in range(count)]
+
+    def test_none_goes_out_where_all_is_rejected_for_one_cause(self, destination: DestinationHarness) -> None:
+        run = destination.write([*self.bad(2), state(1), *self.bad(2), state(2)])
+
+        assert run.exit_code == 1
+        assert run.states == []
+        assert "Mend the cause and run the sync again" in run.error_traces[0]["message"]
+
+    def test_nor_where_the_records_name_a_stream_that_is_none(self, destination: DestinationHarness) -> None:
+        lines = [record({"id": n, "email": f"new{n}@example.com"}, "poeple") for n in range(3)]
+        for where in ("people", "poeple"):
+            run = destination.write([*lines, state(1, where)])
+
+            assert run.exit_code == 1
+            assert run.states == []
+
+    def test_nor_where_more_is_rejected_than_admitted(self, destination: DestinationHarness) -> None:
+        lines = [*self.bad(3), state(1), *destination.new_people(6), *self.bad(10), state(2)]
+        run = destination.write(lines, destination.config(max_rejected_percent=10))
+
+        assert run.exit_code == 1
+        assert run.accounting() == {"received": 19, "created": 6, "rejected": 13}
+        assert run.states == []
+        assert "run the sync again" in run.error_traces[0]["message"]
+
+    def test_nor_where_too_much_can_not_be_read(self, destination: DestinationHarness) -> None:
+        run = destination.write(
+            [b"a,b", *destination.new_people(1), state(1)], destination.config(max_rejected_percent=9)
+        )
+
+        assert run.exit_code == 1
+        assert run.states == []
+
+    def test_those_that_waited_go_out_in_order_once_the_share_is_small_enough(
+        self, destination: DestinationHarness
+    ) -> None:
+        lines = [*self.bad(1), state(1), *destination.new_people(9), state(2)]
+        run = destination.write(lines, destination.config(max_rejected_percent=10))
+
+        assert run.exit_code == 0
+        assert [item["stream"]["stream_state"]["at"] for item in run.states] == [1, 2]
+        stats = [item["destinationStats"] for item in run.states]
+        assert [(item["recordCount"], item["rejectedRecordCount"]) for item in stats] == [(0, 1), (9, 0)]

@@ -65,10 +65,15 @@ class _Waiting:
 
 
 class States:
-    """Keeps the STATEs of all streams in the order of their arrival and lets out those whose time has come."""
+    """Keeps the STATEs of all streams in the order of their arrival and lets out those whose time has come.
 
-    def __init__(self, emit: Callable[[bytes], None]) -> None:
+    ``withheld`` tells whether none may go out now: while the sync would fail if it ended here, as too much of it was
+    rejected. The source would not send that again by itself.
+    """
+
+    def __init__(self, emit: Callable[[bytes], None], withheld: Callable[[], bool] = lambda: False) -> None:
         self._emit = emit
+        self.withheld = withheld
         self._waiting: list[_Waiting] = []
         self._keys: Counter[int] = Counter()
 
@@ -83,6 +88,8 @@ class States:
 
     def emit_ready(self) -> None:
         """Emit every STATE for which all that came before it in its stream (or in all streams) is durable."""
+        if not self._waiting or self.withheld():
+            return
         blocked: set[int] = set()
         kept: list[_Waiting] = []
         for place, state in enumerate(self._waiting):
