@@ -12,6 +12,7 @@ from destination_mailchimp.config import Config
 from destination_mailchimp.contacts.contact import STATUSES
 from destination_mailchimp.mapping.columns import Columns
 from destination_mailchimp.sync import open_calls
+from destination_mailchimp.writing.consent import opt_in_overridden
 from destination_mailchimp.writing.tags import TagIds
 from mailchimp_api.account import account_of
 from mailchimp_api.client import RetryPolicy
@@ -39,17 +40,13 @@ def check(config: Config) -> list[str]:
     audience = read_audience(calls)
     Columns(config, audience)
     warnings = _required(config, audience)
-    if audience.double_optin:
-        if config.status_for_new is None:
-            warnings.append(
-                "The audience uses double opt-in: new contacts become pending and get an e-mail to confirm. "
-                "Set status_for_new if they have confirmed already."
-            )
-        elif config.status_for_new == "subscribed":
-            warnings.append(
-                "The audience uses double opt-in, but status_for_new is subscribed: "
-                "new contacts are subscribed without being asked."
-            )
+    if overridden := opt_in_overridden(config, audience):
+        warnings.append(overridden)
+    elif audience.double_optin and config.status_for_new is None and not config.update_only:
+        warnings.append(
+            "The audience uses double opt-in: new contacts become pending and get an e-mail to confirm. "
+            "Set status_for_new if they have confirmed already."
+        )
     if audience.marketing_permissions:
         shown = ", ".join(f"{item.text or 'without a text'} ({item.id})" for item in audience.permissions)
         warnings.append(

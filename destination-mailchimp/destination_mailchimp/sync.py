@@ -32,7 +32,7 @@ from destination_mailchimp.mapping.record import RecordMapper
 from destination_mailchimp.mapping.wanted import WantedField
 from destination_mailchimp.progress import WriteProgress
 from destination_mailchimp.writing.batches import BatchWriter
-from destination_mailchimp.writing.consent import StatusPolicy
+from destination_mailchimp.writing.consent import StatusPolicy, announcement, opt_in_overridden
 from destination_mailchimp.writing.dispatch import Waits
 from destination_mailchimp.writing.membership import ARCHIVED_SECONDS, StatusIndex
 from destination_mailchimp.writing.moves import Mover
@@ -141,7 +141,9 @@ def _run_sync(
     if on_end:
         on_end(engine.stop)
     progress = WriteProgress(lambda: messages.ledgers, calls.client.usage)
-    logger.info("New contacts in audience %s will be created as %s", audience.name or audience.id, policy.for_new)
+    logger.info("%s", announcement(config, audience))
+    if overridden := opt_in_overridden(config, audience):
+        logger.warning("%s", overridden)
     try:
         try:
             with Progress(progress.lines, progress.line, live=live):

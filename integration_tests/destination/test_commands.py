@@ -171,6 +171,21 @@ class TestDoubleOptIn:
         assert asking.status("new@example.com") == "pending"
         assert asking.status("sure@example.com") == "subscribed"
 
+    @pytest.mark.parametrize("dry_run", [False, True], ids=["write", "dry run"])
+    def test_a_status_column_that_overrides_it_is_warned_of(self, asking: Any, dry_run: bool) -> None:  # noqa: FBT001
+        config = asking.config(status_field="state")
+        run = asking.write(
+            [asking.record({"id": 1, "email": "new@example.com", "state": "subscribed"})],
+            {**config, "dry_run": dry_run},
+        )
+
+        assert run.exit_code == 0
+        for said in (asking.check(config)["message"], run.log):
+            assert "status_field overrides it" in said
+            assert "new contacts become pending" not in said
+        assert "will be created as pending" not in run.log
+        assert asking.status("new@example.com") == (None if dry_run else "subscribed")
+
     def test_a_required_field_that_nothing_maps_to_is_named_and_its_lack_rejects_new_contacts(
         self, asking: Any
     ) -> None:

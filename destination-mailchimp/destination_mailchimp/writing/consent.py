@@ -71,6 +71,39 @@ class StatusPolicy:
         return self.update and contact.status in ACTIVE_STATUSES and not self.allow_resubscribe
 
 
+def announcement(config: Config, audience: Audience) -> str:
+    """What new contacts become, as a sentence."""
+    where, for_new = audience.name or audience.id, StatusPolicy.of(config, audience).for_new
+    if config.status_field:
+        return (
+            f"New contacts in audience {where} get the status that the column {config.status_field} holds, "
+            f"and {for_new} where it holds none"
+        )
+    return f"New contacts in audience {where} will be created as {for_new}"
+
+
+def opt_in_overridden(config: Config, audience: Audience) -> str | None:
+    """A warning if the audience uses double opt-in and the configuration has people subscribed without that."""
+    if not audience.double_optin or config.update_only:
+        return None
+    for_new = config.status_for_new
+    if config.status_field:
+        others = {
+            None: "those where it holds none become pending and get an e-mail to confirm.",
+            "subscribed": "so are those where it holds none, as status_for_new is subscribed.",
+        }.get(for_new, f"those where it holds none become {for_new}.")
+        return (
+            f"The audience uses double opt-in, but status_field overrides it: new contacts whose column "
+            f"{config.status_field} holds subscribed are subscribed without being asked; {others}"
+        )
+    if for_new == "subscribed":
+        return (
+            "The audience uses double opt-in, but status_for_new is subscribed: "
+            "new contacts are subscribed without being asked."
+        )
+    return None
+
+
 ACTIVE_STATUSES = ("subscribed", "pending", "transactional")
 """The statuses between which a contact may be moved: whoever has left is in none of them."""
 LEFT_STATUSES = ("unsubscribed", "cleaned")
