@@ -57,9 +57,9 @@ def check(config: Config) -> list[str]:
     missing = TagIds(calls).missing(config.tag_names) if config.tag_names else []
     if missing:
         warnings.append(f"The audience does not have these tags yet; the first sync makes them: {', '.join(missing)}.")
-    if config.rejects_file and "://" in config.rejects_file:
+    if config.rejects_file:
         check_target(config.rejects_file, "rejects_file")
-    if config.dry_run_file and "://" in config.dry_run_file:
+    if config.dry_run_file:
         check_target(config.dry_run_file, "dry_run_file")
     if config.dry_run:
         warnings.append("dry_run is on: a sync writes nothing to Mailchimp, it only says what it would do.")

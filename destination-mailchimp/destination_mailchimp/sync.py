@@ -99,7 +99,7 @@ def _run_sync(
         names=lambda fields: needs_names(config, streams, fields),
     )
     columns = Columns(config, audience)
-    rejects = Rejects(config.rejects_file)
+    rejects = Rejects(config.rejects_file, dry_run=config.dry_run)
     policy = StatusPolicy.of(config, audience)
     if columns.key_tag and len(streams) > 1:
         raise SyncFailure(

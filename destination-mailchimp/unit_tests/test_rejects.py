@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +12,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
+from destination_mailchimp.accounting.lines import check_target
 from destination_mailchimp.accounting.rejects import Rejects
 from destination_mailchimp.failures import Reason, RecordRejected, SyncFailure
 
@@ -98,3 +101,50 @@ class TestRejects:
 
         with pytest.raises(SyncFailure, match="rejects_file"):
             Rejects(str(tmp_path / "file" / "rejects.jsonl"))
+
+    @pytest.mark.parametrize(
+        "target,words",
+        [
+            ("s3://bucket/rejects.jsonl", "Install s3fs to access S3"),
+            ("nope://bucket/rejects.jsonl", "begins with nope://, which nothing here can open"),
+            ("s3://", "names no bucket"),
+            ("{folder}", "rejects_file: {folder} is a folder. Give the path of a file in it."),
+            ("{folder}/file/rejects.jsonl", "rejects_file: {folder}/file/rejects.jsonl can't be written (Not a dir"),
+            ("/dev/null/rejects.jsonl", "/dev/null/rejects.jsonl"),
+        ],
+    )
+    def test_what_can_not_be_used_is_named_with_its_remedy(self, tmp_path: Path, target: str, words: str) -> None:
+        """By `check`, which opens nothing, and by a sync before it begins."""
+        if target.startswith("s3://") and importlib.util.find_spec("s3fs"):
+            pytest.skip("s3fs is installed here")
+        (tmp_path / "file").write_text("")
+        target, words = target.format(folder=tmp_path), words.format(folder=tmp_path)
+
+        for attempt in (lambda: Rejects(target), lambda: check_target(target, "rejects_file")):
+            with pytest.raises(SyncFailure) as failed:
+                attempt()
+            assert failed.value.failure_type == "config_error"
+            assert words in failed.value.message
+
+    @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write everywhere")
+    def test_a_path_that_the_user_may_not_write_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "closed").mkdir(mode=0o500)
+        target = str(tmp_path / "closed" / "rejects.jsonl")
+
+        for attempt in (lambda: Rejects(target), lambda: check_target(target, "rejects_file")):
+            with pytest.raises(SyncFailure, match=f"this user .uid {os.getuid()}. may not write {re.escape(target)}"):
+                attempt()
+
+    def test_a_look_at_the_target_makes_nothing(self, tmp_path: Path) -> None:
+        check_target(str(tmp_path / "new" / "rejects.jsonl"), "rejects_file")
+
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_the_lines_of_a_dry_run_are_marked(self, tmp_path: Path, *, dry_run: bool) -> None:
+        target = tmp_path / "rejects.jsonl"
+        rejects = Rejects(str(target), dry_run=dry_run)
+        rejects.add("s", RecordRejected("no_address", "None."))
+        rejects.close()
+
+        assert orjson.loads(target.read_bytes()).get("dry_run", False) is dry_run

@@ -64,6 +64,9 @@ class TestCheck:
             ({"list_id": "0000000000"}, "List ID not found: 0000000000"),
             ({"field_mapping": [{"column": "a", "field": "NOPE"}]}, "NOPE"),
             ({"status_for_new": "cleaned"}, "status_for_new"),
+            ({"rejects_file": "/dev/null/rejects.jsonl"}, "/dev/null/rejects.jsonl"),
+            ({"rejects_file": "/"}, "rejects_file: / is a folder"),
+            ({"rejects_file": "nope://bucket/file"}, "nope://"),
         ],
     )
     def test_it_names_what_is_wrong(self, destination: DestinationHarness, change: dict[str, Any], words: str) -> None:

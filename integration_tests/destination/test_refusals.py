@@ -84,7 +84,7 @@ class TestRefusals:
             status_field="state", update_status=True, allow_resubscribe=True, rejects_file=str(target)
         )
         lines = [destination.record({"id": reason, **row}) for reason, row in rows.items()] + destination.new_people(5)
-        run = destination.write(lines, config)
+        run = destination.write(lines, config, [destination.stream_of(columns=["id", "email", "first_name", "state"])])
         rejects = [orjson.loads(line) for line in target.read_bytes().splitlines()]
 
         assert run.accounting() == {"received": 12, "created": 5, "rejected": 7}
@@ -102,7 +102,9 @@ class TestRefusals:
             destination.record({"email": "john@example.com", "gone": 7}),
         ]
         run = destination.write(
-            lines, destination.config(status_field="state", deleted_field="gone", deletes="archive")
+            lines,
+            destination.config(status_field="state", deleted_field="gone", deletes="archive"),
+            [destination.stream_of(columns=["email", "state", "gone"])],
         )
 
         assert run.accounting() == {"received": 2, "rejected": 2}
@@ -145,7 +147,7 @@ class TestRefusals:
                 raise BrokenPipeError
 
         config = read_config(destination.config(rejects_file="bucket://b/r"))
-        lines = [destination.record({"email": None}), destination.state(1)]
+        lines = [destination.record({"email": None}), *destination.new_people(1), destination.state(1)]
 
         with pytest.raises(OutputLost):
             run_sync(config, {"streams": [destination.stream_of()]}, [(lines, True)], Output(sink=Broken()))

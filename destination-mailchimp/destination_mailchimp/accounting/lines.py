@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 from datetime import datetime, timezone
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from destination_mailchimp.failures import SyncFailure
+from mailchimp_api.masking import mask
 
 
 class LinesFile:
@@ -54,10 +56,59 @@ class LinesFile:
 
 
 def check_target(target: str, option: str) -> None:
-    """Raise SyncFailure if a bucket URL can't be used here at all; opens and writes nothing."""
-    _module_for_buckets(option)
-    if not target.partition("://")[2]:
+    """Raise SyncFailure if the target can't be used here at all, as far as that shows. Opens and writes nothing."""
+    if "://" in target:
+        _check_bucket(target, option)
+    else:
+        _check_path(Path(target), option)
+
+
+def _check_path(path: Path, option: str) -> None:
+    if path.is_dir():
+        raise _unwritable(path, option, IsADirectoryError())
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise _unwritable(path, option, PermissionError())
+        return
+    # The folders that are missing are made when the file is opened.
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise _unwritable(path, option, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(path, option, PermissionError())
+
+
+def _check_bucket(target: str, option: str) -> None:
+    fsspec = _module_for_buckets(option)
+    scheme, _, rest = target.rpartition("::")[2].partition("://")
+    if not rest:
         raise SyncFailure(f"{option} names no bucket.")
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        raise SyncFailure(
+            f"{option} is a URL that begins with {scheme}://, and what opens such URLs is not installed here: "
+            f"{mask(str(error)).rstrip('.')}. In a container, that takes an image of your own."
+        ) from None
+    except ValueError:
+        raise SyncFailure(
+            f"{option} is a URL that begins with {scheme}://, which nothing here can open. Give a path, or the URL of "
+            "a bucket such as s3://bucket/rejects.jsonl."
+        ) from None
+
+
+def _unwritable(path: Path, option: str, error: OSError) -> SyncFailure:
+    """What a person can do about a path that can't be written."""
+    shown = mask(str(path))
+    if isinstance(error, IsADirectoryError):
+        return SyncFailure(f"{option}: {shown} is a folder. Give the path of a file in it.")
+    if isinstance(error, PermissionError):
+        user = f" (uid {os.getuid()})" if hasattr(os, "getuid") else ""
+        return SyncFailure(
+            f"{option}: this user{user} may not write {shown}. Give it the right to, or name another path; in a "
+            "container, one in a folder that is mounted and that uid 1000 may write to."
+        )
+    return SyncFailure(f"{option}: {shown} can't be written ({_cause(error)}). Give the path of a file that can be.")
 
 
 def _dump(line: dict[str, Any]) -> bytes:
@@ -97,12 +148,14 @@ def _module_for_buckets(option: str) -> Any:
 def _open(target: str, option: str) -> BinaryIO:
     if "://" not in target:
         path = Path(target)
+        _check_path(path, option)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Made for its owner alone: it holds personal data. One that is there keeps its mode.
             return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
         except OSError as error:
-            raise SyncFailure(f"{option} can't be written ({_cause(error)}).") from None
+            raise _unwritable(path, option, error) from None
+    _check_bucket(target, option)
     fsspec = _module_for_buckets(option)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     head, dot, ending = target.rpartition(".")

@@ -19,10 +19,12 @@ _LOGGED_PER_REASON = 20
 class Rejects:
     """Takes every rejected record. ``target`` is a path or a bucket URL (see ``LinesFile``); None for the log.
 
+    ``dry_run`` marks the lines of one: the sync itself will bring these records again.
     Raises SyncFailure if the target can't be opened.
     """
 
-    def __init__(self, target: str | None) -> None:
+    def __init__(self, target: str | None, *, dry_run: bool = False) -> None:
+        self._mark = {"dry_run": True} if dry_run else {}
         self._file = LinesFile(target, "rejects_file") if target else None
         self._logged: Counter[str] = Counter()
         self.causes: Counter[Cause] = Counter()
@@ -47,6 +49,7 @@ class Rejects:
                 "field": reject.field or None,
                 "primary_key": primary_key,
                 "record": record,
+                **self._mark,
             }
             self._file.append(line)
             return
