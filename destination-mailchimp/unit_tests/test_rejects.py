@@ -41,6 +41,39 @@ class TestRejects:
         # The same cause, though each text quotes another address.
         assert len(rejects.causes) == 1
 
+    @pytest.mark.parametrize(
+        "key,shown",
+        [
+            (4711, "record 7 (primary key 4711) of"),
+            ("CUST-4711", "record 7 (primary key CUST-4711) of"),
+            ("6e1f2a34-0000-4000-8000-0123456789ab", "record 7 (primary key 6e1f2a34-0000-4000-8000-0123456789ab) of"),
+            ("jane@example.com", "record 7 of"),
+            ("Jane Doe", "record 7 of"),
+            ("+4915112345678", "record 7 of"),
+            (4915112345678, "record 7 of"),
+            ([1, 2], "record 7 of"),
+            (None, "record 7 of"),
+        ],
+    )
+    def test_the_log_names_the_record(self, caplog: pytest.LogCaptureFixture, key: Any, shown: str) -> None:
+        rejects = Rejects(None)
+        reject = RecordRejected("looks_fake", "It looks fake.")
+        rejects.add("people", reject, number=7, address="jane@example.com", primary_key=key)
+
+        assert f"Stream people: {shown} j***@e*** was rejected: It looks fake." in caplog.text
+
+    @pytest.mark.parametrize("count", [0, 3])
+    def test_a_file_is_hinted_at_once_at_the_end(self, caplog: pytest.LogCaptureFixture, count: int) -> None:
+        rejects = Rejects(None)
+        for number in range(count):
+            rejects.add("people", RecordRejected("no_address", "None."), number=number + 1)
+        assert "rejects_file" not in caplog.text
+        rejects.close()
+
+        assert [r.getMessage()[:30] for r in caplog.records if "rejects_file" in r.getMessage()] == [
+            "3 records were rejected. Name "
+        ] * (count > 0)
+
     def test_the_log_shows_no_telephone_number(self, caplog: pytest.LogCaptureFixture) -> None:
         rejects = Rejects(None)
         for last in range(3):

@@ -108,7 +108,9 @@ class TestRefusals:
         )
 
         assert run.accounting() == {"received": 2, "rejected": 2}
-        assert run.log.count("a record of j***@e*** was rejected") == 2
+        assert "Stream people: record 1 of j***@e*** was rejected" in run.log
+        assert "Stream people: record 2 of j***@e*** was rejected" in run.log
+        assert run.log.count("Name a rejects_file") == 1
 
     def test_a_rejects_file_that_can_not_be_finished_fails_the_sync_once(self, destination: DestinationHarness) -> None:
         run = destination.write(

@@ -61,7 +61,7 @@ class StreamLedger:
         segment.open += 1
         segment.received += 1
         self.received += 1
-        return Receipt(self, segment)
+        return Receipt(self, segment, self.received)
 
     def balance(self) -> int:
         """How many records are not accounted for: 0, or there is an error in the connector."""
@@ -76,13 +76,15 @@ class Receipt:
     """What is owed for one record: its outcome, and the segments of input whose STATE waits for it.
 
     ``segments`` are its own first, then those of older versions that it has replaced. ``primary_key`` and
-    ``record`` (kept only if rejects go to a file) tell which record it was.
+    ``record`` (kept only if rejects go to a file) tell which record it was, ``number`` how many of the stream had come
+    with it.
     """
 
-    __slots__ = ("ledger", "outcome", "primary_key", "record", "segments")
+    __slots__ = ("ledger", "number", "outcome", "primary_key", "record", "segments")
 
-    def __init__(self, ledger: StreamLedger, segment: Segment) -> None:
+    def __init__(self, ledger: StreamLedger, segment: Segment, number: int) -> None:
         self.ledger = ledger
+        self.number = number
         self.segments = [segment]
         self.outcome: Outcome | None = None
         self.primary_key: Any = None

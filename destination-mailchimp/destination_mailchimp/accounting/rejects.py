@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,8 @@ from mailchimp_api.masking import mask, mask_address
 logger = logging.getLogger("airbyte.destination_mailchimp")
 
 _LOGGED_PER_REASON = 20
+_CODE = re.compile(r"[A-Za-z]{0,4}[-_]?\d{1,8}|[0-9a-fA-F]{24}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""A short number, one with a few letters before it, an id of MongoDB, a UUID."""
 
 
 class Rejects:
@@ -35,11 +38,15 @@ class Rejects:
         stream: str,
         reject: RecordRejected,
         *,
+        number: int = 0,
         address: str = "",
         primary_key: Any = None,
         record: Any = None,
     ) -> None:
-        """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more."""
+        """Note one rejected record, whatever it holds. Raises SyncFailure if the file can't be written any more.
+
+        ``number``: how many records of the stream had come with it, by which the log names it.
+        """
         self.causes[Cause.of(reject, address)] += 1
         if self._file is not None:
             line = {
@@ -58,11 +65,26 @@ class Rejects:
             who = f" of {mask_address(address)}" if address else ""
             where = f" ({reject.field})" if reject.field else ""
             text = mask(shown_text(reject), address)
-            logger.warning("Stream %s: a record%s was rejected%s: %s", stream, who, where, text)
+            which = f"record {number}{_shown_key(primary_key)}{who}"
+            logger.warning("Stream %s: %s was rejected%s: %s", stream, which, where, text)
         if self._logged[reject.reason] == _LOGGED_PER_REASON:
-            logger.warning("More rejects of the kind %s are only counted; rejects_file would list all", reject.reason)
+            logger.warning("More rejects of the kind %s are only counted", reject.reason)
 
     def close(self) -> None:
-        """Finish the file; in a bucket it is there only now. Raises SyncFailure if it can't be finished."""
+        """Finish the file; in a bucket it is there only now. Raises SyncFailure if it can't be finished.
+
+        Without a file the log says what one would keep, if anything was rejected.
+        """
         if self._file is not None:
             self._file.close()
+        elif self.causes:
+            logger.warning(
+                "%d records were rejected. Name a rejects_file, and it keeps each of them with the reason",
+                sum(self.causes.values()),
+            )
+
+
+def _shown_key(key: Any) -> str:
+    """A primary key for the log, if it is a number or a code; what may be an address, a name or a telephone is none."""
+    text = str(key) if isinstance(key, int | str) and not isinstance(key, bool) else ""
+    return f" (primary key {text})" if _CODE.fullmatch(text) else ""

@@ -187,6 +187,7 @@ class MessageReader:
             self._rejects.add(
                 record.receipt.ledger.label,
                 reject,
+                number=record.receipt.number,
                 address=mapper.address(data) if mapper else "",
                 primary_key=mapper.primary_key(data) if mapper else None,
                 record=data,

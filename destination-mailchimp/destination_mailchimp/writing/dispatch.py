@@ -261,6 +261,7 @@ class Dispatcher:
         self._rejects.add(
             receipt.ledger.label,
             reject,
+            number=receipt.number,
             address=contact.address,
             primary_key=receipt.primary_key,
             record=receipt.record,
