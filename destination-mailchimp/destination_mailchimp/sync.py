@@ -107,7 +107,7 @@ def _run_sync(
             "connection of its own for each stream, with a field of its own for the keys."
         )
     keys = KeyIndex(calls, columns.key_tag) if columns.key_tag else None
-    preview = _preview(config, calls, policy, keys)
+    preview = _preview(config, calls, policy, keys, tag_ids)
     # A dry run has written nothing, so the source must not be told to go on.
     states = States(output.emit if preview is None else lambda _: None)
     by_name = {}
@@ -181,14 +181,16 @@ def _field_maker(calls: Calls, columns: Columns, *, dry_run: bool) -> Callable[[
     return make
 
 
-def _preview(config: Config, calls: Calls, policy: StatusPolicy, keys: KeyIndex | None) -> Preview | None:
+def _preview(
+    config: Config, calls: Calls, policy: StatusPolicy, keys: KeyIndex | None, tag_ids: TagIds
+) -> Preview | None:
     """What stands in for all that writes in a dry run; None for a sync that does."""
     if not config.dry_run:
         return None
     calls.read_only = True
     logger.info("This is a dry run: nothing is written to Mailchimp")
     file = LinesFile(config.dry_run_file, "dry_run_file") if config.dry_run_file else None
-    return Preview(CurrentStatuses(calls), config, policy, file, keys)
+    return Preview(CurrentStatuses(calls), config, policy, file, keys, tag_ids.knows)
 
 
 def _close(file: Rejects | Preview) -> SyncFailure | None:

@@ -134,3 +134,15 @@ def test_a_file_without_a_dry_run_is_a_mistake(destination: DestinationHarness) 
 
 def test_check_says_that_nothing_would_be_written(destination: DestinationHarness) -> None:
     assert "dry_run is on" in destination.check(destination.config(dry_run=True))["message"]
+
+
+def test_nobody_would_lose_a_tag_that_the_audience_has_not(destination: DestinationHarness, tmp_path: Path) -> None:
+    present = next(row["email_address"] for row in destination.members() if row["status"] == "subscribed")
+    lines = [destination.record({"id": 1, "email": present, "tags": "remove:nope, remove:there"})]
+    destination.write([destination.record({"id": 1, "email": present, "tags": "There"})])
+    run, _ = dry(destination, lines, tmp_path)
+
+    assert run.exit_code == 0
+    assert "1 contacts would lose the tag there" in run.log
+    assert "would lose the tag nope" not in run.log
+    assert "no tag nope to take away in the audience" in run.log

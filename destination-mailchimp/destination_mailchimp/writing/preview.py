@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from destination_mailchimp.accounting.ledger import Outcome
@@ -35,7 +36,10 @@ class Preview:
         policy: StatusPolicy,
         file: LinesFile | None,
         keys: KeyIndex | None = None,
+        knows_tag: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """``knows_tag`` tells whether the audience has a tag; nobody can lose one that it has not."""
+        self._knows_tag = knows_tag
         self._statuses = statuses
         self._keys = keys
         self._config = config
@@ -69,8 +73,11 @@ class Preview:
         """All are counted by tag."""
         return False
 
-    def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:  # noqa: ARG002
+    def tag(self, name: str, contacts: list[Contact], result: Result, *, remove: bool = False) -> None:
         """Count who would get a tag or lose it."""
+        if remove and not self._would_be_there(name):
+            result.notes += [Noted(contact, f"no tag {name} to take away in the audience") for contact in contacts]
+            return
         with self._lock:
             self._tags[name, remove] += len(contacts)
 
@@ -95,6 +102,11 @@ class Preview:
         """Finish the file. Raises SyncFailure if it can't be finished."""
         if self._file is not None:
             self._file.close()
+
+    def _would_be_there(self, name: str) -> bool:
+        with self._lock:
+            made = {given.casefold() for given, removed in self._tags if not removed}
+        return name.casefold() in made or self._knows_tag(name)
 
     def _decide(self, contact: Contact, before: str, result: Result) -> None:
         if contact.removed:
