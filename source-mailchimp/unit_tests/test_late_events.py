@@ -208,6 +208,16 @@ def quiet(size: int = 20) -> Site:
     return site
 
 
+def with_campaigns() -> Site:
+    """The same, with the campaigns of its reports, whose summaries count nothing yet."""
+    site = quiet()
+    sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}
+    site.tables["campaigns"] = [
+        {"id": row["id"], **sent, "report_summary": {"opens": 0, "clicks": 0}} for row in site.tables["reports"]
+    ]
+    return site
+
+
 class Account:
     """Whose only news is one row of ``stream`` below ``r0007``, which its report counts before it is listed."""
 
@@ -382,11 +392,7 @@ class TestLinksAndVersions:
         assert not [path for path, _ in site.requests if path.startswith("reports/")]
 
     def test_the_summary_of_a_campaign_that_was_opened_before_the_first_sync(self) -> None:
-        site = quiet()
-        sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}
-        site.tables["campaigns"] = [
-            {"id": row["id"], **sent, "report_summary": {"opens": 0, "clicks": 0}} for row in site.tables["reports"]
-        ]
+        site = with_campaigns()
         site.tables["reports"][7]["opens"] = {"opens_total": 3, "last_open": date(site.now - MINUTE)}
         reader = Reader(site, STREAMS["campaigns"])
         assert reader.sync()
@@ -399,11 +405,7 @@ class TestLinksAndVersions:
         assert [(row["id"], row["report_summary"]["opens"]) for row in reader.emitted] == [("r0007", 3)]
 
     def test_the_summary_of_a_campaign(self) -> None:
-        site = quiet()
-        sent = {"status": "sent", "create_time": date(500), "send_time": date(1000)}
-        site.tables["campaigns"] = [
-            {"id": row["id"], **sent, "report_summary": {"opens": 0, "clicks": 0}} for row in site.tables["reports"]
-        ]
+        site = with_campaigns()
         reader = Reader(site, STREAMS["campaigns"])
         assert reader.sync()
         site.tables["reports"][7]["opens"] = {"opens_total": 3, "last_open": date(site.now)}
