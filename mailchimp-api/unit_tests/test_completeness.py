@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailchimp_api.completeness import Completeness, KeySet, PageEnd, Repair, Verdict
+from mailchimp_api.completeness import Completeness, PageEnd, Repair, Verdict
+from mailchimp_api.key_set import KeySet
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
 
-from mailchimp_api.completeness import KeySet
 from mailchimp_api.errors import MailchimpError, ResourceRefused
+from mailchimp_api.key_set import KeySet
 from source_mailchimp.dates import ONE_SECOND
 from source_mailchimp.errors import PartlyRefused, RowsMissing
 from source_mailchimp.reader.audiences import Audiences
